@@ -1,0 +1,1 @@
+"""The court: coverage and episodes."""

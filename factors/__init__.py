@@ -1,0 +1,1 @@
+"""The laboratory: the only place with statsmodels and arch."""

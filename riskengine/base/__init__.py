@@ -1,0 +1,1 @@
+"""Axes, units, dates, estimates, sampling specifications and errors: what every room speaks."""

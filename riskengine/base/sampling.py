@@ -1,0 +1,67 @@
+"""How many paths, which seed, which noise: the specification of one run, and the layout of its streams.
+
+Stream layout (frozen; a change of it is a change of every number ever printed):
+Philox4x32-10, counter = (path low 32, path high 32, block, step), key = (seed low 32, seed high 32).
+Noise dimension k of a step is word k % 4 of block k // 4.  Blocks from 2**31 on are reserved:
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from riskengine.base.errors import InputError, Problem
+
+BLOCK_MIXING = 0x8000_0000
+"""Word 0: the uniform behind the chi-square of the Student-t."""
+BLOCK_BOOTSTRAP = 0x8000_0001
+"""Word 0: the row of a filtered historical residual."""
+BLOCK_PERMUTATION = 0x8000_0002
+"""Permutation of parameter draws; the 'path' counter is the block number b, the step is the draw."""
+REDUCTION_QUANTUM = 1024
+"""Paths per leaf of the fixed reduction tree."""
+
+NOISE_MODELS = ("student_t", "gaussian", "filtered_historical")
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """Sampling of one run.
+
+    paths : number of paths P, a multiple of ``draws``.  draws : parameter draws D (a power of two).
+    seed : 0 … 2**63 - 1.  noise : one of NOISE_MODELS.  parameter_uncertainty : False uses the
+    default parameters in every draw (then D responses are equal; nothing else changes).
+    """
+
+    paths: int = 100_352
+    draws: int = 512
+    seed: int = 20240924
+    noise: str = "student_t"
+    levels: tuple[float, ...] = (0.95, 0.975, 0.99)
+    parameter_uncertainty: bool = True
+
+    def __post_init__(self) -> None:
+        problems = []
+        if self.draws < 2 or self.draws & (self.draws - 1):
+            problems.append(Problem("draws must be a power of two", got=str(self.draws)))
+        elif self.paths < self.draws or self.paths % self.draws:
+            nearest = max(1, round(self.paths / self.draws)) * self.draws
+            problems.append(
+                Problem(f"paths must be a positive multiple of the {self.draws} parameter draws",
+                        got=str(self.paths), accepted=f"e.g. {nearest}")
+            )
+        if not 0 <= self.seed < 2**63:
+            problems.append(Problem("seed must be in 0 … 2**63 - 1", got=str(self.seed)))
+        if self.noise not in NOISE_MODELS:
+            problems.append(Problem("noise", got=self.noise, accepted=", ".join(NOISE_MODELS)))
+        if not self.levels or any(not 0.5 < a < 1 for a in self.levels):
+            problems.append(Problem("levels must lie in (0.5, 1)", got=str(self.levels)))
+        if problems:
+            raise InputError(problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Paths lo ≤ p < hi: the unit of scheduling."""
+
+    lo: int
+    hi: int
