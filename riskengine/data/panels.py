@@ -1,0 +1,117 @@
+"""Point-in-time panels: what was known at the close of the as-of date, in the engine's units.
+
+``load_panel(name, as_of)`` returns a :class:`~riskengine.market.Panel` with
+
+    fx_daily, fx_monthly          USD per unit of foreign currency, labels = currency codes
+    treasury_par_daily            par yields, decimal, labels '1M' … '30Y'
+    treasury_cmt_daily            constant maturity yields 1962–1989, decimal, '1Y', '3Y', '5Y', '10Y'
+    zero_rates_daily              continuously compounded zero rates, decimal, labels = KEY_RATES
+    rates_monthly                 decimal, labels as at the Federal Reserve ('GS10', 'FEDFUNDS', …)
+    macro_monthly                 published units, labels 'CPIAUCSL', 'UNRATE', …
+    external_saving_quarterly     USD bn at annual rates, labels 'GDP', 'NETFI', 'GSAVE', …
+    stress_history_quarterly      'bbb_corporate_yield' (decimal), 'equity_total_market_index', 'house_price_index',
+                                  'commercial_real_estate_price_index', 'vix_quarter_max' (percent)
+    equity_daily                  index points, labels 'SP500', 'NASDAQ'
+
+Dates are period ends.  Market quotes of foreign exchange (foreign units per USD) are inverted here and nowhere else.
+The rule of what was known when is in ``catalog``.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import polars as pl
+
+from riskengine.base.axes import KEY_RATES, Axis
+from riskengine.base.errors import InputError, Problem
+from riskengine.data.catalog import TENOR_YEARS, PanelInfo, panel_info
+from riskengine.data.sources import read_arch_index, read_bundled
+from riskengine.market import Panel, bootstrap_zero_rates
+
+
+def load_panel(name: str, as_of: str) -> Panel:
+    """The panel *name* as known at the close of *as_of* (ISO date).
+
+    Rows without any known observation are left out; single values not yet published, or missing, are NaN.
+    InputError for an unknown name, a malformed date, or a date before the first observation was known.
+    """
+    info = panel_info(name)
+    day = parse_as_of(as_of)
+    dates, values = _full_history(name)
+    known = known_mask(info, dates, day)
+    values = np.where(known, values, np.nan)
+    rows = np.isfinite(values).any(axis=1)
+    if not rows.any():
+        first = known_dates(info, dates)[np.isfinite(_full_history(name)[1])].min()
+        raise InputError(Problem(f"no observation of panel {name} was known yet", field="as_of", got=as_of,
+                                 accepted=f"{first} or later"))
+    dates, values = dates[rows].copy(), np.ascontiguousarray(values[rows])
+    dates.flags.writeable = values.flags.writeable = False
+    return Panel(name=name, dates=dates, values=values, axis=Axis(name, info.labels),
+                 units=tuple(s.unit for s in info.series))
+
+
+def parse_as_of(as_of: str) -> np.datetime64:
+    """*as_of* as a day; InputError unless it reads YYYY-MM-DD."""
+    try:
+        if len(as_of) != 10:
+            raise ValueError
+        return np.datetime64(as_of, "D")
+    except (ValueError, TypeError):
+        raise InputError(Problem("as-of date", field="as_of", got=repr(as_of), accepted="YYYY-MM-DD")) from None
+
+
+def known_dates(info: PanelInfo, dates: np.ndarray) -> np.ndarray:
+    """(T, N) datetime64[D]: the day at whose close each observation was known (period end + publication lag)."""
+    month = dates.astype("datetime64[M]").astype(int) % 12 + 1
+    lags = np.empty((len(dates), len(info.series)), dtype="timedelta64[D]")
+    for j, series in enumerate(info.series):
+        late = series.lag_days if series.lag_fourth_quarter is None else series.lag_fourth_quarter
+        lags[:, j] = np.where(month == 12, late, series.lag_days).astype("timedelta64[D]")
+    return dates[:, None] + lags
+
+
+def known_mask(info: PanelInfo, dates: np.ndarray, as_of: np.datetime64) -> np.ndarray:
+    """(T, N) bool: known at the close of *as_of*."""
+    return known_dates(info, dates) <= as_of
+
+
+@lru_cache(maxsize=None)
+def _full_history(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """(T,) dates and (T, N) values of everything embedded, in the engine's units; read-only."""
+    info = panel_info(name)
+    if name == "zero_rates_daily":
+        dates, values = _zero_rates()
+    elif name == "equity_daily":
+        dates, values = _equity_closes(info)
+    else:
+        table = read_bundled(info.file)
+        dates = table["date"].to_numpy().astype("datetime64[D]")
+        values = table.select(s.column for s in info.series).to_numpy().astype(np.float64)
+        for j, series in enumerate(info.series):
+            if series.transformation.startswith("inverse"):
+                values[:, j] = 1.0 / values[:, j]
+            elif series.unit == "decimal":
+                values[:, j] = values[:, j] / 100.0
+    values = np.ascontiguousarray(values)
+    dates.flags.writeable = values.flags.writeable = False
+    return dates, values
+
+
+def _zero_rates() -> tuple[np.ndarray, np.ndarray]:
+    dates, par = _full_history("treasury_par_daily")
+    labels = panel_info("treasury_par_daily").labels
+    zero = bootstrap_zero_rates(np.array([TENOR_YEARS[t] for t in labels]), par, np.array(list(KEY_RATES.values())))
+    return dates.copy(), zero
+
+
+def _equity_closes(info: PanelInfo) -> tuple[np.ndarray, np.ndarray]:
+    table = None
+    for series in info.series:
+        one = read_arch_index(series.column).rename({"close": series.label})
+        table = one if table is None else table.join(one, on="date", how="full", coalesce=True)
+    table = table.sort("date")
+    return table["date"].to_numpy().astype("datetime64[D]"), table.select(
+        pl.col(list(info.labels)).cast(pl.Float64)).to_numpy().astype(np.float64)
