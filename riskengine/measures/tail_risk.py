@@ -95,7 +95,7 @@ def measure_tail(
     ranks = [rank_of_level(pnl.size, level) for level in levels]
     if not ranks:
         raise InputError(Problem("at least one VaR level is needed"))
-    value, total = _order_statistics(pnl, ranks)
+    value, total = order_statistics(pnl, ranks)
     mean, sd = float(pnl.mean()), float(pnl.std(ddof=1))
     draw_sums = np.bincount(draw_of_path, weights=pnl, minlength=draws)
 
@@ -106,7 +106,7 @@ def measure_tail(
     for rank in ranks:
         quantile = value[rank.k]
         shortfall = max(0.0, (rank.k * quantile - total[rank.k]) / rank.expected)
-        sparsity = (value[rank.high] - value[rank.low]) * pnl.size / (rank.high - rank.low)
+        sparsity = inverse_density(value, rank, pnl.size)
         exceeds = tail_pnl <= quantile
         excess = np.where(exceeds, quantile - tail_pnl, 0.0) / rank.probability
         exceedances = np.bincount(tail_draw[exceeds], minlength=draws)
@@ -206,12 +206,17 @@ def clustered_error(sums: np.ndarray, counts: np.ndarray) -> float | np.ndarray:
     return float(error) if error.ndim == 0 else error
 
 
-def _order_statistics(pnl: np.ndarray, ranks: Sequence[TailRank]) -> tuple[dict[int, float], dict[int, float]]:
-    """k → k-th smallest value, k → sum of the k smallest, for every rank needed."""
+def order_statistics(pnl: np.ndarray, ranks: Sequence[TailRank]) -> tuple[dict[int, float], dict[int, float]]:
+    """k → k-th smallest value, and k → sum of the k smallest, for k, low and high of every rank."""
     ks = np.unique(np.array([(r.low, r.k, r.high) for r in ranks], dtype=np.int64))
     ordered = np.partition(pnl, ks - 1)
     values = {int(k): float(ordered[k - 1]) for k in ks}
     return values, {int(k): float(ordered[:k].sum()) for k in ks}
+
+
+def inverse_density(value: dict[int, float], rank: TailRank, paths: int) -> float:
+    """1/f at the quantile, USD per unit of probability, from the spacing of order statistics; 0 at an atom."""
+    return (value[rank.high] - value[rank.low]) * paths / (rank.high - rank.low)
 
 
 def _bofinger_bandwidth(paths: int, probability: float) -> float:
