@@ -1,0 +1,150 @@
+"""Why the numbers changed since the previous run: positions, market state, parameters, data, sampling.
+
+The previous run is rebuilt (its portfolio copy, its as-of date, its factor models) and its ingredients are replaced one
+after the other on the same streams at ATTRIBUTION_PATHS paths::
+
+    data        old book, old world under today's data and configuration, against what was reported
+    positions   today's book in the old world
+    market      today's prices, curves and volatilities behind option prices; old models and accounts
+    parameters  today's factor models, impact parameters and accounts
+
+What fewer paths (and another seed or path count) cannot explain is the line 'sampling'; the five add up to the change.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from riskengine.base.errors import InputError
+from riskengine.base.sampling import RunSpec
+from riskengine.base.units import Horizon
+from riskengine.data.artefacts import load_model
+from riskengine.data.portfolios import load_portfolio
+from riskengine.engine import run_all
+from riskengine.engine.paths import World, simulate
+from riskengine.execution import Executor
+from riskengine.instruments.portfolio import Portfolio
+from riskengine.measures.tail_risk import measure_tail
+from riskengine.policy.scenario import Scenario
+from riskengine.result import NightResult
+from riskengine.workflows.build_world import build_world
+
+ATTRIBUTION_PATHS = 16_384
+RISK_METRICS = (("var", 0.99, 1), ("es", 0.975, 10))
+"""(measure, level, horizon in days) that are followed from day to day."""
+
+Values = dict[tuple[str, str], float]
+
+
+def compare_with_previous(
+    previous: Path, night: NightResult, world: World, positions: Portfolio, scenarios: list[Scenario],
+    spec: RunSpec, hashes: dict[str, str], accounts: str, executor: Executor,
+) -> dict:
+    """{'previous_run_id', 'note', 'rows'}: one row per metric with the split; the parts add up to ``change``."""
+    manifest = json.loads((previous / "manifest.json").read_text(encoding="utf-8"))
+    before = reported_values(json.loads((previous / "summary.json").read_text(encoding="utf-8")))
+    after = night_values(night)
+    small = replace(spec, paths=max(spec.draws, ATTRIBUTION_PATHS // spec.draws * spec.draws))
+    if small.paths > spec.paths:
+        small = spec
+    note = ""
+    try:
+        stages = _stages(previous, manifest, world, positions, scenarios, small, hashes, accounts, executor)
+    except InputError as error:
+        stages, note = None, f"the previous run cannot be rebuilt: {error.problems[0]}"
+    rows = []
+    for key in after:
+        if key not in before:
+            continue
+        change = after[key] - before[key]
+        row = {"metric": key[0], "scope": key[1], "before": before[key], "after": after[key], "change": change}
+        if stages is None or any(key not in s for s in stages):
+            row |= dict.fromkeys(("positions", "market_state", "parameters", "data", "sampling"))
+        else:
+            old, book, market, new = (s[key] for s in stages)
+            same_sampling = all(manifest.get(k) == getattr(spec, k) for k in ("seed", "paths", "draws", "noise"))
+            changed_data = any(manifest["hashes"].get(k) != hashes[k] for k in ("data", "config"))
+            row |= {"positions": book - old, "market_state": market - book, "parameters": new - market}
+            rest = change - (new - old)
+            row |= {"data": rest, "sampling": 0.0} if changed_data and same_sampling else {"data": 0.0, "sampling": rest}
+        rows.append(row)
+    return {"previous_run_id": manifest["run_id"], "note": note, "rows": rows}
+
+
+def _stages(
+    previous: Path, manifest: dict, world: World, positions: Portfolio, scenarios: list[Scenario], spec: RunSpec,
+    hashes: dict[str, str], accounts: str, executor: Executor,
+) -> tuple[Values, Values, Values, Values]:
+    """Values of: everything old · today's book · today's market · everything of today."""
+    new = _values(positions, world, scenarios, spec, executor)
+    same_book = manifest["hashes"].get("portfolio") == hashes["portfolio"]
+    same_day = manifest["as_of"] == world.as_of
+    inputs = previous / "inputs"
+    old_models = {n: load_model(inputs / f"factor_model_{n}.npz") for n in ("daily", "weekly")}
+    same_models = all(manifest["hashes"].get(f"factor_model_{n}") == hashes[f"factor_model_{n}"] for n in old_models)
+    same_world = same_day and same_models and manifest.get("accounts") == accounts
+    if same_book and same_world:
+        return new, new, new, new
+    old_book = positions
+    if not (same_book and same_day):
+        copy = next(inputs.glob("portfolio.*"))
+        old_book, _ = load_portfolio(copy, manifest["as_of"], skip_bad_rows=True)
+    if same_world:
+        old = _values(old_book, world, scenarios, spec, executor)
+        return old, new, new, new
+    old_world = build_world(manifest["as_of"], manifest["accounts"])
+    old_world = replace(old_world, daily=old_models["daily"], weekly=old_models["weekly"])
+    book_then = positions if same_day else _roll(positions, manifest["as_of"])
+    old = _values(old_book, old_world, scenarios, spec, executor)
+    book = old if same_book else _values(book_then, old_world, scenarios, spec, executor)
+    market_world = replace(old_world, as_of=world.as_of, snapshot=world.snapshot, history=world.history)
+    market = _values(positions, market_world, scenarios, spec, executor) if not same_day else book
+    return old, book, market, new
+
+
+def _roll(positions: Portfolio, as_of: str) -> Portfolio:
+    """Today's book as it would have stood on an earlier date: tenors resolve against that date."""
+    rolled, _ = load_portfolio(Path(positions.source), as_of, skip_bad_rows=True)
+    return rolled
+
+
+def _values(
+    positions: Portfolio, world: World, scenarios: list[Scenario], spec: RunSpec, executor: Executor
+) -> Values:
+    values: Values = {}
+    for measure, level, days in RISK_METRICS:
+        pnl = simulate((), positions, world, Horizon(days, 1), spec, executor)
+        tail = measure_tail(pnl.total[0], pnl.draw, spec.draws, (level,))
+        values[_name(measure, level, days), "total"] = getattr(tail, measure)[0]
+    for result in run_all(scenarios, positions, world, spec, executor):
+        values["expected_pnl", result.name] = result.expected_pnl_usd
+    return values
+
+
+def _name(measure: str, level: float, days: int) -> str:
+    return f"{measure}_{level * 100:g}_{days}d"
+
+
+def night_values(night: NightResult) -> Values:
+    """The followed metrics of a night that has just been computed."""
+    values: Values = {}
+    for measure, level, days in RISK_METRICS:
+        for risk in night.baseline:
+            if risk.horizon_days == days and level in risk.total.levels:
+                at = risk.total.levels.index(level)
+                values[_name(measure, level, days), "total"] = getattr(risk.total, measure)[at]
+    return values | {("expected_pnl", s.name): s.expected_pnl_usd for s in night.scenarios}
+
+
+def reported_values(summary: dict) -> Values:
+    """The same metrics out of an older run's ``summary.json``."""
+    values: Values = {}
+    for risk in summary["baseline"].get("by_horizon", [summary["baseline"]]):
+        for measure, level, days in RISK_METRICS:
+            if risk["horizon_days"] == days:
+                found = {float(k): v for k, v in risk[measure].items()}
+                if level in found:
+                    values[_name(measure, level, days), "total"] = found[level]
+    return values | {("expected_pnl", s["name"]): s["expected_pnl_usd"] for s in summary["scenarios"]}

@@ -1,0 +1,89 @@
+"""The world at an as-of date: market, accounts, parameters and factor models, each from its own room.
+
+This is where the rooms are joined: data and configs are read, the laboratory estimates, the engine gets plain objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from riskengine.base.axes import CURRENCIES, EQUITIES, FACTORS, KEY_RATES
+from riskengine.base.units import BUSINESS_DAYS_PER_YEAR
+from riskengine.data.accounts import load_accounts
+from riskengine.data.configs import config_root
+from riskengine.data.market_inputs import load_market_inputs
+from riskengine.data.panels import load_panel
+from riskengine.data.parameters import load_parameters
+from riskengine.data.snapshot import load_snapshot
+from riskengine.engine.paths import World
+from riskengine.factor_model import FactorModel
+from riskengine.market import MarketInput
+
+
+def build_world(
+    as_of: str, accounts: str = "as_of", step: Callable[[str], None] | None = None
+) -> World:
+    """Load and estimate everything known at *as_of* (ISO date); ``accounts='latest'`` takes the newest holdings."""
+    from factors import estimate_models
+
+    say = step or (lambda _name: None)
+    say("data")
+    inputs = load_market_inputs(config_root() / "market_inputs.csv", as_of)
+    say("estimation")
+    models = estimate_models(as_of, inputs)
+    say("data")
+    inputs = {**inputs, **model_volatilities(models["daily"])}
+    return World(
+        as_of=as_of,
+        snapshot=load_snapshot(as_of, inputs),
+        accounts=load_accounts(as_of, accounts),
+        parameters=load_parameters(),
+        daily=models["daily"],
+        weekly=models["weekly"],
+        history=load_history(as_of),
+    )
+
+
+def model_volatilities(model: FactorModel) -> dict[str, MarketInput]:
+    """Annualised volatility forecasts of the daily model as market inputs: the default of implied volatility."""
+    annual = np.sqrt(BUSINESS_DAYS_PER_YEAR / model.step_days)
+    rows: dict[str, MarketInput] = {}
+    for k, label in enumerate(FACTORS.labels):
+        for name, value, unit in (
+            ("vol_now", model.vol_now[k] * annual, "per sqrt(year)"),
+            ("vol_long_run", model.vol_long_run[k] * annual, "per sqrt(year)"),
+            ("vol_persistence", model.persistence[k], "per business day"),
+        ):
+            key = f"{name}.{label}"
+            rows[key] = MarketInput(
+                id=key, value=float(value), se=None, unit=unit, date=model.as_of,
+                source=f"daily factor model, {model.sample}", assumed=False,
+            )
+    return rows
+
+
+def load_history(as_of: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Levels by factor for HistoricalReplay: logs for log factors, decimals for rates; nothing after *as_of*."""
+    history: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    for panel_name, prefix, names, log in (
+        ("fx_daily", "FX_", CURRENCIES, True),
+        ("zero_rates_daily", "UST_", tuple(KEY_RATES), False),
+        ("equity_daily", "EQ_", EQUITIES, True),
+    ):
+        panel = load_panel(panel_name, as_of)
+        for name in names:
+            if name not in panel.axis:
+                continue
+            column = panel.values[:, panel.axis.index(name)]
+            seen = np.isfinite(column)
+            values = np.log(column[seen]) if log else column[seen]
+            history[prefix + name] = (panel.dates[seen], values)
+    return history
+
+
+def bundled_configs() -> Path:
+    """The folder of configs in force (a checkout's or the wheel's)."""
+    return config_root()

@@ -1,0 +1,350 @@
+"""The night: configuration → world → baseline and scenarios → measures → run folder with report and tables."""
+
+from __future__ import annotations
+
+import gc
+import platform
+import resource
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+
+from riskengine.base.axes import FACTORS
+from riskengine.base.errors import InputError, Problem
+from riskengine.base.units import Horizon
+from riskengine.data.catalog import DEFAULT_AS_OF
+from riskengine.data.configs import config_root, load_limits, load_scenario
+from riskengine.data.portfolios import load_portfolio
+from riskengine.data.quality import data_quality
+from riskengine.data.store import RunStore, hash_files, hash_text
+from riskengine.engine.paths import PreparedScenario, World, prepare, simulate
+from riskengine.engine.results import baseline_result, scenario_results, summarize_chain
+from riskengine.execution import Executor, Serial, Threads
+from riskengine.instruments.exposures import exposures, sensitivities
+from riskengine.instruments.portfolio import Portfolio, compile_book
+from riskengine.policy.night import NightlyConfig
+from riskengine.policy.scenario import Scenario
+from riskengine.result import DataQualityItem, NightResult, PositionRisk, RiskResult, ScenarioResult
+from riskengine.workflows.build_world import build_world, input_quality
+from riskengine.workflows.limit_values import check_limits
+from riskengine.workflows.night_tables import night_tables
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class NightOutcome:
+    """Where the run lies, what it found, and whether a hard limit is breached (exit code 2)."""
+
+    folder: Path
+    result: NightResult
+    hard_breach: bool
+
+
+@dataclass(slots=True)
+class StageClock:
+    """Seconds per stage for the manifest; a stage may be entered more than once."""
+
+    progress: Progress | None = None
+    seconds: dict[str, float] | None = None
+    _current: tuple[str, float] | None = None
+
+    def __call__(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.seconds = self.seconds if self.seconds is not None else {}
+        if self._current is not None:
+            name, began = self._current
+            self.seconds[name] = self.seconds.get(name, 0.0) + now - began
+        self._current = (stage, now) if stage else None
+        if stage and self.progress is not None:
+            self.progress(stage, 0, 0)
+
+    def report(self, stage: str, done: int, total: int) -> None:
+        if self.progress is not None:
+            self.progress(stage, done, total)
+
+
+def run_night(
+    config: NightlyConfig,
+    *,
+    out: Path,
+    as_of: str | None = None,
+    accounts: str | None = None,
+    portfolio: Path | None = None,
+    threads: int | None = None,
+    dask: str | None = None,
+    memory_gb: float | None = None,
+    keep: int | None = None,
+    skip_bad_rows: bool = False,
+    progress: Progress | None = None,
+) -> NightOutcome:
+    """Run the night and publish its folder ``out/<as_of>/<run_id>/`` atomically.
+
+    Raises
+    ------
+    InputError : every problem of portfolio, scenarios, limits or data at once; nothing is written.
+    """
+    clock = StageClock(progress)
+    clock("inputs")
+    day = as_of or config.as_of or DEFAULT_AS_OF
+    which = accounts or config.accounts
+    book_file = Path(portfolio or config.portfolio)
+    problems: list[Problem] = []
+    positions, skipped = _collect(problems, lambda: load_portfolio(book_file, day, skip_bad_rows=skip_bad_rows), (None, ()))
+    scenarios = [s for f in config.scenarios if (s := _collect(problems, lambda f=f: load_scenario(f), None))]
+    limits = _collect(problems, lambda: load_limits(config.limits), ())
+    if problems:
+        raise InputError(problems)
+    assert isinstance(positions, Portfolio)
+    store = RunStore(out)
+    spec = config.run
+    _check_memory(spec.paths, len(scenarios), memory_gb)
+    world = build_world(day, which, step=clock)
+    hashes = _hashes(config, book_file, world)
+    started = datetime.now(UTC)
+    run_id = f"{started:%Y%m%dT%H%M%SZ}-{hash_text(repr(sorted(hashes.items())) + repr(spec) + day + which)[:8]}"
+    executor = _executor(threads, dask)
+    applicable, quality = _applicable(scenarios, world)
+
+    clock("simulation")
+    baseline = tuple(
+        _baseline(days, positions, world, spec, config.position_level, executor) for days in config.horizons_days
+    )
+    results = run_scenarios(applicable, positions, world, spec, executor, clock)
+    clock("measures")
+    instant = compile_book(positions, world.snapshot, FACTORS, None)
+    exposure = exposures(positions, instant, world.snapshot)
+    baseline = _with_sensitivities(baseline, sensitivities(instant))
+    night = NightResult(
+        as_of=day, accounts_as_of=world.accounts.as_of, run_id=run_id, seed=spec.seed, paths=spec.paths,
+        draws=spec.draws, nav_usd=float(instant.base_value.sum()), baseline=baseline, scenarios=results,
+        exposures=exposure, limits=check_limits(limits, baseline, results, exposure),
+        data_quality=(
+            *quality, *_skipped_rows(skipped), *input_quality(world), *data_quality(day),
+        ),
+    )
+    tables = night_tables(night, world, positions)
+    clock("comparison")
+    from riskengine.workflows.attribution import compare_with_previous
+
+    previous = store.previous_run(run_id)
+    tables["comparison"] = (
+        None if previous is None
+        else compare_with_previous(previous, night, world, positions, applicable, spec, hashes, which, executor)
+    )
+    night = replace(night, tables=tables)
+    clock("report")
+    folder = _publish(store, night, clock, hashes, spec, world, book_file, which, started, keep or config.keep)
+    return NightOutcome(folder, night, any(limit.status == "breach" for limit in night.limits))
+
+
+def run_scenarios(
+    scenarios: list[Scenario], positions: Portfolio, world: World, spec, executor: Executor, clock: StageClock
+) -> tuple[ScenarioResult, ...]:
+    """All scenarios, batched by horizon so that each batch shares its paths; order of *scenarios* is kept."""
+    clock("chain")
+    prepared: list[PreparedScenario] = []
+    for i, scenario in enumerate(scenarios):
+        prepared.append(prepare(scenario, world, spec))
+        clock.report("chain", i + 1, len(scenarios))
+    found: dict[str, ScenarioResult] = {}
+    for horizon in dict.fromkeys(p.scenario.horizon for p in prepared):
+        batch = [p for p in prepared if p.scenario.horizon == horizon]
+        clock("simulation")
+        pnl = simulate(
+            batch, positions, world, horizon, spec, executor,
+            progress=lambda done: clock.report("simulation", done, spec.paths),
+        )
+        clock("measures")
+        for result in scenario_results(batch, pnl, world, spec):
+            found[result.name] = result
+        del pnl
+        gc.collect()
+    clock("chain")
+    return tuple(
+        replace(found[p.scenario.name], flow_channel_off_10y_bp=_ten_year_without_flows(p, world, spec))
+        for p in prepared
+    )
+
+
+def _ten_year_without_flows(item: PreparedScenario, world: World, spec) -> float | None:
+    """Median 10-year move, bp, with the flow channel off; None when no flow reaches yields anyway."""
+    chain = summarize_chain(item.policy.chain)
+    if chain.treasury_10y_flow_bp == (0.0, 0.0, 0.0):
+        return None
+    off = summarize_chain(prepare(replace(item.scenario, flow_channel=False), world, spec).policy.chain)
+    return off.treasury_10y_flow_bp[0] + off.treasury_10y_path_bp[0]
+
+
+def render_again(run: Path) -> Path:
+    """Render ``report.html`` of an old run from its ``result.json``; returns the file."""
+    import json
+
+    from riskengine.reports.archive import load_night
+    from riskengine.reports.nightly import render_night
+
+    source = Path(run) / "result.json"
+    if not source.is_file():
+        raise InputError(Problem("not a run folder: result.json is missing", file=str(run)))
+    target = Path(run) / "report.html"
+    target.write_text(render_night(load_night(json.loads(source.read_text(encoding="utf-8")))), encoding="utf-8")
+    return target
+
+
+def warm_up(progress: Progress | None = None) -> None:
+    """Compile and cache every kernel by running the smallest possible night in memory."""
+    from riskengine.base.sampling import RunSpec
+    from riskengine.data.configs import load_nightly_config
+
+    config = load_nightly_config(config_root() / "nightly.toml")
+    clock = StageClock(progress)
+    world = build_world(config.as_of or DEFAULT_AS_OF, config.accounts, step=clock)
+    positions, _ = load_portfolio(config.portfolio, world.as_of)
+    spec = RunSpec(paths=1024, draws=512)
+    clock("kernels")
+    _baseline(10, positions, world, spec, 0.975, Serial())
+    run_scenarios([load_scenario(config.scenarios[0])], positions, world, spec, Serial(), clock)
+    clock("")
+
+
+def _collect(problems: list[Problem], call: Callable, otherwise):
+    """Result of *call*, or *otherwise* with its problems added to the list: all doors are tried before we stop."""
+    try:
+        return call()
+    except InputError as error:
+        problems.extend(error.problems)
+        return otherwise
+
+
+def _baseline(
+    days: int, positions: Portfolio, world: World, spec, level: float, executor: Executor
+) -> RiskResult:
+    horizon = Horizon(days, 1)
+    pnl = simulate((), positions, world, horizon, spec, executor)
+    return baseline_result(pnl, positions, world, spec, level, spec.noise)
+
+
+def _executor(threads: int | None, dask: str | None) -> Executor:
+    if dask is not None:
+        from riskengine.execution import Dask
+
+        return Dask(dask)
+    return Threads(threads) if threads != 1 else Serial()
+
+
+def _applicable(scenarios: list[Scenario], world: World) -> tuple[list[Scenario], list[DataQualityItem]]:
+    """Scenarios that can be run with what is known at the as-of date; the others are named, never dropped silently."""
+    from riskengine.policy.shocks import HistoricalReplay
+
+    run, items = [], []
+    for scenario in scenarios:
+        late = [s for s in scenario.shocks if isinstance(s, HistoricalReplay) and s.end > world.as_of]
+        if late:
+            items.append(DataQualityItem(
+                "warning", scenario.name,
+                f"not run: it replays moves up to {late[0].end}, after the as-of date {world.as_of}",
+            ))
+        else:
+            run.append(scenario)
+    return run, items
+
+
+def _skipped_rows(problems) -> list[DataQualityItem]:
+    return [DataQualityItem("red", "portfolio", f"row left out: {p}") for p in problems]
+
+
+def _with_sensitivities(baseline: tuple[RiskResult, ...], table: np.ndarray) -> tuple[RiskResult, ...]:
+    """Attach USD per +1% (log factors) or per +1 bp (absolute factors) to every position."""
+
+    def attach(position: PositionRisk, row: np.ndarray) -> PositionRisk:
+        unit = [1e-4 if label.startswith(("UST_", "CAP_")) else 1e-2 for label in FACTORS.labels]
+        return replace(position, sensitivities={
+            label: float(v * u) for label, v, u in zip(FACTORS.labels, row, unit, strict=True) if v
+        })
+
+    return tuple(
+        replace(r, positions=tuple(attach(p, table[i]) for i, p in enumerate(r.positions))) for r in baseline
+    )
+
+
+def _hashes(config: NightlyConfig, book_file: Path, world: World) -> dict[str, str]:
+    """SHA-256 of everything the numbers depend on."""
+    from riskengine.data.artefacts import hash_model
+
+    root = config_root()
+    bundled = Path(__file__).resolve().parents[1] / "data" / "bundled"
+    used = [f for f in sorted(root.rglob("*")) if f.is_file() and f.suffix in {".toml", ".csv"}]
+    used = [f for f in used if "portfolios" not in f.parts and "scenarios" not in f.parts]
+    return {
+        "config": hash_files([*used, *( [config.source] if config.source else [] )]),
+        "scenarios": hash_files(list(config.scenarios)),
+        "data": hash_files(sorted(bundled.glob("*.parquet"))),
+        "portfolio": hash_files([book_file]),
+        "factor_model_daily": hash_model(world.daily),
+        "factor_model_weekly": hash_model(world.weekly),
+    }
+
+
+def _check_memory(paths: int, scenarios: int, memory_gb: float | None) -> None:
+    """Refuse before the run what cannot fit: P&L by group (about 40 groups, float32) and totals (float64)."""
+    need = paths * (scenarios + 1) * (40 * 4 + 8) / 1e9 + 0.8
+    if memory_gb is not None and need > memory_gb:
+        raise InputError(Problem(
+            f"{paths} paths × {scenarios} scenarios need about {need:.1f} GB", field="--memory",
+            got=f"{memory_gb} GB", accepted="fewer paths or scenarios, or more memory",
+        ))
+
+
+def _versions() -> dict[str, str]:
+    names = ("riskengine", "numpy", "numba", "scipy", "statsmodels", "pandas", "polars", "arch", "plotly")
+    found = {"python": platform.python_version()}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "from source"
+    return found
+
+
+def _publish(
+    store: RunStore, night: NightResult, clock: StageClock, hashes: dict[str, str], spec, world: World,
+    book_file: Path, accounts: str, started: datetime, keep: int | None,
+) -> Path:
+    """Write every file of the run into a hidden folder and move it into place in one step."""
+    from riskengine.data.artefacts import save_model
+    from riskengine.data.store import write_json
+    from riskengine.reports.archive import dump_night
+    from riskengine.reports.nightly import render_night
+    from riskengine.reports.summary import summarize
+    from riskengine.reports.tables import TABLES
+
+    with store.begin(night.as_of, night.run_id) as folder:
+        (folder / "report.html").write_text(render_night(night), encoding="utf-8")
+        write_json(folder / "summary.json", summarize(night))
+        write_json(folder / "result.json", dump_night(night))
+        for name, build in TABLES.items():
+            build(night).write_parquet(folder / f"{name}.parquet")
+        inputs = folder / "inputs"
+        inputs.mkdir()
+        (inputs / f"portfolio{book_file.suffix}").write_bytes(book_file.read_bytes())
+        save_model(world.daily, inputs / "factor_model_daily.npz")
+        save_model(world.weekly, inputs / "factor_model_weekly.npz")
+        clock("")
+        write_json(folder / "manifest.json", {
+            "schema_version": "1.0", "run_id": night.run_id, "as_of": night.as_of, "accounts": accounts,
+            "accounts_as_of": night.accounts_as_of, "started_utc": started.isoformat(timespec="seconds"),
+            "versions": _versions(), "hashes": hashes, "seed": spec.seed, "paths": spec.paths, "draws": spec.draws,
+            "noise": spec.noise, "levels": list(spec.levels),
+            "portfolio_name": book_file.name,
+            "stage_seconds": {k: round(v, 3) for k, v in (clock.seconds or {}).items()},
+            "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        })
+    published = store.path(night.as_of, night.run_id)
+    if keep is not None:
+        store.prune(keep)
+    return published
