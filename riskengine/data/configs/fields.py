@@ -1,0 +1,297 @@
+"""The kinds of number and name that occur in configuration files, and what each refuses.
+
+Every refusal says what would be accepted; a number that is impossible in its own unit but plausible in
+another is answered with the number to write (``30 looks like percent: write 0.30``).
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from riskengine.base.axes import ASSET_CLASSES, CURRENCIES, FACTORS, KEY_RATES, factor_unit
+from riskengine.base.errors import InputError, suggest
+from riskengine.base.estimate import DISTRIBUTIONS, Distribution
+from riskengine.base.units import Horizon
+from riskengine.data.configs.folders import config_root
+from riskengine.policy.shocks import SCHEDULES, USES_OF_PROCEEDS, Schedule
+
+HOLDINGS_FILE = "foreign_holdings_2026-05.csv"
+_AGGREGATE_AREAS = re.compile(r"^(All Countries|Grand Total|Of Which|Total |Memo)")
+
+HOLDER_GROUPS: dict[str, tuple[str, ...]] = {
+    "europe": ("United Kingdom", "Luxembourg", "Ireland", "Switzerland", "Belgium", "France", "Germany", "Netherlands",
+               "Norway", "Sweden", "Denmark", "Italy", "Spain"),
+    "asia": ("Japan", "China, Mainland", "Taiwan", "Korea, South", "Singapore", "Hong Kong", "India", "Thailand",
+             "Malaysia", "Indonesia", "Philippines"),
+}
+"""Names that stand for several areas of the holders' table; replaced by the areas when a file is read."""
+
+
+def refuse(rule: str, accepted: str = "") -> PydanticCustomError:
+    """An error whose rule and accepted values reach the user unchanged."""
+    return PydanticCustomError("riskengine", "{rule}", {"rule": rule, "accepted": accepted})
+
+
+class Strict(BaseModel):
+    """Base of all models: no unknown key, no silent conversion, no NaN or infinity."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+    also_accepted: ClassVar[tuple[str, ...]] = ()
+    """Keys of the table that are read before the model sees it (named in the list of accepted keys)."""
+
+
+# -- numbers -----------------------------------------------------------------------------------------------
+
+class DistributionTable(Strict):
+    """``{ default, lo, hi, dist, source }``; a bare number is a fixed one."""
+
+    default: float
+    lo: float | None = None
+    hi: float | None = None
+    dist: str = "fixed"
+    source: str = ""
+    _unit: str = ""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> DistributionTable:
+        if self.dist not in DISTRIBUTIONS:
+            raise refuse(f"unknown distribution '{self.dist}'", suggest(self.dist, DISTRIBUTIONS))
+        if self.dist == "fixed" and (self.lo is not None or self.hi is not None):
+            raise refuse("lo and hi need a distribution", "dist = \"normal\", \"lognormal2\" or \"uniform\"")
+        try:
+            Distribution(self.default, self.lo, self.hi, self.dist)
+        except InputError as error:
+            raise refuse(error.problems[0].rule + f", got {error.problems[0].got}") from None
+        return self
+
+    def build(self, unit: str) -> Distribution:
+        return Distribution(self.default, self.lo, self.hi, self.dist, unit, self.source)
+
+
+def _bare_number(value: object) -> object:
+    return value if isinstance(value, (dict, DistributionTable)) else {"default": value}
+
+
+def plain(x: float) -> str:
+    """A number as a person writes it: 0.3 → '0.30', 0.0075 → '0.0075'."""
+    text = f"{x:.10f}".rstrip("0")
+    whole, _, part = text.partition(".")
+    return f"{whole}.{part.ljust(2, '0')}"
+
+
+def check_between(x: float, low: float, high: float, *, open_low: bool = False, open_high: bool = False,
+                  what: str = "share") -> None:
+    """Refuse *x* outside the range; offers x / 100 when that would be inside."""
+    def inside(v: float) -> bool:
+        return (low < v if open_low else low <= v) and (v < high if open_high else v <= high)
+
+    if inside(x):
+        return
+    span = f"a {what} from {low:g}{' (excluded)' if open_low else ''} to {high:g}{' (excluded)' if open_high else ''}"
+    if abs(x) >= 1 and inside(x / 100):
+        raise refuse(f"{x:g} looks like percent: write {plain(x / 100)}", span)
+    raise refuse("out of range", span)
+
+
+def _each(check: Callable[[float], None]) -> Callable[[DistributionTable], DistributionTable]:
+    def validate(table: DistributionTable) -> DistributionTable:
+        for x in (table.default, table.lo, table.hi):
+            if x is not None:
+                check(x)
+        return table
+
+    return validate
+
+
+def _between(low: float, high: float, **how: object) -> Callable[[DistributionTable], DistributionTable]:
+    return _each(lambda x: check_between(x, low, high, **how))  # type: ignore[arg-type]
+
+
+def _check_basis_points(x: float) -> None:
+    if abs(x) > 2000:
+        raise refuse("out of range", "basis points from -2000 to 2000 (100 = one percentage point)")
+    if 0 < abs(x) < 0.2:
+        raise refuse(f"{x:g} looks like a decimal yield: write {x * 1e4:g}", "basis points (100 = one percentage point)")
+
+
+def _check_amount(x: float) -> None:
+    if x <= 0:
+        raise refuse("must be positive: a sale is a positive amount", "USD bn, e.g. 500")
+    if x > 70_000:
+        unit = "USD" if x >= 1e9 else "USD mn"
+        better = x / 1e9 if x >= 1e9 else x / 1e3
+        raise refuse(f"{x:g} looks like {unit}: write {better:g}", "USD bn; foreigners hold less than 70000")
+
+
+Number = Annotated[DistributionTable, BeforeValidator(_bare_number)]
+TaxRate = Annotated[Number, AfterValidator(_between(0, 1, open_high=True, what="rate"))]
+TariffRate = Annotated[Number, AfterValidator(_between(0, 3, what="rate"))]
+Share = Annotated[Number, AfterValidator(_between(0, 1))]
+HedgeChange = Annotated[Number, AfterValidator(_between(-1, 1, open_low=True, open_high=True, what="change"))]
+Appreciation = Annotated[Number, AfterValidator(_between(-0.5, 1, open_low=True, open_high=True))]
+BasisPoints = Annotated[Number, AfterValidator(_each(_check_basis_points))]
+UsdBillions = Annotated[Number, AfterValidator(_each(_check_amount))]
+
+
+def check_move(factor: str, x: float) -> None:
+    """Refuse a move that its factor cannot make: yields and cap rates are decimals, the rest log returns."""
+    if factor_unit(factor) == "absolute (decimal)":
+        if abs(x) > 0.2:
+            basis_points = abs(x) >= 5
+            raise refuse(
+                f"{factor}: {x:g} looks like {'basis points' if basis_points else 'percentage points'}: "
+                f"write {plain(x / (1e4 if basis_points else 100))}",
+                "an absolute decimal (0.0100 = 100 bp)",
+            )
+    elif abs(x) > 2.5:
+        raise refuse(f"{factor}: {x:g} looks like percent: write {plain(math.log1p(x / 100) if x > -100 else -1.0)[:7]}",
+                     "a log return (ln 1.10 = 0.0953; -0.2231 = a fall of 20%)")
+
+
+# -- names -------------------------------------------------------------------------------------------------
+
+def _one_of(kind: str, accepted: tuple[str, ...]) -> Callable[[str], str]:
+    def validate(name: str) -> str:
+        if name not in accepted:
+            raise refuse(f"unknown {kind} '{name}'", suggest(name, accepted, most=60))
+        return name
+
+    return validate
+
+
+@lru_cache(maxsize=1)
+def accepted_holders() -> tuple[str, ...]:
+    """'all', 'Rest', the groups, and the areas of the holders' table (its aggregate rows are no holders).
+
+    Empty when the holders' table is not there: then holder names cannot be checked.
+    """
+    file = config_root() / HOLDINGS_FILE
+    if not file.is_file():
+        return ()
+    with file.open(newline="", encoding="utf-8") as stream:
+        rows = csv.DictReader(line for line in stream if not line.startswith("#"))
+        areas = [row["area"] for row in rows if not _AGGREGATE_AREAS.match(row["area"])]
+    return ("all", *HOLDER_GROUPS, *areas, "Rest")
+
+
+def _known_holder(name: str) -> str:
+    accepted = accepted_holders()
+    if accepted and name not in accepted:
+        raise refuse(f"unknown holder '{name}'", suggest(name, accepted, most=60))
+    return name
+
+
+def _known_party(name: str) -> str:
+    """A currency or a holder."""
+    return name if name in CURRENCIES else _known_holder(name)
+
+
+def _expand(names: list[str]) -> list[str]:
+    return [area for name in names for area in HOLDER_GROUPS.get(name, (name,))]
+
+
+def distinct(names: list[str]) -> list[str]:
+    if not names:
+        raise refuse("an empty list would make the shock do nothing", "at least one name")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise refuse(f"named twice: {', '.join(twice)}")
+    if "all" in names and len(names) > 1:
+        raise refuse("'all' stands alone", 'holders = ["all"] or a list of holders')
+    return names
+
+
+Holders = Annotated[list[Annotated[str, AfterValidator(_known_holder)]], AfterValidator(_expand),
+                    AfterValidator(distinct)]
+AssetClass = Annotated[str, AfterValidator(_one_of("asset class", ASSET_CLASSES))]
+AssetClasses = Annotated[list[AssetClass], AfterValidator(distinct)]
+Currency = Annotated[str, AfterValidator(_one_of("currency", CURRENCIES))]
+Tenor = Annotated[str, AfterValidator(_one_of("tenor", tuple(KEY_RATES)))]
+Factor = Annotated[str, AfterValidator(_one_of("factor", FACTORS.labels))]
+Party = Annotated[str, AfterValidator(_known_party)]
+UseOfProceeds = Annotated[str, AfterValidator(_one_of("use of proceeds", USES_OF_PROCEEDS))]
+ScheduleKind = Annotated[str, AfterValidator(_one_of("schedule", SCHEDULES))]
+
+
+def choice(kind: str, *accepted: str) -> object:
+    """A text field that takes one of *accepted*."""
+    return Annotated[str, AfterValidator(_one_of(kind, accepted))]
+
+
+# -- time --------------------------------------------------------------------------------------------------
+
+class Duration(Strict):
+    """``{ months = 12 }``: exactly one of days (business days), weeks, months, years."""
+
+    days: Annotated[float, Field(ge=0)] | None = None
+    weeks: Annotated[float, Field(ge=0)] | None = None
+    months: Annotated[float, Field(ge=0)] | None = None
+    years: Annotated[float, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _one_unit(self) -> Duration:
+        if len(self._given()) != 1:
+            raise refuse("a duration has exactly one unit", "{ days = 10 }, { weeks = 13 }, { months = 12 } or { years = 2 }")
+        if self.in_years() > 80:
+            raise refuse("longer than 80 years")
+        return self
+
+    def _given(self) -> dict[str, float]:
+        given = {"days": self.days, "weeks": self.weeks, "months": self.months, "years": self.years}
+        return {unit: value for unit, value in given.items() if value is not None}
+
+    def in_years(self) -> float:
+        """52 weeks of 5 business days are a year."""
+        ((unit, value),) = self._given().items()
+        return value / {"days": 260, "weeks": 52, "months": 12, "years": 1}[unit]
+
+
+class HorizonDuration(Duration):
+    """A duration as a time grid: days are daily steps (at most 20), everything else weekly steps."""
+
+    @model_validator(mode="after")
+    def _grid(self) -> HorizonDuration:
+        if self.days is not None and (self.days > 20 or self.days < 1 or self.days != int(self.days)):
+            raise refuse("daily steps serve horizons of 1 to 20 whole business days",
+                         f"{{ weeks = {max(1, round(self.days / 5))} }}")
+        if self.days is None and round(self.in_years() * 52) < 1:
+            raise refuse("shorter than a week", "{ days = 1 } … { days = 20 }, or at least { weeks = 1 }")
+        return self
+
+    def build(self) -> Horizon:
+        if self.days is not None:
+            return Horizon(int(self.days), 1)
+        return Horizon(round(self.in_years() * 52), 5)
+
+
+def _no_wait() -> Duration:
+    return Duration(days=0.0)
+
+
+class ScheduleTable(Strict):
+    """``{ kind = "linear", over = { months = 12 }, start = { months = 3 } }``; for half_life *over* is the half-life."""
+
+    kind: ScheduleKind
+    over: Duration = Field(default_factory=_no_wait)
+    start: Duration = Field(default_factory=_no_wait)
+
+    @model_validator(mode="after")
+    def _lasting(self) -> ScheduleTable:
+        if self.kind != "abrupt" and self.over.in_years() <= 0:
+            raise refuse(f"a {self.kind} schedule needs its duration", "over = { months = 12 }")
+        if self.kind == "abrupt" and self.over.in_years() > 0:
+            raise refuse("an abrupt schedule has no duration", 'kind = "linear", or no "over"')
+        return self
+
+    def build(self) -> Schedule:
+        return Schedule(self.kind, self.over.in_years(), self.start.in_years())
+
+

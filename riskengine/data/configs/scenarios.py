@@ -1,0 +1,126 @@
+"""Scenario files: TOML → :class:`riskengine.policy.scenario.Scenario`, or every problem with its line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+
+from riskengine.base.errors import InputError, Problem, suggest
+from riskengine.data.configs.fields import HorizonDuration, Strict, check_between, refuse
+from riskengine.data.configs.folders import find_scenario
+from riskengine.data.configs.problems import problems_of
+from riskengine.data.configs.shock_models import SHOCK_MODELS
+from riskengine.data.configs.toml_text import TomlText, read_toml
+from riskengine.policy.scenario import Scenario
+from riskengine.policy.shocks import Shock
+
+
+def _probability(p: float) -> float:
+    check_between(p, 0, 1, what="probability")
+    return p
+
+
+class ScenarioHead(Strict):
+    """A scenario file without its shocks."""
+
+    also_accepted = ("shocks",)
+
+    title: str = Field(min_length=1)
+    narrative: str = Field(min_length=1)
+    source: str = Field(min_length=1)
+    horizon: HorizonDuration
+    probability: Annotated[float, AfterValidator(_probability)] = 1.0
+    probability_source: str = ""
+    announcement: bool = True
+    flow_channel: bool = True
+    risk_off: bool = False
+    tags: list[str] = []
+
+    @model_validator(mode="after")
+    def _probable(self) -> ScenarioHead:
+        if self.probability < 1 and not self.probability_source.strip():
+            raise refuse("a probability below 1 needs probability_source",
+                         'e.g. probability_source = "assumption: judgement of the desk, not an estimate"')
+        return self
+
+    def full_source(self) -> str:
+        """The source, with where the probability comes from: the mark travels into every report."""
+        if not self.probability_source.strip():
+            return self.source.strip()
+        return f"{self.source.strip()} · Probability {self.probability:.0%}: {self.probability_source.strip()}"
+
+
+def load_scenario(name: str | Path, beside: Path | None = None) -> Scenario:
+    """The scenario of a file or name; see :func:`riskengine.data.configs.folders.find_scenario`.
+
+    Raises
+    ------
+    InputError
+        With every problem of the file: unknown keys, wrong units, unknown names, impossible values.
+    """
+    scenario, problems = check_scenario(find_scenario(name, beside))
+    if scenario is None:
+        raise InputError(problems)
+    return scenario
+
+
+def check_scenario(file: Path) -> tuple[Scenario | None, list[Problem]]:
+    """(scenario, []) or (None, every problem)."""
+    shown = str(file)
+    try:
+        text = read_toml(file, shown)
+    except InputError as error:
+        return None, list(error.problems)
+    problems: list[Problem] = []
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", file.stem):
+        problems.append(Problem("the file's name is the scenario's name: lower-case letters, digits and _ only", shown,
+                                got=file.stem, accepted=_snake(file.stem)))
+    table = {key: value for key, value in text.document.items() if key != "shocks"}
+    head = None
+    try:
+        head = ScenarioHead.model_validate(table)
+    except ValidationError as error:
+        problems += problems_of(error, ScenarioHead, text, (), shown)
+    shocks = _read_shocks(text, shown, problems)
+    if problems or head is None:
+        return None, sorted(problems, key=lambda p: p.row or 0)
+    scenario = Scenario(
+        file.stem, head.title.strip(), " ".join(head.narrative.split()), head.full_source(), head.horizon.build(),
+        tuple(shocks), head.probability, head.announcement, head.flow_channel, head.risk_off, tuple(head.tags),
+    )
+    return scenario, []
+
+
+def _read_shocks(text: TomlText, shown: str, problems: list[Problem]) -> list[Shock]:
+    tables = text.document.get("shocks", [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        problems.append(Problem("shocks are tables, each headed [[shocks]]", shown, text.line(("shocks",)), "shocks"))
+        return []
+    shocks: list[Shock] = []
+    for i, table in enumerate(tables):
+        place = ("shocks", i)
+        kind = table.get("type")
+        row = text.line(place + ("type",))
+        if kind is None:
+            problems.append(Problem("is missing", shown, row, f"shocks[{i + 1}].type",
+                                    accepted=", ".join(SHOCK_MODELS)))
+            continue
+        if not isinstance(kind, str) or kind not in SHOCK_MODELS:
+            problems.append(Problem("unknown shock", shown, row, f"shocks[{i + 1}].type", repr(kind)[:80],
+                                    suggest(_snake(str(kind)), tuple(SHOCK_MODELS), most=20)))
+            continue
+        model = SHOCK_MODELS[kind]
+        try:
+            shocks.append(model.model_validate({k: v for k, v in table.items() if k != "type"}).build())
+        except ValidationError as error:
+            problems += problems_of(error, model, text, place, shown)
+    return shocks
+
+
+def _snake(name: str) -> str:
+    """'WithholdingTax' or 'Withholding-Tax' → 'withholding_tax'."""
+    split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
+    return re.sub(r"[^a-z0-9]+", "_", split.lower()).strip("_") or "scenario"
