@@ -17,9 +17,14 @@ BLOCK_BOOTSTRAP = 0x8000_0001
 """Word 0: the row of a filtered historical residual."""
 BLOCK_PERMUTATION = 0x8000_0002
 """Permutation of parameter draws; the 'path' counter is the block number b, the step is the draw."""
+BLOCK_LOADINGS = 0x8001_0000
+"""And on: normal q of a draw of the loadings is entry q % 4 of this block + q // 4; the 'path' is the draw d, step 0."""
+BLOCK_PARAMETERS = 0x8002_0000
+"""And on: Owen scrambling of Sobol dimension j uses this block + j; the 'path' is the node of its binary tree, step 0."""
 REDUCTION_QUANTUM = 1024
 """Paths per leaf of the fixed reduction tree."""
 
+PRECISIONS = ("float32", "float64")
 NOISE_MODELS = ("student_t", "gaussian", "filtered_historical")
 
 
@@ -30,6 +35,7 @@ class RunSpec:
     paths : number of paths P, a multiple of ``draws``.  draws : parameter draws D (a power of two).
     seed : 0 … 2**63 - 1.  noise : one of NOISE_MODELS.  parameter_uncertainty : False uses the
     default parameters in every draw (then D responses are equal; nothing else changes).
+    precision : of draws and products, one of PRECISIONS; moves are accumulated in float64 either way.
     """
 
     paths: int = 100_352
@@ -38,6 +44,7 @@ class RunSpec:
     noise: str = "student_t"
     levels: tuple[float, ...] = (0.95, 0.975, 0.99)
     parameter_uncertainty: bool = True
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         problems = []
@@ -53,6 +60,8 @@ class RunSpec:
             problems.append(Problem("seed must be in 0 … 2**63 - 1", got=str(self.seed)))
         if self.noise not in NOISE_MODELS:
             problems.append(Problem("noise", got=self.noise, accepted=", ".join(NOISE_MODELS)))
+        if self.precision not in PRECISIONS:
+            problems.append(Problem("precision", got=self.precision, accepted=", ".join(PRECISIONS)))
         if not self.levels or any(not 0.5 < a < 1 for a in self.levels):
             problems.append(Problem("levels must lie in (0.5, 1)", got=str(self.levels)))
         if problems:

@@ -1,0 +1,143 @@
+"""Where the chunks of a run are computed: here, on threads, or on a cluster. The answer is the same to the bit.
+
+An executor maps a function over items and returns the results in the order of the items.  Kernels release the GIL,
+so threads scale; a task should be half a second of work or more on a cluster.  The function (with the book and the
+model it holds) travels to each worker once; a task whose worker dies is computed again on another.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+from riskengine.base.errors import InputError, Problem
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_RETRIES = 3
+"""Attempts after the first of a task whose worker died."""
+
+
+@runtime_checkable
+class Executor(Protocol):
+    """Anything that maps a function over items, results in order; an exception of a task is raised here."""
+
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]: ...
+
+    def close(self) -> None: ...
+
+
+class _Closing:
+    """``with`` closes the executor."""
+
+    __slots__ = ()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+class Serial(_Closing):
+    """One after the other in the calling thread."""
+
+    __slots__ = ()
+
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+        return [function(item) for item in items]
+
+
+class Threads(_Closing):
+    """*count* threads of this process; None: as many as the process may use."""
+
+    __slots__ = ("count", "_pool")
+
+    def __init__(self, count: int | None = None):
+        if count is None:
+            count = available_cores()
+        if count < 1:
+            raise InputError(Problem("threads must be at least 1", got=str(count)))
+        self.count = count
+        self._pool: ThreadPoolExecutor | None = None
+
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self.count, thread_name_prefix="riskengine")
+        futures = [self._pool.submit(function, item) for item in items]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            raise
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
+
+
+class Dask(_Closing):
+    """A Dask cluster at *address*, or, without one, *workers* single-threaded processes on this machine."""
+
+    __slots__ = ("address", "_client", "_cluster")
+
+    def __init__(self, address: str | None = None, workers: int = 2):
+        try:
+            from distributed import Client, LocalCluster
+        except ImportError:
+            raise InputError(
+                Problem("a cluster needs dask", accepted="pip install 'riskengine[cluster]'")
+            ) from None
+        self.address = address
+        self._cluster = None
+        if address is None:
+            self._cluster = LocalCluster(
+                n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None
+            )
+        try:
+            self._client = Client(address or self._cluster, timeout="20s", set_as_default=False)
+        except OSError as error:
+            raise InputError(
+                Problem("no Dask scheduler answers", got=str(address), accepted="e.g. tcp://host:8786")
+            ) from error
+
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+        # the function is the result of a task: the graph holds it once, workers pass it on, and it is made again
+        # when the worker that held it dies (scattered data would be lost)
+        shared = self._client.submit(_identity, function, pure=False, retries=_RETRIES)
+        futures = [
+            self._client.submit(_apply, shared, item, pure=False, retries=_RETRIES) for item in items
+        ]
+        try:
+            return list(self._client.gather(futures))
+        except BaseException:
+            self._client.cancel(futures)
+            raise
+
+    def close(self) -> None:
+        self._client.close()
+        if self._cluster is not None:
+            self._cluster.close()
+
+
+def available_cores() -> int:
+    """Cores this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _identity(value: Any) -> Any:
+    return value
+
+
+def _apply(function: Callable[[Any], Any], item: Any) -> Any:
+    return function(item)
