@@ -27,11 +27,11 @@ from riskengine.engine.results import baseline_result, scenario_results, summari
 from riskengine.execution import Executor, Serial, Threads
 from riskengine.instruments.exposures import exposures, sensitivities
 from riskengine.instruments.portfolio import Portfolio, compile_book
+from riskengine.measures.limits import evaluate_limits, limit_values
 from riskengine.policy.night import NightlyConfig
 from riskengine.policy.scenario import Scenario
 from riskengine.result import DataQualityItem, NightResult, PositionRisk, RiskResult, ScenarioResult
 from riskengine.workflows.build_world import build_world, input_quality
-from riskengine.workflows.limit_values import check_limits
 from riskengine.workflows.night_tables import night_tables
 
 Progress = Callable[[str, int, int], None]
@@ -123,7 +123,7 @@ def run_night(
     night = NightResult(
         as_of=day, accounts_as_of=world.accounts.as_of, run_id=run_id, seed=spec.seed, paths=spec.paths,
         draws=spec.draws, nav_usd=float(instant.base_value.sum()), baseline=baseline, scenarios=results,
-        exposures=exposure, limits=check_limits(limits, baseline, results, exposure),
+        exposures=exposure, limits=evaluate_limits(limits, limit_values(baseline, results, exposure)),
         data_quality=(
             *quality, *_skipped_rows(skipped), *input_quality(world), *data_quality(day),
         ),
