@@ -36,11 +36,11 @@ average standard deviation counts, which daily yields estimated on thousands of 
 class Plausibility:
     """Mahalanobis distance of a move.
 
-    mahalanobis : m, in standard deviations.  dimension : n.  probability : of a move at least as far out.
+    distance : m, in standard deviations.  dimension : n.  probability : of a move at least as far out.
     factors : the n factors used.  condition : condition number of their correlation matrix.
     """
 
-    mahalanobis: float
+    distance: float
     dimension: int
     probability: float
     factors: tuple[str, ...]

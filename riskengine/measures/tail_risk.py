@@ -32,6 +32,7 @@ from statistics import NormalDist
 import numpy as np
 
 from riskengine.base.errors import InputError, ModelError, Problem
+from riskengine.kernels.tails import smallest, total as sum_paths
 from riskengine.result import Tail
 
 
@@ -96,7 +97,8 @@ def measure_tail(
     if not ranks:
         raise InputError(Problem("at least one VaR level is needed"))
     value, total = order_statistics(pnl, ranks)
-    mean, sd = float(pnl.mean()), float(pnl.std(ddof=1))
+    mean = sum_paths(pnl) / pnl.size
+    sd = math.sqrt(sum_paths((pnl - mean) ** 2) / (pnl.size - 1))
     draw_sums = np.bincount(draw_of_path, weights=pnl, minlength=draws)
 
     widest = max(ranks, key=lambda rank: rank.k)
@@ -209,9 +211,8 @@ def clustered_error(sums: np.ndarray, counts: np.ndarray) -> float | np.ndarray:
 def order_statistics(pnl: np.ndarray, ranks: Sequence[TailRank]) -> tuple[dict[int, float], dict[int, float]]:
     """k → k-th smallest value, and k → sum of the k smallest, for k, low and high of every rank."""
     ks = np.unique(np.array([(r.low, r.k, r.high) for r in ranks], dtype=np.int64))
-    ordered = np.partition(pnl, ks - 1)
-    values = {int(k): float(ordered[k - 1]) for k in ks}
-    return values, {int(k): float(ordered[:k].sum()) for k in ks}
+    values, sums = smallest(pnl, ks)
+    return dict(zip(ks.tolist(), values.tolist())), dict(zip(ks.tolist(), sums.tolist()))
 
 
 def inverse_density(value: dict[int, float], rank: TailRank, paths: int) -> float:

@@ -18,24 +18,24 @@ COVARIANCE = CORRELATION * np.outer(SD, SD)
 
 def test_one_factor_is_the_two_sided_normal():
     result = mahalanobis(np.array([0.0196]), np.array([[1e-4]]), ["EQ_SP500"])
-    assert result.mahalanobis == pytest.approx(1.96)
+    assert result.distance == pytest.approx(1.96)
     assert result.probability == pytest.approx(0.0499958, abs=1e-7)
     assert (result.dimension, result.condition) == (1, 1.0)
 
 
 def test_two_independent_factors_have_the_exponential_tail():
     result = mahalanobis(np.array([0.03, 0.04]), np.diag([1e-4, 1e-4]), ["FX_EUR", "FX_JPY"])
-    assert result.mahalanobis == pytest.approx(5.0)
+    assert result.distance == pytest.approx(5.0)
     assert result.probability == pytest.approx(np.exp(-12.5))
 
 
 def test_distance_equals_the_quadratic_form_and_ignores_units():
     move = np.array([0.1, 0.01, -0.2, 0.05])
     result = mahalanobis(move, COVARIANCE, LABELS)
-    assert result.mahalanobis**2 == pytest.approx(move @ np.linalg.solve(COVARIANCE, move))
+    assert result.distance**2 == pytest.approx(move @ np.linalg.solve(COVARIANCE, move))
     scale = np.array([1.0, 1e4, 100.0, 1.0])
-    assert mahalanobis(move * scale, COVARIANCE * np.outer(scale, scale), LABELS).mahalanobis == pytest.approx(
-        result.mahalanobis)
+    assert mahalanobis(move * scale, COVARIANCE * np.outer(scale, scale), LABELS).distance == pytest.approx(
+        result.distance)
 
 
 @pytest.mark.parametrize("dof", [None, 5.0])
@@ -53,7 +53,7 @@ def test_subset_matches_its_own_dimension():
     move = np.array([0.1, 0.01, -0.2, 0.05])
     part = mahalanobis(move, COVARIANCE, LABELS, subset=("EQ_SP500", "FX_EUR"))
     assert (part.dimension, part.factors) == (2, ("EQ_SP500", "FX_EUR"))
-    assert part.mahalanobis < mahalanobis(move, COVARIANCE, LABELS).mahalanobis
+    assert part.distance < mahalanobis(move, COVARIANCE, LABELS).distance
 
 
 @settings(max_examples=60, deadline=None)
@@ -62,10 +62,10 @@ def test_conditional_mean_completes_a_scenario_without_adding_distance(scores, c
     specified = {label: z * sd for label, z, sd in zip(LABELS, scores, SD, strict=True) if label in chosen}
     full = complete_partial_scenario(specified, COVARIANCE, LABELS)
     assert [full[LABELS.index(k)] for k in specified] == list(specified.values())
-    whole = mahalanobis(full, COVARIANCE, LABELS).mahalanobis
-    assert whole == pytest.approx(mahalanobis(full, COVARIANCE, LABELS, tuple(specified)).mahalanobis, abs=1e-9)
+    whole = mahalanobis(full, COVARIANCE, LABELS).distance
+    assert whole == pytest.approx(mahalanobis(full, COVARIANCE, LABELS, tuple(specified)).distance, abs=1e-9)
     nudged = full + 0.01 * SD * np.array([label not in specified for label in LABELS])
-    assert mahalanobis(nudged, COVARIANCE, LABELS).mahalanobis >= whole - 1e-12
+    assert mahalanobis(nudged, COVARIANCE, LABELS).distance >= whole - 1e-12
 
 
 def test_near_dependent_factors_are_refused_by_name_and_a_subset_is_offered():
