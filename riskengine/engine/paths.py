@@ -25,15 +25,18 @@ from riskengine.factor_model import FactorModel
 from riskengine.flows.external_accounts import ExternalAccounts
 from riskengine.impact import ImpactParameters, draw_parameters, respond_to_policy
 from riskengine.impact.response import PolicyResponse
-from riskengine.instruments.portfolio import Book, Portfolio, compile_book
+from riskengine.instruments.book import Book
+from riskengine.instruments.portfolio import Portfolio, compile_book
 from riskengine.market import MarketSnapshot
 from riskengine.policy.scenario import Scenario
 from riskengine.simulation import (
-    ShockDistribution, condition, draw_of_path, parameter_normals, simulate_noise,
+    ShockDistribution, condition, draw_of_path, fixing_map, parameter_normals, simulate_noise,
 )
 
 CHUNK_PATHS = 8_192
 """Paths per task: the unit of scheduling; no result depends on it."""
+CHUNKS_PER_ROUND = 32
+"""Chunks handed to the executor at once: bounds what is in flight and lets a progress bar move."""
 LEDGER_TOLERANCE_USD_BN = 1e-9
 
 
@@ -115,13 +118,14 @@ def simulate(
     groups = np.empty((rows, len(book.group_labels), spec.paths), dtype=np.float32)
     task = _ChunkTask(model, horizon, spec, book, transforms)
     chunks = [Chunk(lo, min(lo + CHUNK_PATHS, spec.paths)) for lo in range(0, spec.paths, CHUNK_PATHS)]
-    for chunk, (chunk_groups, chunk_total) in zip(
-        chunks, (executor or Serial()).map(task, chunks), strict=True
-    ):
-        groups[:, :, chunk.lo : chunk.hi] = chunk_groups
-        total[:, chunk.lo : chunk.hi] = chunk_total
+    run = executor or Serial()
+    for first in range(0, len(chunks), CHUNKS_PER_ROUND):
+        some = chunks[first : first + CHUNKS_PER_ROUND]
+        for chunk, (chunk_groups, chunk_total) in zip(some, run.map(task, some), strict=True):
+            groups[:, :, chunk.lo : chunk.hi] = chunk_groups
+            total[:, chunk.lo : chunk.hi] = chunk_total
         if progress is not None:
-            progress(chunk.hi)
+            progress(some[-1].hi)
     return PathPnl(book, horizon, total, groups, draw_of_path(spec, 0, spec.paths))
 
 
@@ -210,7 +214,7 @@ class _Transform:
     """(F, D)."""
     noise_map: np.ndarray | None
     """(K, K) or None for the identity."""
-    fixing_map: np.ndarray | None
+    carry: np.ndarray | None
     """(F, K): part of the fixing noise explained by the pinned factors' noise at the horizon."""
 
     @classmethod
@@ -219,14 +223,8 @@ class _Transform:
         at_fixings = np.zeros((len(book.fixings), end.shape[1]))
         for i, (k, step) in enumerate(book.fixings):
             at_fixings[i] = shocks.path[:, step, k]
-        fixing_map = None
-        if shocks.noise_map is not None and book.fixings:
-            pinned = np.flatnonzero(shocks.pinned)
-            inverse = np.linalg.pinv(model.horizon_covariance(horizon.steps)[np.ix_(pinned, pinned)])
-            fixing_map = np.zeros((len(book.fixings), len(model.axis)))
-            for i, (k, step) in enumerate(book.fixings):
-                fixing_map[i, pinned] = model.horizon_covariance(step + 1)[k, pinned] @ inverse
-        return cls(end, at_fixings, shocks.noise_map, fixing_map)
+        carry = fixing_map(shocks, model, book.fixings) if shocks.noise_map is not None else None
+        return cls(end, at_fixings, shocks.noise_map, carry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +247,7 @@ class _ChunkTask:
         for i, t in enumerate(self.transforms, start=1):
             moves, at = noise, fixings
             if t.noise_map is not None:
-                at = fixings if t.fixing_map is None else fixings - _product(t.fixing_map, noise)
+                at = fixings - _product(t.carry, noise)
                 moves = _product(t.noise_map, noise)
             self._store(i, moves + t.end[:, draw], at + t.at_fixings[:, draw], groups, total)
         return groups, total

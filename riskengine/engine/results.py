@@ -12,7 +12,8 @@ from riskengine.base.units import BASIS_POINT
 from riskengine.engine.paths import PathPnl, PreparedScenario, World, draw_pnl, replay_positions
 from riskengine.flows.balance_of_payments import Ledger
 from riskengine.impact.response import Chain
-from riskengine.instruments.portfolio import Book, Portfolio
+from riskengine.instruments.book import Book
+from riskengine.instruments.portfolio import Portfolio
 from riskengine.measures.contributions import component_es, component_es_error, tail_paths
 from riskengine.measures.plausibility import mahalanobis
 from riskengine.measures.tail_risk import measure_tail, variance_share

@@ -21,7 +21,7 @@ from riskengine.data.catalog import DEFAULT_AS_OF
 from riskengine.data.configs import config_root, load_limits, load_scenario
 from riskengine.data.portfolios import load_portfolio
 from riskengine.data.quality import data_quality
-from riskengine.data.store import RunStore, hash_files, hash_text
+from riskengine.data.store import RunStore, hash_files, hash_text, make_run_id
 from riskengine.engine.paths import PreparedScenario, World, prepare, simulate
 from riskengine.engine.results import baseline_result, scenario_results, summarize_chain
 from riskengine.execution import Executor, Serial, Threads
@@ -107,7 +107,7 @@ def run_night(
     world = build_world(day, which, step=clock)
     hashes = _hashes(config, book_file, world)
     started = datetime.now(UTC)
-    run_id = f"{started:%Y%m%dT%H%M%SZ}-{hash_text(repr(sorted(hashes.items())) + repr(spec) + day + which)[:8]}"
+    run_id = make_run_id(started, hash_text(repr(sorted(hashes.items())) + repr(spec) + day + which))
     executor = _executor(threads, dask)
     applicable, quality = _applicable(scenarios, world)
 
