@@ -13,7 +13,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from riskengine.base.errors import InputError, Problem
-from riskengine.base.sampling import NOISE_MODELS, RunSpec
+from riskengine.base.sampling import NOISE_MODELS, PRECISIONS, RunSpec
 from riskengine.data.configs.fields import Strict, check_between, choice, refuse
 from riskengine.data.configs.folders import config_root, find_config, find_scenario, list_scenarios
 from riskengine.data.configs.problems import problems_of
@@ -58,6 +58,7 @@ def _horizons(days: list[int]) -> list[int]:
 
 Level = Annotated[float, AfterValidator(_level)]
 Noise = choice("noise", *NOISE_MODELS)
+Precision = choice("precision", *PRECISIONS)
 
 
 class NightlyModel(Strict):
@@ -76,6 +77,7 @@ class NightlyModel(Strict):
     levels: list[Level] = Field(default=[0.95, 0.975, 0.99], min_length=1)
     position_level: Level = 0.975
     parameter_uncertainty: bool = True
+    precision: Precision = "float32"  # type: ignore[valid-type]
     out: str = Field(default="runs", min_length=1)
     threads: Annotated[int, Field(ge=1)] | None = None
     memory_gb: Annotated[float, Field(gt=0)] | None = None
@@ -132,7 +134,7 @@ def check_nightly_config(path: Path | None = None) -> tuple[NightlyConfig | None
     if model is not None:
         try:
             run = RunSpec(model.paths, model.draws, model.seed, model.noise, tuple(sorted(model.levels)),
-                          model.parameter_uncertainty)
+                          model.parameter_uncertainty, model.precision)
         except InputError as error:
             for p in error.problems:
                 key = p.rule.split()[0]
@@ -222,3 +224,11 @@ def check_limits(path: Path) -> tuple[tuple[Limit, ...], list[Problem]]:
                                     f"limits[{i + 1}].name", repr(limit.name)))
         limits.append(limit)
     return tuple(limits), sorted(problems, key=lambda p: p.row or 0)
+
+
+def check_day(text: str, field: str) -> str:
+    """*text* as an ISO date; InputError naming *field* when it is none."""
+    try:
+        return datetime.date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise InputError(Problem("not a date", field=field, got=text, accepted="YYYY-MM-DD, e.g. 2024-09-24")) from None

@@ -1,0 +1,15 @@
+"""``riskengine`` and ``python -m riskengine``: the command line's only entrance."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    from riskengine.cli import run
+
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()
