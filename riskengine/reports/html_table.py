@@ -1,0 +1,185 @@
+"""A table of the report: columns with units, cells with the text people read and the value a sort uses.
+
+Numbers are right-aligned and share one unit and one count of decimals per column; a standard error stands beside its
+number; a long table may be shortened to COLLAPSED rows on the screen, never on paper.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from riskengine.reports import formats
+
+
+COLLAPSED = 12
+"""Rows a collapsed table shows; the same number stands in report.css."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Heading, unit printed under it, and whether its cells are numbers (right-aligned)."""
+
+    heading: str
+    unit: str = ""
+    numeric: bool = True
+    css: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """text as printed; sort: the raw value; note: standard error or interval; css: classes of the cell."""
+
+    text: str
+    sort: float | str | None = None
+    note: str = ""
+    css: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What the table macro of the templates draws. caption is read by screen readers and printed above."""
+
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    collapse: bool = False
+    """True: the screen shows the first COLLAPSED rows and a button for the rest."""
+    foot: tuple[tuple[Cell, ...], ...] = ()
+    note: str = ""
+    sortable: bool = True
+    groups: tuple[int, ...] = field(default=())
+    """Row numbers that begin a new group (a rule above them)."""
+
+
+def is_long(rows: int) -> bool:
+    """Whether a table of so many rows is worth collapsing on the screen."""
+    return rows > COLLAPSED + 3
+
+
+def text(words: object, css: str = "", link: str = "") -> Cell:
+    """A cell of words; missing words are '–'."""
+    missing = words is None or words == "" or (isinstance(words, float) and not math.isfinite(words))
+    shown = formats.MISSING if missing else str(words)
+    return Cell(shown, shown.casefold(), css=css, link=link)
+
+
+def amount(
+    value: object, decimals: int = 1, note: str = "", css: str = "", plus: bool = False, scale: float = 1.0
+) -> Cell:
+    """A numeric cell: value / scale with *decimals*; negative values carry the class 'neg'."""
+    if not formats.is_number(value):
+        return Cell(formats.MISSING, None, css=css)
+    x = float(value) / scale  # type: ignore[arg-type]
+    tone = "neg" if x < 0 else ""
+    return Cell(formats.number(x, decimals, plus), x, note, f"{css} {tone}".strip())
+
+
+def money(
+    value: object, unit: formats.MoneyUnit, se: object = None, css: str = "", plus: bool = False
+) -> Cell:
+    """An amount in the column's money unit, with '± standard error' when *se* is given."""
+    note = f"±{formats.THIN}{unit.text(se, extra=0)}" if formats.is_number(se) else ""
+    return amount(value, unit.decimals, note, css, plus, unit.divisor)
+
+
+def percent(value: object, decimals: int = 1, css: str = "", plus: bool = False) -> Cell:
+    """A share as per cent."""
+    if not formats.is_number(value):
+        return Cell(formats.MISSING, None, css=css)
+    tone = "neg" if float(value) < 0 else ""  # type: ignore[arg-type]
+    return Cell(formats.percent(value, decimals, plus), float(value), css=f"{css} {tone}".strip())  # type: ignore[arg-type]
+
+
+STATUS = {
+    "ok": ("●", "OK", "status-ok", 2), "warning": ("▲", "Warning", "status-warning", 1),
+    "breach": ("■", "Breach", "status-breach", 0), "info": ("●", "Info", "status-info", 2),
+    "red": ("■", "Red", "status-breach", 0), "pass": ("●", "Pass", "status-ok", 2),
+    "fail": ("■", "Fail", "status-breach", 0), "green": ("●", "Green", "status-ok", 2),
+    "yellow": ("▲", "Yellow", "status-warning", 1), "amber": ("▲", "Amber", "status-warning", 1),
+}
+"""status → symbol, word, class, order of severity: never colour alone."""
+
+
+def status(word: object) -> Cell:
+    """A status light: symbol, colour and word; unknown words are shown as they are."""
+    key = {True: "pass", False: "fail"}.get(word, str(word).casefold()) if not isinstance(word, str) else word.casefold()
+    if key not in STATUS:
+        return text(word)
+    symbol, shown, css, order = STATUS[key]
+    return Cell(f"{symbol}\u00a0{shown}", float(order), css=f"status {css}")
+
+
+def from_records(
+    records: object, caption: str, headings: Mapping[str, str] | None = None, hide: Iterable[str] = (), note: str = "",
+) -> Table | None:
+    """A table of plain records (dicts): the columns are their keys in order of appearance.
+
+    Numbers keep about four significant digits; keys that end in a unit (…_usd_bn, …_bp, …_pct) show it.
+    Returns None when there are no records, so that the page can say 'not available in this run'.
+    """
+    rows = [dict(r) for r in records if isinstance(r, Mapping)] if isinstance(records, (list, tuple)) else []
+    if not rows:
+        return None
+    hidden = set(hide)
+    keys = [k for k in dict.fromkeys(k for r in rows for k in r) if k not in hidden]
+    columns = []
+    for key in keys:
+        heading, unit = _split_unit(str(key))
+        numeric = _is_numeric(r.get(key) for r in rows)
+        columns.append(Column((headings or {}).get(key, heading), unit, numeric, "" if numeric else "words"))
+    decimals = [_decimals([r.get(k) for r in rows]) if c.numeric else None for k, c in zip(keys, columns, strict=True)]
+    body = tuple(
+        tuple(_record_cell(r.get(k), c, d) for k, c, d in zip(keys, columns, decimals, strict=True)) for r in rows
+    )
+    return Table(caption, tuple(columns), body, is_long(len(body)), note=note)
+
+
+def _record_cell(value: object, column: Column, decimals: int | None) -> Cell:
+    if isinstance(value, bool):
+        return status(value)
+    if column.numeric:
+        if decimals is None:
+            cell = amount(value, 0)
+            return Cell(formats.significant(value), cell.sort, css=cell.css)
+        return amount(value, decimals)
+    if isinstance(value, (list, tuple)):
+        value = ", ".join(str(v) for v in value)
+    elif isinstance(value, Mapping):
+        value = ", ".join(f"{k}: {formats.significant(v) if formats.is_number(v) else v}" for k, v in value.items())
+    elif formats.is_number(value):
+        value = formats.significant(value)
+    if str(value).casefold() in STATUS:
+        return status(str(value))
+    return text(value)
+
+
+def _is_numeric(values: Iterable[object]) -> bool:
+    seen = [v for v in values if v is not None and not isinstance(v, bool)]
+    return bool(seen) and all(isinstance(v, (int, float)) or hasattr(v, "dtype") for v in seen)
+
+
+def _decimals(values: Sequence[object]) -> int | None:
+    """Decimals that suit a whole column; None when its values differ too much in size (then significant digits)."""
+    sizes = [abs(float(v)) for v in values if formats.is_number(v) and float(v) != 0]  # type: ignore[arg-type]
+    if not sizes or all(s == int(s) for s in sizes):
+        return 0
+    largest, typical = max(sizes), sorted(sizes)[len(sizes) // 2]
+    if typical < largest * 1e-3 or largest < 1e-3 or min(sizes) < 1e-6:
+        return None
+    return 0 if typical >= 1000 else 1 if typical >= 20 else 2 if typical >= 1 else 3 if typical >= 0.1 else 4
+
+
+UNITS = {
+    "usd_bn": "USD bn", "usd_m": "USD m", "usd": "USD", "bp": "bp", "pct": "%", "percent": "%", "days": "days",
+    "years": "years",
+}
+
+
+def _split_unit(key: str) -> tuple[str, str]:
+    for suffix, unit in UNITS.items():
+        if key.endswith("_" + suffix):
+            return formats.name(key[: -len(suffix) - 1]), unit
+    return formats.name(key), ""

@@ -1,0 +1,1 @@
+"""One module per section of the report: each turns a NightResult into what its template draws."""
