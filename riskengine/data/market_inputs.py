@@ -11,11 +11,16 @@ The family of an id (the part before the first dot) fixes its meaning and the va
     foreign_revenue_share.<EQ>, imported_cost_share.<EQ>, metro_exposure.<METRO>   shares, ratio
 
 A row with ``assumed = true`` has no observed series behind it; positions priced off it are marked.
+
+An id may have several rows with different dates: the newest one dated on or before the as-of date is taken.  Where all
+are later, the earliest is taken, its source says so and it counts as assumed: the engine cannot run without it, and no
+reader should take it for what was known at the time.
 """
 
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import math
 from datetime import date
@@ -57,8 +62,10 @@ _MEMBERS: dict[str, tuple[str, ...]] = {
 }
 
 
-def load_market_inputs(path: Path | str) -> dict[str, MarketInput]:
+def load_market_inputs(path: Path | str, as_of: str | None = None) -> dict[str, MarketInput]:
     """Read and check the table; id → MarketInput, in the file's order.
+
+    as_of : ISO date at which the figures are needed; None takes the newest row of every id.
 
     Raises
     ------
@@ -80,26 +87,43 @@ def load_market_inputs(path: Path | str) -> dict[str, MarketInput]:
         raise InputError(
             Problem("missing columns", file=name, row=1, got=", ".join(missing), accepted=", ".join(COLUMNS))
         )
-    inputs: dict[str, MarketInput] = {}
+    found_rows: list[MarketInput] = []
+    seen: set[tuple[str, str]] = set()
     problems: list[Problem] = []
     for cells in reader:
         if not any(c.strip() for c in cells):
             continue
         row = reader.line_num
         values = {h: c.strip() for h, c in zip(header, cells, strict=False)}
-        found = _check_row(values, name, row, inputs)
+        found = _check_row(values, name, row)
+        key = (values.get("id", ""), values.get("date", ""))
+        if key in seen:
+            problems.append(Problem("an id has one row per date", name, row, "id", f"{key[0]!r} on {key[1]}"))
+        seen.add(key)
         if isinstance(found, MarketInput):
-            inputs[found.id] = found
+            found_rows.append(found)
         else:
             problems += found
-    if not inputs and not problems:
+    if not found_rows and not problems:
         problems.append(Problem("the table has no rows", file=name))
     if problems:
         raise InputError(problems)
-    return inputs
+    by_id: dict[str, list[MarketInput]] = {}
+    for found in found_rows:
+        by_id.setdefault(found.id, []).append(found)
+    return {identifier: _known_at(rows, as_of) for identifier, rows in by_id.items()}
 
 
-def _check_row(values: dict, file: str, row: int, seen: dict) -> MarketInput | list[Problem]:
+def _known_at(rows: list[MarketInput], as_of: str | None) -> MarketInput:
+    rows = sorted(rows, key=lambda r: r.date)
+    known = [r for r in rows if as_of is None or r.date <= as_of]
+    if known:
+        return known[-1]
+    first = rows[0]
+    return dataclasses.replace(first, assumed=True, source=f"dated after the as-of date {as_of}: {first.source}")
+
+
+def _check_row(values: dict, file: str, row: int) -> MarketInput | list[Problem]:
     problems: list[Problem] = []
 
     def bad(field: str, rule: str, accepted: str = "") -> None:
@@ -113,8 +137,6 @@ def _check_row(values: dict, file: str, row: int, seen: dict) -> MarketInput | l
         bad("id", "an id reads family.name", f"{family}.<NAME>")
     elif family in _MEMBERS and member not in _MEMBERS[family]:
         bad("id", f"unknown name in family {family}", suggest(member, _MEMBERS[family]))
-    if identifier in seen:
-        bad("id", "ids must be unique")
     value = _number(values.get("value", ""))
     if value is None:
         bad("value", "must be a finite number")

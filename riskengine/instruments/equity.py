@@ -60,6 +60,7 @@ def _dividend_yield(underlying: str, market: Valuation) -> float:
 
 
 def lower_holding(deal: EquityHolding, market: Valuation, legs: Legs) -> tuple[float, float]:
+    """Add the legs; return (value, notional) in USD."""
     value = deal.value if deal.value is not None else (deal.units or 0.0) * market.level(deal.underlying)
     growth = math.exp(_dividend_yield(deal.underlying, market) * market.h)
     legs.add_exponential(value * growth, (legs.axis.index(f"EQ_{deal.underlying}"), 1.0))
@@ -68,6 +69,7 @@ def lower_holding(deal: EquityHolding, market: Valuation, legs: Legs) -> tuple[f
 
 
 def lower_future(deal: EquityFuture, market: Valuation, legs: Legs) -> tuple[float, float]:
+    """Value 0 (marked to market daily); notional at the index level.  Inside the horizon it settles at its fixing."""
     spot, dividend = market.level(deal.underlying), _dividend_yield(deal.underlying, market)
     row = legs.axis.index(f"EQ_{deal.underlying}")
     size = deal.contracts * deal.multiplier
@@ -84,6 +86,7 @@ def lower_future(deal: EquityFuture, market: Valuation, legs: Legs) -> tuple[flo
 
 
 def lower_option(deal: EquityOption, market: Valuation, legs: Legs) -> tuple[float, float]:
+    """Options on contracts × multiplier index units."""
     return lower_european(
         sign=deal.sign, quantity=deal.contracts * deal.multiplier, spot=market.level(deal.underlying),
         income=_dividend_yield(deal.underlying, market), expiry=deal.expiry, strike=deal.strike,

@@ -57,6 +57,7 @@ def lower_spot(deal: FxSpot, market: Valuation, legs: Legs) -> tuple[float, floa
 
 
 def lower_forward(deal: FxForward, market: Valuation, legs: Legs) -> tuple[float, float]:
+    """Inside the horizon the forward settles in cash at its fixing: N (S_T − K)."""
     spot, foreign = market.spot(deal.currency), market.short_rate(deal.currency)
     row = legs.axis.index(f"FX_{deal.currency}")
     t = market.years_to(deal.maturity)
@@ -76,6 +77,7 @@ def lower_forward(deal: FxForward, market: Valuation, legs: Legs) -> tuple[float
 
 
 def lower_option(deal: FxOption, market: Valuation, legs: Legs) -> tuple[float, float]:
+    """Options on *notional* units of foreign currency, premium and payoff in USD."""
     spot, foreign = market.spot(deal.currency), market.short_rate(deal.currency)
     factor = f"FX_{deal.currency}"
     return lower_european(

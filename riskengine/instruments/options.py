@@ -49,6 +49,7 @@ class Strike:
 
 
 def normal_cdf(x: float) -> float:
+    """Standard normal distribution function."""
     return 0.5 * math.erfc(-x / math.sqrt(2.0))
 
 

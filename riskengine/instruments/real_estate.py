@@ -56,6 +56,7 @@ def lower_property(deal: Property, market: Valuation, legs: Legs) -> tuple[float
 
 
 def lower_residential(deal: Residential, market: Valuation, legs: Legs) -> tuple[float, float]:
+    """Value moves with the metro's index; net rent accrues."""
     market.note_assumed(f"residual_vol.HOME_{deal.metro}")
     legs.add_exponential(deal.value, (legs.axis.index(f"HOME_{deal.metro}"), 1.0))
     legs.add_constant(deal.noi * market.h - deal.value)
