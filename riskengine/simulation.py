@@ -36,7 +36,7 @@ from riskengine.base.sampling import (
 from riskengine.base.units import Horizon
 from riskengine.factor_model import FactorModel
 from riskengine.impact.response import ResponseDraws
-from riskengine.kernels.draws import fill_keys, fill_normals64, fill_words
+from riskengine.kernels.draws import fill_keys, fill_normals, fill_words
 from riskengine.kernels.paths import Noise, Stream, accumulate_noise
 from riskengine.kernels.products import pack_rows
 
@@ -116,7 +116,7 @@ def draw_of_path(spec: RunSpec, lo: int, hi: int) -> np.ndarray:
     first = lo // draws
     blocks = -(-hi // draws) - first
     keys = np.empty((blocks, draws), dtype=np.uint64)
-    fill_keys(first, BLOCK_PERMUTATION, draws, spec.seed, keys)
+    fill_keys(first, BLOCK_PERMUTATION, spec.seed, keys)
     order = np.argsort(keys, axis=1, kind="stable").astype(np.int32)
     return order.ravel()[lo - first * draws : hi - first * draws].copy()
 
@@ -292,7 +292,7 @@ def _build_noise(
 def _loading_normals(spec: RunSpec, coefficients: int) -> np.ndarray:
     """(D, Q) standard normals of the loadings."""
     out = np.empty((-(-coefficients // 4) * 4, spec.draws))
-    fill_normals64(0, BLOCK_LOADINGS, 0, spec.seed, out)
+    fill_normals(0, BLOCK_LOADINGS, 0, spec.seed, out)
     return np.ascontiguousarray(out[:coefficients].T)
 
 
