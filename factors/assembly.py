@@ -1,0 +1,248 @@
+"""From panels to the two factor models: daily (1 day) and weekly (5 business days), each on its own moves.
+
+1. levels → moves → GARCH per factor (daily data; the weekly model takes its own long-run variance and correlation,
+   and from the daily filter only the ratio of expected to long-run variance over the coming week, ρ_w = ρ⁵);
+2. correlation of standardised moves by Stambaugh / EM, shrunk by Ledoit–Wolf; degrees of freedom by profile
+   likelihood on currencies and yields (constant conditional correlation: Bollerslev 1990);
+3. derived factors (factors.structure); everything on the K factors of the axis;
+4. stress correlation from crisis windows, rows for filtered historical simulation, betas, loadings.
+
+Equity volatility is the long-run one: the embedded daily history ends in 2018 and says nothing about today.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from factors import diagnostics
+from factors.covariance import (complete_rows, expected_moments, ledoit_wolf_intensity, shrink, stambaugh_moments,
+                                to_correlation)
+from factors.definitions import CRISIS_WINDOWS, NON_CORE, STATISTICAL_FACTORS, VOL_BURN_IN, VOL_FORECAST_DAYS, \
+    VOL_FX_CURRENCIES
+from factors.history import Levels, daily_moves, factor_levels, weekly_anchors, weekly_moves
+from factors.loadings import core_loadings, currency_betas, index_weights, path_betas
+from factors.real_estate import NationalProperty, estimate_national
+from factors.residuals import fill_rows
+from factors.structure import Structure, assemble, build_structure, require_inputs
+from factors.tails import profile_dof
+from factors.volatility import VolatilityFit, constant, fit_garch, mean_forecast
+from riskengine.base.axes import FACTORS
+from riskengine.base.errors import ModelError
+from riskengine.base.units import BUSINESS_DAYS_PER_YEAR
+from riskengine.factor_model import FactorModel
+from riskengine.market import MarketInput, Panel
+
+MOSTLY = 0.95
+"""Columns observed on this share of rows enter estimates that need complete rows."""
+WEEK = 5
+RATES_AND_FX = 31
+"""The first columns of STATISTICAL_FACTORS: 21 currencies and 10 key rates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standardised:
+    """Standardised moves of the statistical factors over one step length.
+
+    dates (T,), z (T, N_S) with NaN, vol_now, vol_long_run (N_S,) per step, persistence (N_S,) per step.
+    """
+
+    step_days: int
+    dates: np.ndarray
+    z: np.ndarray
+    vol_now: np.ndarray
+    vol_long_run: np.ndarray
+    persistence: np.ndarray
+    fits: dict[str, VolatilityFit]
+
+
+def build_models(panels: Mapping[str, Panel], as_of: str, inputs: Mapping[str, MarketInput]
+                 ) -> dict[str, FactorModel]:
+    """{'daily': …, 'weekly': …} estimated on *panels* (already cut at *as_of*)."""
+    require_inputs(inputs)
+    day = np.datetime64(as_of, "D")
+    plain = factor_levels(panels)
+    fits = fit_volatilities(plain)
+    levels = add_volatility_factors(plain, fits)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        national = estimate_national(panels)
+        betas, paths = currency_betas(panels, day), path_betas(panels, day)
+        loadings, draw, regressions = core_loadings(panels, levels, day)
+    common = {
+        "loadings": loadings, "loadings_draw_factor": draw,
+        "core": np.array([label not in NON_CORE for label in FACTORS.labels]),
+        "currency_beta": np.array([b.slopes[0] for b in betas]),
+        "currency_beta_se": np.array([b.errors[0] for b in betas]),
+        "index_weights": index_weights(),
+        "path_beta": np.array([p.slopes[0] for p in paths]),
+        "path_beta_se": np.array([p.errors[0] for p in paths]),
+    }
+    coefficients = diagnostics.coefficient_rows(betas, paths, regressions, national)
+    out = {}
+    for name, standardised in (("daily", standardise_daily(levels, fits)), ("weekly", standardise_weekly(levels, fits))):
+        out[name] = _build(name, standardised, national, inputs, as_of, common, coefficients)
+    return out
+
+
+def fit_volatilities(levels: Levels) -> dict[str, VolatilityFit]:
+    """GARCH of every factor with levels, on daily moves; GJR for equities."""
+    moves = daily_moves(levels)
+    out = {}
+    for j, label in enumerate(moves.labels):
+        x = moves.values[:, j]
+        out[label] = fit_garch(x[np.isfinite(x)], asymmetric=label.startswith("EQ_"))
+    return out
+
+
+def add_volatility_factors(levels: Levels, fits: Mapping[str, VolatilityFit]) -> Levels:
+    """*levels* with VOL_EQUITY and VOL_FX: the log of the model's volatility forecast over VOL_FORECAST_DAYS
+    (currencies: cumulated average change, so that a late currency does not make a step)."""
+    moves = daily_moves(levels)
+    logs = np.full((len(levels.dates), len(moves.labels)), np.nan)
+    for j, label in enumerate(moves.labels):
+        fit = fits[label]
+        forecast = mean_forecast(fit.variance[1:], fit.long_run, fit.persistence, VOL_FORECAST_DAYS)
+        rows = np.flatnonzero(np.isfinite(moves.values[:, j])) + 1
+        logs[rows[VOL_BURN_IN:], j] = 0.5 * np.log(forecast[VOL_BURN_IN:])
+    equity = logs[:, moves.labels.index("EQ_SP500")]
+    change = np.diff(logs[:, [moves.labels.index(f"FX_{c}") for c in VOL_FX_CURRENCIES]], axis=0)
+    count = np.isfinite(change).sum(axis=1)
+    average = np.where(count > 0, np.nansum(change, axis=1) / np.maximum(count, 1), np.nan)
+    first = int(np.flatnonzero(count > 0)[0])
+    fx = np.full(len(levels.dates), np.nan)
+    fx[first] = 0.0
+    fx[first + 1:] = np.cumsum(np.nan_to_num(average[first:]))
+    return Levels(levels.dates, np.column_stack([levels.values, equity, fx]), STATISTICAL_FACTORS)
+
+
+def standardise_daily(levels: Levels, fits: Mapping[str, VolatilityFit]) -> Standardised:
+    """Daily moves over their conditional volatility."""
+    moves = daily_moves(levels)
+    z = np.full(moves.values.shape, np.nan)
+    now, long_run, persistence = (np.zeros(z.shape[1]) for _ in range(3))
+    used: dict[str, VolatilityFit] = {}
+    for j, label in enumerate(moves.labels):
+        rows = np.isfinite(moves.values[:, j])
+        x = moves.values[rows, j]
+        fit = used[label] = fits[label] if label in fits else constant(x)
+        z[rows, j] = x / np.sqrt(fit.variance[:-1])
+        long_run[j] = np.sqrt(fit.long_run)
+        frozen = label.startswith(("EQ_", "VOL_"))
+        now[j] = long_run[j] if frozen else np.sqrt(fit.now)
+        persistence[j] = 0.0 if frozen else fit.persistence
+    return Standardised(1, moves.dates, z, now, long_run, persistence, used)
+
+
+def standardise_weekly(levels: Levels, fits: Mapping[str, VolatilityFit]) -> Standardised:
+    """Weekly moves over √(s_w² g), g the daily filter's expected over long-run variance of the coming week."""
+    daily, moves = daily_moves(levels), weekly_moves(levels)
+    rows = weekly_anchors(levels.dates)
+    z = np.full(moves.values.shape, np.nan)
+    now, long_run, persistence = (np.zeros(z.shape[1]) for _ in range(3))
+    used: dict[str, VolatilityFit] = {}
+    for j, label in enumerate(moves.labels):
+        x = moves.values[:, j]
+        seen = np.isfinite(x)
+        level = float(np.mean(x[seen] ** 2))
+        fit = used[label] = fits[label] if label in fits else constant(x[seen])
+        if label in fits:
+            g = mean_forecast(_next_variance(daily.values[:, j], fit), fit.long_run, fit.persistence, WEEK)
+            g = g / fit.long_run
+            start = g[rows][:-1]
+            start = start * np.mean(x[seen] ** 2 / start[seen]) / level
+            z[seen, j] = x[seen] / np.sqrt(level * start[seen])
+            today = g[-1] * (start[-1] / g[rows][-2])
+        else:
+            z[seen, j] = x[seen] / np.sqrt(level)
+            today = 1.0
+        frozen = label.startswith(("EQ_", "VOL_"))
+        long_run[j] = np.sqrt(level)
+        now[j] = long_run[j] if frozen else np.sqrt(level * today)
+        persistence[j] = 0.0 if frozen else fit.persistence**WEEK
+    return Standardised(WEEK, moves.dates, z, now, long_run, persistence, used)
+
+
+def _next_variance(x: np.ndarray, fit: VolatilityFit) -> np.ndarray:
+    """(T + 1,) variance of the next day known at the close of each date (long run before the first move)."""
+    seen = np.isfinite(x)
+    known = np.concatenate(([0], np.cumsum(seen)))
+    return fit.variance[known]
+
+
+def _build(name, s: Standardised, national: Mapping[str, NationalProperty], inputs, as_of, common, coefficients
+           ) -> FactorModel:
+    """One model from standardised moves."""
+    z, n = s.z, s.z.shape[1]
+    mean, cov, em_steps = stambaugh_moments(z)
+    usable = mostly_observed(z[:, :RATES_AND_FX])
+    block = complete_rows(z[:, :RATES_AND_FX][:, usable])
+    intensity = ledoit_wolf_intensity(block, np.eye(block.shape[1]))
+    correlation_s = shrink(to_correlation(cov), np.eye(n), intensity)
+    dof, se_dof = profile_dof(block)
+
+    column = {label: j for j, label in enumerate(STATISTICAL_FACTORS)}
+    pair = [column["EQ_SP500"], column["UST_10Y"]]
+    annual = s.vol_long_run[pair] * np.sqrt(BUSINESS_DAYS_PER_YEAR / s.step_days)
+    structure = build_structure(inputs, national, correlation_s[np.ix_(pair, pair)] * np.outer(annual, annual))
+    covariance = assemble(structure, correlation_s, s.vol_long_run, s.step_days)
+    correlation = to_correlation(covariance)
+    smallest = float(np.linalg.eigvalsh(correlation)[0])
+    if not smallest > 0:
+        raise ModelError(f"the {name} correlation matrix is not positive definite (eigenvalue {smallest:.3g})")
+    crisis, windows, crisis_rows, crisis_intensity = stress_block(s, correlation_s)
+    stress = to_correlation(assemble(structure, crisis, s.vol_long_run, s.step_days))
+
+    at = FACTORS.indices(STATISTICAL_FACTORS)
+    vol_now = np.sqrt(np.diag(assemble(structure, correlation_s, s.vol_now, s.step_days)))
+    persistence = np.where(structure.loadings[:, column["UST_10Y"]] != 0, s.persistence[column["UST_10Y"]], 0.0)
+    persistence[at] = s.persistence
+    z_all = np.full((len(z), len(FACTORS)), np.nan)
+    z_all[:, at] = z
+    residuals, drawn, synthetic = fill_rows(z_all, s.dates, correlation, dof)
+
+    counts = np.zeros(len(FACTORS), dtype=np.int64)
+    counts[at] = np.isfinite(z).sum(axis=0)
+    for prefix, key in (("CAP_", "commercial"), ("HOME_", "home")):
+        for i, label in enumerate(FACTORS.labels):
+            if label.startswith(prefix):
+                counts[i] = national[key].observations
+    vol_long_run = np.sqrt(np.diag(covariance))
+    rows = diagnostics.factor_rows(s, vol_now, vol_long_run, persistence, counts, drawn, national)
+    rows += diagnostics.model_rows(
+        s.step_days, dof=dof, se_dof=se_dof, block=block.shape, shrinkage=intensity, em_steps=em_steps,
+        smallest_eigenvalue=smallest, crisis_rows=crisis_rows, crisis_shrinkage=crisis_intensity, windows=windows,
+        residual_rows=len(residuals), pass_through=structure.pass_through)
+    rows += diagnostics.volatility_scale_rows(s, inputs)
+    return FactorModel(
+        axis=FACTORS, step_days=s.step_days, as_of=as_of, vol_now=vol_now, vol_long_run=vol_long_run,
+        persistence=persistence, correlation=correlation, cholesky=np.linalg.cholesky(correlation), dof=dof,
+        residuals=residuals, residual_synthetic=synthetic, stress_correlation=stress, history=counts,
+        sample=f"{s.dates[0]} … {s.dates[-1]}", diagnostics=tuple(rows + coefficients), **common)
+
+
+def mostly_observed(z: np.ndarray, share: float = MOSTLY) -> np.ndarray:
+    """(N,) bool: columns observed on at least *share* of the rows."""
+    return np.isfinite(z).mean(axis=0) >= share
+
+
+def stress_block(s: Standardised, calm: np.ndarray) -> tuple[np.ndarray, list[str], int, float]:
+    """Correlation of the statistical factors in CRISIS_WINDOWS, shrunk to the unconditional one *calm*; the
+    windows used, their rows and the shrinkage intensity."""
+    inside = np.zeros(len(s.dates), dtype=bool)
+    used = []
+    for start, end, what in CRISIS_WINDOWS:
+        rows = (s.dates >= np.datetime64(start)) & (s.dates <= np.datetime64(end))
+        if rows.any():
+            inside |= rows
+            used.append(f"{start} … {end} ({what})")
+    z = s.z[inside]
+    usable = np.flatnonzero(mostly_observed(z[:, :RATES_AND_FX]))
+    block = complete_rows(z[:, usable])
+    block = block / block.std(axis=0)
+    intensity = ledoit_wolf_intensity(block, calm[np.ix_(usable, usable)])
+    crisis = to_correlation(expected_moments(z, calm))
+    return shrink(crisis, calm, intensity), used, int(inside.sum()), intensity

@@ -1,0 +1,92 @@
+"""What is estimated on what: samples, regimes, crisis windows and the published constants of the laboratory.
+
+Every number here is a choice of sample or a published figure; none is a result.  Regimes: a currency's history
+counts only from the start of a regime in which it floats or is managed as it is managed today, because moves of
+a fixed parity say nothing about its risk now.  Sources stand beside each constant.
+"""
+
+from __future__ import annotations
+
+from riskengine.base.axes import CURRENCIES, KEY_RATES
+
+EARLIEST_AS_OF = "2007-01-01"
+"""Before that date some currencies (MYR, CNY) have less than a year of history in a usable regime."""
+
+SAMPLE_START = "2000-01-03"
+"""First daily move used: the euro and most floats exist; longer histories end in other regimes."""
+
+FX_REGIME_STARTS: dict[str, tuple[str, ...]] = {
+    "BRL": ("2003-01-02",),
+    "CNY": ("2005-07-25", "2015-08-14"),
+    "HKD": ("2005-05-19",),
+    "MYR": ("2005-07-25",),
+    "THB": ("2000-01-03", "2008-03-04"),
+}
+"""Starts of usable regimes, the latest with MIN_REGIME_DAYS observations is used.  BRL: after the 2002 crisis of
+the young float; CNY: managed since July 2005, fixing reform of 11 August 2015; HKD: two-sided convertibility
+zone 7.75–7.85 of 18 May 2005; MYR: end of the 3.80 peg on 21 July 2005; THB: end of the 2006–08 capital
+controls, which split onshore and offshore rates, on 3 March 2008.  All others: SAMPLE_START."""
+
+MIN_REGIME_DAYS = 250
+
+VOL_FX_CURRENCIES = tuple(c for c in CURRENCIES if c not in ("CNY", "DKK", "HKD", "MYR"))
+"""Currencies behind VOL_FX: managed ones and the krone's peg to the euro are left out."""
+
+VOL_FORECAST_DAYS = 66
+"""VOL_* factors: log change of the model's volatility forecast averaged over three months of trading days, the
+usual life of an option in a trading book.  (Its daily scale for the S&P 500, .069, is that of the published VIX;
+one-month forecasts move more, six-month ones less.)"""
+VOL_BURN_IN = 250
+"""First days of a filter, still near its starting value, that give no VOL_* history."""
+
+CRISIS_WINDOWS: tuple[tuple[str, str, str], ...] = (
+    ("2001-09-10", "2002-10-09", "September 2001 and the bear market to its trough"),
+    ("2008-09-12", "2009-03-31", "Lehman to the trough"),
+    ("2010-04-26", "2010-07-02", "first euro-area crisis"),
+    ("2011-07-22", "2011-12-30", "US downgrade, euro area"),
+    ("2015-08-10", "2016-02-29", "China devaluation and the turn of the year"),
+    ("2020-02-20", "2020-04-30", "pandemic dash for cash"),
+    ("2022-09-12", "2022-11-10", "dollar peak, gilt crisis"),
+)
+"""(from, to, what): windows of the stress correlation; those after the as-of date do not exist yet."""
+
+BROAD_DOLLAR_WEIGHTS: dict[str, float] = {
+    "AUD": 0.018, "BRL": 0.020, "CAD": 0.128, "CHF": 0.026, "CNY": 0.137, "EUR": 0.208, "GBP": 0.049,
+    "HKD": 0.026, "INR": 0.033, "JPY": 0.051, "KRW": 0.040, "MXN": 0.144, "MYR": 0.021, "SEK": 0.006,
+    "SGD": 0.018, "THB": 0.016, "TWD": 0.033,
+}
+"""Broad-dollar weights before normalisation; other currencies 0.
+Source: non-negative least squares of daily changes of the Federal Reserve's nominal broad dollar index on the
+H.10 currencies, 2020–2024 (own estimate)."""
+
+BETA_SAMPLE_START = "2006-01"
+"""Currency betas: monthly from the start of today's broad dollar index.  HAC_LAGS_MONTHLY lags."""
+PATH_SAMPLE_START = "2010-01"
+"""Path betas: monthly from 2010 (EVIDENCE: 10-year on 2-year .87 (.06), R² .59)."""
+MIN_REGRESSION_MONTHS = 60
+HAC_LAGS_MONTHLY = 3
+HAC_LAGS_QUARTERLY = 4
+
+PROPERTY_LAGS = 4
+"""Quarterly lags summed in the Dimson regression of de-smoothed property prices: appraisals lag by up to a
+year."""
+PROPERTY_SAMPLE_START = "1990Q1"
+"""Daily zero rates start in 1990."""
+
+DEFAULT_EWMA_DECAY = 0.94
+"""RiskMetrics (1996) daily decay, used (and declared in the diagnostics) where GARCH does not converge."""
+MAX_PERSISTENCE = 0.998
+"""α + β at or above this is treated as non-stationary: half-life beyond a year and a half of trading days."""
+
+RESIDUAL_START = "2006-02-10"
+"""First row of filtered historical residuals: the 30-year bond was reissued on 9 February 2006."""
+RESIDUAL_SEED = 20060209
+SYNTHETIC_SHARE = 0.05
+"""A factor whose residual rows are drawn rather than observed in more than this share is flagged synthetic."""
+
+STATISTICAL_FACTORS = (
+    tuple(f"FX_{c}" for c in CURRENCIES) + tuple(f"UST_{t}" for t in KEY_RATES)
+    + ("EQ_SP500", "EQ_NASDAQ", "VOL_EQUITY", "VOL_FX")
+)
+"""Factors with a daily history; all others are assembled from them (factors.structure)."""
+NON_CORE = ("EQ_NASDAQ", "VOL_EQUITY", "VOL_FX")
