@@ -8,10 +8,9 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-import riskengine
 from riskengine.base.errors import InputError, Problem, suggest
 
-_PACKAGE = Path(riskengine.__file__).resolve().parent
+_PACKAGE = Path(__file__).resolve().parents[2]
 
 
 def config_root() -> Path:
@@ -71,18 +70,16 @@ def scenario_headings(beside: Path | None = None) -> list[dict[str, str]]:
     rows = []
     for name in list_scenarios(beside):
         file = find_scenario(name, beside)
+        row = {"name": name, "title": "(not readable: riskengine scenarios check)", "probability": "", "horizon": "",
+               "file": str(file)}
         try:
             document = tomllib.loads(file.read_text(encoding="utf-8"))
+            horizon = document.get("horizon", {})
+            if isinstance(horizon, dict):
+                row["horizon"] = " ".join(f"{n} {unit}" for unit, n in horizon.items())
+            row["probability"] = str(document.get("probability", ""))
+            row["title"] = str(document.get("title", ""))
         except (OSError, ValueError, RecursionError):
-            rows.append({"name": name, "title": "(not readable: riskengine scenarios check)", "probability": "",
-                         "horizon": "", "file": str(file)})
-            continue
-        horizon = document.get("horizon", {})
-        rows.append({
-            "name": name,
-            "title": str(document.get("title", "")),
-            "probability": str(document.get("probability", "")),
-            "horizon": " ".join(f"{n} {unit}" for unit, n in horizon.items()) if isinstance(horizon, dict) else "",
-            "file": str(file),
-        })
+            pass  # the row says so
+        rows.append(row)
     return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from typing import get_args
 
 from pydantic import BaseModel, ValidationError
@@ -45,9 +46,26 @@ def problems_of(error: ValidationError, model: type[BaseModel], text: TomlText, 
             loc = loc[:-1]  # a bare number validates as {default = number}: show the number's own key
         rule = context.get("rule") or _RULES.get(kind) or _sentence(item["msg"])
         accepted = str(context.get("accepted", ""))
-        got = "" if _says_it(rule, item["input"]) else _short(item["input"])
+        got = "" if _says_it(rule, item["input"]) else short(item["input"])
         found.append(Problem(rule, shown, text.line(place + loc), field_name(place + loc), got, accepted))
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(_without_consequences(found)))
+
+
+def _without_consequences(found: list[Problem]) -> list[Problem]:
+    """Drop 'rate is missing' where the same table has 'rates: unknown key': one mistake, one message."""
+    def table_and_key(problem: Problem) -> tuple[str, str]:
+        table, _, key = problem.field.rpartition(".")
+        return table, key
+
+    unknown = [table_and_key(p) for p in found if p.rule.startswith("unknown key")]
+    return [
+        p for p in found
+        if p.rule != "is missing" or not any(
+            table == table_and_key(p)[0] and (get_close_matches(key, [table_and_key(p)[1]], cutoff=0.6)
+                                              or key.startswith(table_and_key(p)[1] + "_"))
+            for table, key in unknown
+        )
+    ]
 
 
 def field_name(place: tuple[Key, ...]) -> str:
@@ -70,7 +88,7 @@ def _key_problem(kind: str, loc: tuple[Key, ...], owner: type[BaseModel] | None,
     rule = "unknown key"
     key = str(loc[-1])
     unit = _WRONG_UNIT.match(key)
-    if unit and isinstance(value, (int, float)) and not isinstance(value, bool):
+    if unit and _is_number(value):
         share = value / (100 if unit[2] in ("percent", "pct") else 10_000)
         if unit[1] in accepted:
             rule = f"unknown key: rates and shares are written as shares, {unit[1]} = {plain(share)}"
@@ -98,10 +116,14 @@ def _sentence(message: str) -> str:
     return message[:1].lower() + message[1:]
 
 
-def _short(value: object) -> str:
+def short(value: object) -> str:
+    """*value* as it was written, cut to a readable length."""
     if isinstance(value, BaseModel):
         return ""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # an integer with more digits than Python prints
+        return "a number with thousands of digits"
     return text if len(text) <= 80 else text[:77] + "…"
 
 
@@ -110,5 +132,10 @@ def _says_it(rule: str, value: object) -> bool:
     if isinstance(value, (dict, BaseModel)):
         return not rule.startswith("must be")
     return (isinstance(value, str) and f"'{value}'" in rule) or (
-        isinstance(value, (int, float)) and not isinstance(value, bool) and rule.startswith(f"{value:g} ")
+        _is_number(value) and f"{value:g} looks like" in rule
     )
+
+
+def _is_number(value: object) -> bool:
+    """A number of ordinary size (TOML integers may have any number of digits)."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e15

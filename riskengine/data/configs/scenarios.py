@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from riskengine.base.errors import InputError, Problem, suggest
 from riskengine.data.configs.fields import HorizonDuration, Strict, check_between, refuse
 from riskengine.data.configs.folders import find_scenario
-from riskengine.data.configs.problems import problems_of
+from riskengine.data.configs.problems import problems_of, short
 from riskengine.data.configs.shock_models import SHOCK_MODELS
 from riskengine.data.configs.toml_text import TomlText, read_toml
 from riskengine.policy.scenario import Scenario
@@ -109,8 +109,8 @@ def _read_shocks(text: TomlText, shown: str, problems: list[Problem]) -> list[Sh
                                     accepted=", ".join(SHOCK_MODELS)))
             continue
         if not isinstance(kind, str) or kind not in SHOCK_MODELS:
-            problems.append(Problem("unknown shock", shown, row, f"shocks[{i + 1}].type", repr(kind)[:80],
-                                    suggest(_snake(str(kind)), tuple(SHOCK_MODELS), most=20)))
+            problems.append(Problem("unknown shock", shown, row, f"shocks[{i + 1}].type", short(kind),
+                                    suggest(_snake(kind) if isinstance(kind, str) else "", tuple(SHOCK_MODELS), most=20)))
             continue
         model = SHOCK_MODELS[kind]
         try:

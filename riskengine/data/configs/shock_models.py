@@ -168,7 +168,7 @@ class CurrencyAccordModel(ShockModel):
         return self
 
     def build(self) -> policy.CurrencyAccord:
-        credibility = Distribution(1.0) if self.credibility is None else self.credibility.build("probability")
+        credibility = Distribution(1.0) if self.credibility is None else self.credibility.build("")
         return policy.CurrencyAccord(
             tuple((c, target.build("appreciation against the dollar")) for c, target in self.targets.items()),
             tuple(self.commitments_usd_bn.items()), credibility, **_when(self.schedule),

@@ -91,6 +91,8 @@ def _key_lines(text: str) -> dict[tuple[Key, ...], int]:
             if header:
                 prefix = _resolve(_parts(header[2]), tables, append=header[1] == "[[")
                 lines.setdefault(prefix, number)
+                if isinstance(prefix[-1], int):
+                    lines.setdefault(prefix[:-1], number)
                 continue
             if entry:
                 place = prefix + tuple(_parts(entry[1]))
