@@ -86,7 +86,7 @@ def bootstrap_zero_rates(par_tenors: np.ndarray, par_yields: np.ndarray, zero_te
     Returns
     -------
     (T, L) or (L,) : zero rates, decimal; NaN where the tenor asked for is one of ``par_tenors`` that is not quoted on
-        that date, or lies beyond the last quoted tenor.
+        that date, lies beyond the last quoted tenor, or would need a discount factor below zero.
     """
     tenors = np.ascontiguousarray(par_tenors, dtype=np.float64)
     wanted = np.ascontiguousarray(zero_tenors, dtype=np.float64)

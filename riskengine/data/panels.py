@@ -38,19 +38,25 @@ def load_panel(name: str, as_of: str) -> Panel:
     InputError for an unknown name, a malformed date, or a date before the first observation was known.
     """
     info = panel_info(name)
-    day = parse_as_of(as_of)
-    dates, values = _full_history(name)
-    known = known_mask(info, dates, day)
-    values = np.where(known, values, np.nan)
-    rows = np.isfinite(values).any(axis=1)
-    if not rows.any():
-        first = known_dates(info, dates)[np.isfinite(_full_history(name)[1])].min()
+    dates, values = known_history(name, as_of)
+    if not len(dates):
+        every, history = _full_history(name)
+        first = known_dates(info, every)[np.isfinite(history)].min()
         raise InputError(Problem(f"no observation of panel {name} was known yet", field="as_of", got=as_of,
                                  accepted=f"{first} or later"))
-    dates, values = dates[rows].copy(), np.ascontiguousarray(values[rows])
-    dates.flags.writeable = values.flags.writeable = False
     return Panel(name=name, dates=dates, values=values, axis=Axis(name, info.labels),
                  units=tuple(s.unit for s in info.series))
+
+
+def known_history(name: str, as_of: str) -> tuple[np.ndarray, np.ndarray]:
+    """(T,) dates and (T, N) values known at the close of *as_of*, read-only; T = 0 when nothing was known yet."""
+    info, day = panel_info(name), parse_as_of(as_of)
+    dates, values = _full_history(name)
+    values = np.where(known_dates(info, dates) <= day, values, np.nan)
+    rows = np.isfinite(values).any(axis=1)
+    dates, values = dates[rows].copy(), np.ascontiguousarray(values[rows])
+    dates.flags.writeable = values.flags.writeable = False
+    return dates, values
 
 
 def parse_as_of(as_of: str) -> np.datetime64:
@@ -71,11 +77,6 @@ def known_dates(info: PanelInfo, dates: np.ndarray) -> np.ndarray:
         late = series.lag_days if series.lag_fourth_quarter is None else series.lag_fourth_quarter
         lags[:, j] = np.where(month == 12, late, series.lag_days).astype("timedelta64[D]")
     return dates[:, None] + lags
-
-
-def known_mask(info: PanelInfo, dates: np.ndarray, as_of: np.datetime64) -> np.ndarray:
-    """(T, N) bool: known at the close of *as_of*."""
-    return known_dates(info, dates) <= as_of
 
 
 @lru_cache(maxsize=None)
