@@ -1,7 +1,7 @@
 """Who makes the tail: Euler contributions, the effect of a trade, and the fair split of a liquidation cost.
 
-With tail paths and weights (w, Σ w = 1) of the total's ES, ES = −Σ_p w_p X_p and, X being the sum of its parts,
-the component of part i is the same sum over its own P&L (Euler; Tasche 1999)::
+With tail paths and weights (w, Σ w = 1) of the total's ES, ES = −Σ_p w_p X_p and, X being the sum of its
+parts, the component of part i is the same sum over its own P&L (Euler; Tasche 1999)::
 
     C_i = −Σ_p w_p x_ip,   Σ_i C_i = ES
 
@@ -56,7 +56,7 @@ class TailPaths:
 
 @dataclass(frozen=True, slots=True)
 class Incremental:
-    """What a trade does to the tail, on the same paths: after − before, USD, positive = more risk; per level."""
+    """What a trade does to the tail, on the same paths: after − before, USD, + = more risk; per level."""
 
     levels: tuple[float, ...]
     var_change: tuple[float, ...]
@@ -130,7 +130,9 @@ def component_es_error(
     tail_pnl = _checked_rows(tail_pnl, tail)
     draw_of_path = np.ascontiguousarray(draw_of_path)
     if draw_of_path.shape != (tail.paths,):
-        raise ModelError(f"draw_of_path must have one entry per path: {draw_of_path.shape}, paths {tail.paths}")
+        raise ModelError(
+            f"draw_of_path must have one entry per path: {draw_of_path.shape}, paths {tail.paths}"
+        )
     counts = np.bincount(draw_of_path, minlength=draws)
     at_quantile = _mean_at_quantile(tail_pnl, tail)
     # weight · P is 1/p inside the tail and the shared part of it on the paths tied at the quantile
@@ -195,7 +197,7 @@ def incremental_risk(
 
 
 def allocate_homogeneous(size: np.ndarray, gradient: np.ndarray, degree: float) -> np.ndarray:
-    """Aumann–Shapley shares of a cost homogeneous of *degree*: size ∘ gradient(size) / degree; they sum to the cost.
+    """Aumann–Shapley shares of a cost homogeneous of *degree*: size ∘ gradient(size)/degree, summing to it.
 
     Parameters
     ----------
@@ -211,7 +213,7 @@ def allocate_aumann_shapley(
 ) -> np.ndarray:
     """Aumann–Shapley shares of any differentiable cost with C(0) = 0: size ∘ ∫₀¹ gradient(λ size) dλ.
 
-    Gauss–Legendre in u with λ = u², which removes the square root of a degree-1.5 cost at the origin (exact then).
+    Gauss–Legendre in u with λ = u², which removes the square root of a degree-1.5 cost at the origin.
     """
     size = np.asarray(size, dtype=np.float64)
     abscissa, weight = np.polynomial.legendre.leggauss(nodes)

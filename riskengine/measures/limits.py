@@ -1,7 +1,8 @@
 """Where do we stand against the limits? Values of the limited metrics, and one status per limit.
 
-A value at or above ``warning`` is a warning, at or above ``hard`` a breach.  Losses are positive and exposures are
-taken as absolute amounts, so every metric of :data:`riskengine.policy.night.LIMIT_METRICS` is worse when larger.
+A value at or above ``warning`` is a warning, at or above ``hard`` a breach.  Losses are positive and
+exposures are taken as absolute amounts, so every metric of :data:`riskengine.policy.night.LIMIT_METRICS` is
+worse when larger.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _DESK_EXPOSURES = {"dv01": "rates_dv01", "fx_net": "fx_delta", "equity_delta": "
 
 
 class LimitKey(NamedTuple):
-    """What a value is: metric of LIMIT_METRICS, scope 'total' or 'desk:<name>', level and horizon of var and es."""
+    """What a value is: metric, scope 'total' or 'desk:<name>', and the level and horizon of var and es."""
 
     metric: str
     scope: str = "total"
@@ -36,8 +37,8 @@ def limit_values(
 ) -> dict[LimitKey, float]:
     """Every value a limit may refer to, in the unit of LIMIT_METRICS.
 
-    VaR and ES by level and horizon for the total and each desk; the worst expected scenario loss (0 when every
-    scenario gains); exposures of the book, and of each desk where ``Exposures.by_desk`` has them.
+    VaR and ES by level and horizon for the total and each desk; the worst expected scenario loss (0 when
+    every scenario gains); exposures of the book, and of each desk where ``Exposures.by_desk`` has them.
     """
     values: dict[LimitKey, float] = {}
     for result in baseline:
@@ -68,8 +69,8 @@ def evaluate_limits(limits: Iterable[Limit], values: Mapping[LimitKey, float]) -
 
     Raises
     ------
-    InputError : every limit whose metric is unknown, whose value was not computed (level, horizon, desk) or is
-        not finite, or whose hard level lies below its warning; all at once, with what is accepted.
+    InputError : every limit whose metric is unknown, whose value was not computed (level, horizon, desk) or
+        is not finite, or whose hard level lies below its warning; all at once, with what is accepted.
     """
     statuses: list[LimitStatus] = []
     problems: list[Problem] = []
@@ -86,12 +87,13 @@ def evaluate_limits(limits: Iterable[Limit], values: Mapping[LimitKey, float]) -
             keys = [wanted] if wanted in values else []
         if not keys:
             offered = sorted(str(k) for k in values if k.metric == limit.metric)
-            problems.append(Problem("this night has no value for the limit", field=limit.name, got=str(wanted),
-                                    accepted=", ".join(offered) or "no value of this metric"))
+            accepted = ", ".join(offered) or "no value of this metric"
+            problems.append(Problem("this night has no value for the limit", field=limit.name,
+                                    got=str(wanted), accepted=accepted))
         for key in keys:
             value = float(values[key])
             if not math.isfinite(value):
-                problems.append(Problem(f"the value of {key} is not finite", field=limit.name, got=str(value)))
+                problems.append(Problem(f"value of {key} is not finite", field=limit.name, got=str(value)))
                 continue
             status = "breach" if value >= limit.hard else "warning" if value >= limit.warning else "ok"
             statuses.append(LimitStatus(limit.name, metric_name(*key[:1], *key[2:]), key.scope, value,
@@ -113,7 +115,8 @@ def _broken_rule(limit: Limit) -> Problem | None:
         return Problem("unknown limit metric", field=limit.name, got=limit.metric,
                        accepted=suggest(limit.metric, tuple(LIMIT_METRICS)))
     if not (math.isfinite(limit.warning) and math.isfinite(limit.hard) and limit.warning <= limit.hard):
-        return Problem("a limit needs finite warning ≤ hard", field=limit.name, got=f"{limit.warning}, {limit.hard}")
+        return Problem("a limit needs finite warning ≤ hard", field=limit.name,
+                       got=f"{limit.warning}, {limit.hard}")
     return None
 
 

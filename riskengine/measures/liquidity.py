@@ -12,9 +12,10 @@ Each own trade pays its half-spread and the concession of the *total*::
 
     cost_i = half_spread |q_i| + q_i J(z)
 
-which for the square root alone is the Aumann–Shapley share of a cost of degree 1.5.  The part q_i J(x) is what
-foreign selling does to one's price in any case: a scenario whose response carries that flow has it in its P&L
-already, so only ``own_impact`` = q_i [J(z) − J(x)] may be added to it.  A trade against the flow earns J.
+which for the square root alone is the Aumann–Shapley share of a cost of degree 1.5.  The part q_i J(x) is
+what foreign selling does to one's price in any case: a scenario whose response carries that flow has it in
+its P&L already, so only ``own_impact`` = q_i [J(z) − J(x)] may be added to it.  A trade against the flow
+earns J.
 
 Liquidity horizons enter expected shortfall by the cascade of the Basel market-risk standard (MAR33)::
 
@@ -55,8 +56,8 @@ class ImpactCoefficients:
 class OrderBook:
     """One market in which trades compete for the same depth.
 
-    half_spread : decimal of price.  daily_volatility : decimal of price per day.  adv_usd : average daily volume,
-    USD.  outstanding_usd : market size Θ, USD; needed by the Almgren law only.
+    half_spread : decimal of price.  daily_volatility : decimal of price per day.  adv_usd : average daily
+    volume, USD.  outstanding_usd : market size Θ, USD; needed by the Almgren law only.
     """
 
     name: str
@@ -84,7 +85,8 @@ class LiquidationCost:
     """Cost of each own trade, USD, positive = loss.
 
     spread, impact, foreign_impact : (N,); impact is q J(z), of which foreign_impact = q J(x).
-    participation : (B,) |z|/(V T) of each book.  se_impact : standard error of Σ impact from the coefficients.
+    participation : (B,) |z|/(V T) of each book.  se_impact : standard error of Σ impact, from
+        the coefficients.
     """
 
     spread: np.ndarray
@@ -95,7 +97,7 @@ class LiquidationCost:
 
     @property
     def own_impact(self) -> np.ndarray:
-        """(N,) impact beyond what foreign selling does anyway: the part to add to a scenario that carries the flow."""
+        """(N,) impact beyond what foreign selling does anyway: what to add to a scenario that carries it."""
         return self.impact - self.foreign_impact
 
     @property
@@ -124,7 +126,8 @@ def almgren_concession(
     InputError : the book has no ``outstanding_usd``, or *days* is not positive.
     """
     if book.outstanding_usd is None:
-        raise InputError(Problem("the Almgren law needs the market size", field=f"{book.name}.outstanding_usd"))
+        field = f"{book.name}.outstanding_usd"
+        raise InputError(Problem("the Almgren law needs the market size", field=field))
     _check_days(days)
     size = abs(flow) / book.adv_usd
     turnover = (book.outstanding_usd / book.adv_usd) ** coefficients.size_exponent.value
@@ -149,8 +152,8 @@ def liquidation_cost(
     ----------
     trades : (N,) signed USD, sales negative: minus the position's value to close it.
     book_of_trade : (N,) int, index into *books*.
-    foreign_flow : (B,) signed USD that non-residents trade in the same window of *days*, sales negative (METHOD 0:
-        inflow +; multiply USD bn by 1e9); None: nobody else trades.
+    foreign_flow : (B,) signed USD that non-residents trade in the same window of *days*, sales negative
+        (METHOD 0: inflow +; multiply USD bn by 1e9); None: nobody else trades.
     days : execution time T.  law : 'square_root' or 'almgren'.
 
     Raises
@@ -172,20 +175,21 @@ def liquidation_cost(
     _check_days(days)
 
     own = np.bincount(index, weights=trades, minlength=len(books))
-    parts = [_concession_parts(own[b] + foreign[b], book, days, law, coefficients) for b, book in enumerate(books)]
-    alone = [_concession_parts(foreign[b], book, days, law, coefficients) for b, book in enumerate(books)]
+    total = own + foreign
+    parts = [_concession_parts(z, b, days, law, coefficients) for z, b in zip(total, books, strict=True)]
+    alone = [_concession_parts(x, b, days, law, coefficients) for x, b in zip(foreign, books, strict=True)]
     concession = np.array([sum(value for value, _ in p) for p in parts])
     foreign_concession = np.array([sum(value for value, _ in p) for p in alone])
     # coefficients are shared by all books, their errors are independent of one another
-    by_coefficient = zip(*[[own[b] * value * error for value, error in p] for b, p in enumerate(parts)], strict=True)
+    errors = [[q * value * error for value, error in p] for q, p in zip(own, parts, strict=True)]
     half_spread = np.array([book.half_spread for book in books])
     adv = np.array([book.adv_usd for book in books])
     return LiquidationCost(
         spread=half_spread[index] * np.abs(trades),
         impact=trades * concession[index],
         foreign_impact=trades * foreign_concession[index],
-        participation=np.abs(own + foreign) / (adv * days),
-        se_impact=math.sqrt(sum(math.fsum(terms) ** 2 for terms in by_coefficient)),
+        participation=np.abs(total) / (adv * days),
+        se_impact=math.sqrt(sum(math.fsum(terms) ** 2 for terms in zip(*errors, strict=True))),
     )
 
 
@@ -193,7 +197,8 @@ def days_to_liquidate(trades: np.ndarray, adv_usd: np.ndarray, participation: fl
     """Days (N,) to trade |trades| (USD) at *participation* (0, 1] of the average daily volume (USD)."""
     if not 0 < participation <= 1:
         raise InputError(Problem("participation in daily volume", got=str(participation), accepted="(0, 1]"))
-    return np.abs(np.asarray(trades, dtype=np.float64)) / (participation * np.asarray(adv_usd, dtype=np.float64))
+    daily = participation * np.asarray(adv_usd, dtype=np.float64)
+    return np.abs(np.asarray(trades, dtype=np.float64)) / daily
 
 
 def cascade_es(es: Sequence[float], horizons: Sequence[float] = LIQUIDITY_HORIZONS) -> float:
@@ -218,7 +223,9 @@ def cascade_es(es: Sequence[float], horizons: Sequence[float] = LIQUIDITY_HORIZO
     return math.sqrt(square)
 
 
-def stressed_loss(es: Sequence[float], cost: LiquidationCost, horizons: Sequence[float] = LIQUIDITY_HORIZONS) -> float:
+def stressed_loss(
+    es: Sequence[float], cost: LiquidationCost, horizons: Sequence[float] = LIQUIDITY_HORIZONS
+) -> float:
     """Loss of holding until it can be sold, and of selling: cascade_es plus the liquidation cost, USD."""
     return cascade_es(es, horizons) + cost.total
 

@@ -1,19 +1,21 @@
-"""How far out is a scenario? The Mahalanobis distance of its core move, with its probability.
+"""How far out is a scenario? The Mahalanobis distance of its core move at the horizon, with its probability.
 
-    m² = r' Σ⁻¹ r,     P(χ²_n ≥ m²)      r: move of n stated factors,  Σ: their baseline covariance at the horizon
+    m² = r' Σ⁻¹ r,     P(χ²_n ≥ m²)      r: move of n stated factors,  Σ: their baseline covariance
 
 (Breuer, Jandacka, Rheinberger and Summer 2009, Int. J. Central Banking.)  The degrees of freedom match the
-number of factors: adding irrelevant factors changes m² and n together.  For a multivariate t with ν degrees of
-freedom and covariance Σ, m² ν/((ν − 2) n) is F(n, ν) distributed.
+number of factors: adding irrelevant factors changes m² and n together.  For a multivariate t with ν degrees
+of freedom and covariance Σ, m² ν/((ν − 2) n) is F(n, ν) distributed.
 
-Policy on conditioning.  The distance uses exactly the factors it is given: near-dependent factors (two key rates
-that always moved together) would turn an invisible wiggle into an impossible scenario, and a pseudo-inverse would
-call a move along a direction without variance free.  So neither happens: a correlation matrix whose condition
-number exceeds ``max_condition`` is refused with the factors to blame, and :func:`independent_subset` names a subset
-that passes, by Cholesky with pivoting; the result states which factors were used.
+Policy on conditioning.  The distance uses exactly the factors it is given: near-dependent factors (two key
+rates that always moved together) would turn an invisible wiggle into an impossible scenario, and a
+pseudo-inverse would call a move along a direction without variance free.  So neither happens: a correlation
+matrix whose condition number exceeds ``max_condition`` is refused with the factors to blame, and
+:func:`independent_subset` names a subset that passes, by Cholesky with pivoting; the result states which
+factors were used.
 
-A partial scenario leaves the other factors at their conditional mean Σ_uc Σ_cc⁻¹ r_c, which is the most plausible
-completion: the distance of the completed move over all factors equals that of the part that was specified.
+A partial scenario leaves the other factors at their conditional mean Σ_uc Σ_cc⁻¹ r_c, which is the most
+plausible completion: the distance of the completed move over all factors equals that of the part that was
+specified.
 """
 
 from __future__ import annotations
@@ -28,8 +30,8 @@ from riskengine.base.axes import Axis
 from riskengine.base.errors import InputError, ModelError, Problem
 
 MAX_CONDITION = 1e4
-"""Condition number of the correlation matrix up to which a distance is reported: at 10⁴ a direction with 1% of the
-average standard deviation counts, which daily yields estimated on thousands of days still resolve."""
+"""Condition number of the correlation matrix up to which a distance is reported: at 10⁴ a direction with 1%
+of the average standard deviation counts, which daily yields estimated on thousands of days still resolve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +81,16 @@ def mahalanobis(
     scale = np.sqrt(np.diag(covariance)[pick])
     if not (scale > 0).all():
         still = [n for n, s in zip(names, scale, strict=True) if not s > 0]
-        raise ModelError(f"no variance, hence no distance, along {', '.join(still)}: leave them out of the subset")
+        raise ModelError(f"no variance, hence no distance, along {', '.join(still)}: leave them out")
     correlation = covariance[np.ix_(pick, pick)] / np.outer(scale, scale)
     values, vectors = np.linalg.eigh(correlation)
     condition = float(values[-1] / values[0]) if values[0] > 0 else np.inf
     if condition > max_condition:
         blame = [names[i] for i in np.argsort(-np.abs(vectors[:, 0]))[:4]]
         raise ModelError(
-            f"the correlation of {len(names)} factors has condition number {condition:.2g} (at most {max_condition:g}); "
-            f"nearly dependent: {', '.join(blame)}. Use independent_subset or choose fewer factors"
+            f"the correlation of {len(names)} factors has condition number {condition:.2g} "
+            f"(at most {max_condition:g}); nearly dependent: {', '.join(blame)}. "
+            "Use independent_subset or choose fewer factors"
         )
     score = vectors.T @ (move[pick] / scale)
     squared = float((score**2 / values).sum())
@@ -109,9 +112,9 @@ def independent_subset(
 ) -> tuple[str, ...]:
     """Factors that are not nearly dependent on one another, in the order of *labels*.
 
-    Cholesky with pivoting of the correlation matrix: factors of *first* are offered first, in their order, then
-    the one with the largest conditional variance given those taken; a factor is taken when the condition number
-    of the set stays within *max_condition*.  Factors without variance are never taken.
+    Cholesky with pivoting of the correlation matrix: factors of *first* are offered first, in their order,
+    then the one with the largest conditional variance given those taken; a factor is taken when the condition
+    number of the set stays within *max_condition*.  Factors without variance are never taken.
     """
     covariance = np.asarray(covariance, dtype=np.float64)
     _, covariance, axis = _checked(np.zeros(covariance.shape[0]), covariance, labels)

@@ -12,7 +12,7 @@ Paths share D parameter draws, so they are not independent.  Every error is ther
 sums of an influence function ψ inside each draw (cluster-robust; Var_d(mean_d)/D when draws have equal
 numbers of paths)::
 
-    ψ_VaR = (1{x ≤ −VaR} − p) / f(−VaR)          ψ_ES = (−VaR − x)⁺ / p − (ES − VaR)          ψ_mean = x − mean
+    ψ_VaR = (1{x ≤ −VaR} − p) / f(−VaR)      ψ_ES = (−VaR − x)⁺ / p − (ES − VaR)      ψ_mean = x − mean
 
 1/f is the spacing of order statistics (Siddiqui 1960) with the bandwidth of Bofinger (1975).  The
 errors 'given draws' are the i.i.d. formulas sqrt(p(1 − p)/P)/f and sd(ψ_ES)/sqrt(P): what remains of
@@ -144,7 +144,7 @@ def variance_share(pnl: np.ndarray, draw_of_path: np.ndarray, draws: int) -> dic
     """
     pnl, draw_of_path, counts = check_paths(pnl, draw_of_path, draws)
     if pnl.size <= draws:
-        raise ModelError(f"a variance split needs more paths than parameter draws: {pnl.size} paths, {draws} draws")
+        raise ModelError(f"a variance split needs more paths ({pnl.size}) than parameter draws ({draws})")
     centred = pnl - pnl.mean()
     means = np.bincount(draw_of_path, weights=centred, minlength=draws) / counts
     within = float(((centred - means[draw_of_path]) ** 2).sum()) / (pnl.size - draws)
@@ -216,7 +216,7 @@ def order_statistics(pnl: np.ndarray, ranks: Sequence[TailRank]) -> tuple[dict[i
 
 
 def inverse_density(value: dict[int, float], rank: TailRank, paths: int) -> float:
-    """1/f at the quantile, USD per unit of probability, from the spacing of order statistics; 0 at an atom."""
+    """1/f at the quantile, USD per unit of probability, by spacing of order statistics; 0 at an atom."""
     return (value[rank.high] - value[rank.low]) * paths / (rank.high - rank.low)
 
 

@@ -2,10 +2,11 @@
 
     change = positions + market_state + parameters + data + sampling
 
-The split needs simulations that replace one ingredient after the other, so it is made while a night runs, against the
-night before it, and stored in ``summary.json`` under ``comparison`` (:mod:`riskengine.workflows.attribution`).  When the
-later run was compared with the earlier one this is what is read back; for any other pair of runs the rows are plain
-differences, the split is empty and the note says what differs between the two (inputs by hash, seed, paths).
+The split needs simulations that replace one ingredient after the other, so it is made while a night runs,
+against the night before it, and stored in ``summary.json`` under ``comparison``
+(:mod:`riskengine.workflows.attribution`).  When the later run was compared with the earlier one this is what
+is read back; for any other pair of runs the rows are plain differences, the split is empty and the note says
+what differs between the two (inputs by hash, seed, paths).
 """
 
 from __future__ import annotations
@@ -33,9 +34,10 @@ def compare_runs(a: Path, b: Path) -> list[dict]:
 
     Returns
     -------
-    list of dict : NAV, VaR and ES of the ordinary night by level and horizon (``var_99_1d``), then per scenario the
-        expected P&L and its ES, in USD.  A metric that only one run has shows None for the other and for the change;
-        a metric without a stored split shows None for its five parts, and the note says why.
+    list of dict : NAV, VaR and ES of the ordinary night by level and horizon (``var_99_1d``), then per
+        scenario the expected P&L and its ES, in USD.  A metric that only one run has shows None for the other
+        and for the change; a metric without a stored split shows None for its five parts, and the note says
+        why.
 
     Raises
     ------
@@ -60,15 +62,15 @@ def compare_runs(a: Path, b: Path) -> list[dict]:
         if was is None or now is None:
             note = f"only in the {'later' if was is None else 'earlier'} run"
         change = None if was is None or now is None else now - was
-        rows.append({"metric": key[0], "scope": key[1], "before": was, "after": now, "change": change, **split,
-                     "note": note})
+        rows.append({"metric": key[0], "scope": key[1], "before": was, "after": now, "change": change,
+                     **split, "note": note})
     return rows
 
 
 def _read_run(folder: Path, problems: list[Problem]) -> tuple[dict, dict]:
     """summary.json (validated) and manifest.json of one run folder."""
     if not folder.is_dir():
-        problems.append(Problem("not a run folder", file=str(folder), accepted="a folder that `nightly` wrote"))
+        problems.append(Problem("not a run folder", file=str(folder), accepted="a folder of `nightly`"))
         return {}, {}
     summary: dict = {}
     manifest: dict = {}
@@ -92,7 +94,7 @@ def _read_run(folder: Path, problems: list[Problem]) -> tuple[dict, dict]:
 def _stored_split(
     before: Mapping, after: Mapping, old_manifest: Mapping, new_manifest: Mapping
 ) -> tuple[dict[tuple[str, str], Mapping], str]:
-    """(metric, scope) → stored row when the later run was compared with the earlier one; and the note otherwise."""
+    """(metric, scope) → stored row if the later run was compared with the earlier one; the note otherwise."""
     comparison = after.get("comparison") or {}
     if comparison.get("previous_run_id") == before["run_id"]:
         rows = {(_plain_name(r["metric"]), r["scope"]): r for r in comparison.get("rows", ())}
@@ -100,7 +102,9 @@ def _stored_split(
     if before["run_id"] == after["run_id"]:
         return {}, "the same run twice"
     against = comparison.get("previous_run_id")
-    compared = f"the later run was split against {against}" if against else "the later run had no run before it"
+    compared = "the later run had no run before it"
+    if against:
+        compared = f"the later run was split against {against}"
     if (before.get("comparison") or {}).get("previous_run_id") == after["run_id"]:
         compared = "the runs are in reverse order: the first was split against the second"
     return {}, f"difference only, {compared}; what differs: {_differences(old_manifest, new_manifest)}"

@@ -1,4 +1,4 @@
-"""Components add up, errors hold in repetition, ES is a coherent measure on shared paths, costs are split fairly."""
+"""Components add up, errors hold in repetition, ES is coherent on shared paths, costs are split fairly."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_components_match_the_normal_closed_form_and_their_errors_hold():
 
 
 def test_errors_of_components_are_clustered_by_parameter_draw():
-    """A component driven by the parameter draw alone has an error that the number of paths does not reduce."""
+    """A component driven by the parameter draw alone has an error that more paths do not reduce."""
     rng = np.random.default_rng(6)
     draws, paths = 64, 8_192
     draw_of_path = np.concatenate([rng.permutation(draws) for _ in range(paths // draws)])

@@ -14,7 +14,8 @@ from riskengine.result import Exposures, GroupRisk, RiskResult, Tail
 
 def _tail(scale: float) -> Tail:
     zero = (0.0, 0.0)
-    return Tail((0.975, 0.99), (2 * scale, 3 * scale), (2.5 * scale, 4 * scale), zero, zero, zero, zero, 0.0, 0.0, 1.0)
+    var, es = (2 * scale, 3 * scale), (2.5 * scale, 4 * scale)
+    return Tail((0.975, 0.99), var, es, zero, zero, zero, zero, 0.0, 0.0, 1.0)
 
 
 def _values():
@@ -24,14 +25,15 @@ def _values():
     baseline = [RiskResult(days, _tail(2.5 * days), groups, (), 0.975, None, "student_t") for days in (1, 10)]
     scenarios = [SimpleNamespace(expected_pnl_usd=pnl) for pnl in (5.0, -40.0, -7.0)]
     desk = {"rates_dv01": -3.0, "fx_delta": 10.0, "equity_delta": -4.0, "property_value": 0.0, "vega": 1.0}
-    exposures = Exposures({"2Y": -4.0, "10Y": -9.0}, {"EUR": 30.0, "JPY": -50.0}, {"SP500": -8.0, "NASDAQ": 2.0},
-                          {"VOL_FX": -2.0, "VOL_EQUITY": 1.0}, {"OFFICE": 7.0, "RETAIL": 5.0}, {"OFFICE": -1.0},
-                          {"macro": desk, "rates": desk})
+    exposures = Exposures({"2Y": -4.0, "10Y": -9.0}, {"EUR": 30.0, "JPY": -50.0},
+                          {"SP500": -8.0, "NASDAQ": 2.0}, {"VOL_FX": -2.0, "VOL_EQUITY": 1.0},
+                          {"OFFICE": 7.0, "RETAIL": 5.0}, {"OFFICE": -1.0}, {"macro": desk, "rates": desk})
     return limit_values(baseline, scenarios, exposures)
 
 
 def _limit(metric, warning, hard, **more):
-    return Limit(more.pop("name", metric), metric, warning, hard, LIMIT_METRICS.get(metric, ("?",))[0], **more)
+    unit = LIMIT_METRICS.get(metric, ("?",))[0]
+    return Limit(more.pop("name", metric), metric, warning, hard, unit, **more)
 
 
 def test_every_metric_of_the_policy_has_a_value_with_its_sign():
@@ -39,8 +41,8 @@ def test_every_metric_of_the_policy_has_a_value_with_its_sign():
     assert {k.metric for k in values} == set(LIMIT_METRICS)
     assert {k.metric for k in values if k.scope == "desk:macro"} == set(DESK_METRICS)
     total = {k.metric: v for k, v in values.items() if k.scope == "total" and k.level is None}
-    assert total == {"scenario_loss": 40.0, "dv01": 13.0, "key_rate_dv01": 9.0, "fx_net": 20.0, "fx_single": 50.0,
-                     "equity_delta": 6.0, "property_value": 12.0, "vega": 2.0}
+    assert total == {"scenario_loss": 40.0, "dv01": 13.0, "key_rate_dv01": 9.0, "fx_net": 20.0,
+                     "fx_single": 50.0, "equity_delta": 6.0, "property_value": 12.0, "vega": 2.0}
     assert values[LimitKey("es", "total", 0.99, 10)] == 100.0
     assert values[LimitKey("var", "desk:rates", 0.975, 1)] == 4.0
     assert values[LimitKey("dv01", "desk:rates")] == 3.0
@@ -51,7 +53,9 @@ def test_no_scenario_loses():
     assert values[LimitKey("scenario_loss")] == 0.0 and values[LimitKey("fx_single")] == 0.0
 
 
-@pytest.mark.parametrize(("value", "status"), [(9.99, "ok"), (10.0, "warning"), (19.99, "warning"), (20.0, "breach")])
+@pytest.mark.parametrize(
+    ("value", "status"), [(9.99, "ok"), (10.0, "warning"), (19.99, "warning"), (20.0, "breach")]
+)
 def test_reaching_a_level_counts(value, status):
     result = evaluate_limits([_limit("fx_net", 10.0, 20.0)], {LimitKey("fx_net"): value})
     assert [(s.status, s.value, s.scope, s.unit) for s in result] == [(status, value, "total", "USD")]
@@ -83,8 +87,8 @@ def test_all_problems_come_at_once_with_what_is_accepted():
         evaluate_limits(limits, values)
     texts = [str(p) for p in caught.value.problems]
     assert len(texts) == 5
-    for text, part in zip(texts, ("fx_net,", "var_99_1d total", "dv01 desk:macro", "warning ≤ hard", "not finite"),
-                          strict=True):
+    parts = ("fx_net,", "var_99_1d total", "dv01 desk:macro", "warning ≤ hard", "not finite")
+    for text, part in zip(texts, parts, strict=True):
         assert part in text
 
 

@@ -24,8 +24,9 @@ from riskengine.measures.liquidity import (
 EQUITY = OrderBook("equity", 1e-4, 0.0113, 450e9, 45e12)
 REITS = OrderBook("listed real estate", 5e-4, 0.0128, 8e9, 1.2e12)
 
-# Example table of Almgren, Thum, Hauptmann and Li (2005), basis points rounded: buying 10% of the daily volume.
-# daily volume and shares outstanding in million shares, daily volatility; permanent impact, then (days, temporary, total)
+# Example table of Almgren, Thum, Hauptmann and Li (2005), rounded basis points: buying 10% of a day's volume.
+# Daily volume and shares outstanding in million shares, daily volatility; permanent impact I, then
+# (days, temporary impact K, total J = I/2 + K).
 PUBLISHED = [
     ("IBM", 6.561, 1728.0, 0.0157, 20, [(0.1, 22, 32), (0.2, 15, 25), (0.5, 8, 18)]),
     ("DRI", 1.929, 168.0, 0.0226, 22, [(0.1, 32, 43), (0.2, 21, 32), (0.5, 12, 23)]),
@@ -74,7 +75,7 @@ def test_foreign_selling_is_in_the_same_book():
     trade, index = np.array([-1e9]), np.array([0])
     alone = liquidation_cost(trade, index, [REITS])
     crowded = liquidation_cost(trade, index, [REITS], np.array([-3e9]))
-    assert crowded.impact[0] == pytest.approx(2 * alone.impact[0]), "four times the flow, twice the concession"
+    assert crowded.impact[0] == pytest.approx(2 * alone.impact[0]), "4× the flow, 2× the concession"
     assert crowded.foreign_impact[0] == pytest.approx(np.sqrt(3) * alone.impact[0])
     assert crowded.own_impact[0] == pytest.approx((2 - np.sqrt(3)) * alone.impact[0])
     assert crowded.participation[0] == pytest.approx(0.5)
@@ -118,7 +119,8 @@ def test_cascade_reduces_to_the_square_root_of_time_and_to_the_base():
     assert cascade_es([5.0, 0, 0, 0, 0]) == 5.0
     assert cascade_es([10.0, 6.0], [10, 20]) == pytest.approx(np.sqrt(136.0))
     cost = liquidation_cost(np.array([-2e9]), np.array([0]), [REITS])
-    assert stressed_loss([5e6] * 5, cost) == pytest.approx(5e6 * np.sqrt(12.0) + cost.spread[0] + cost.impact[0])
+    expected = 5e6 * np.sqrt(12.0) + cost.spread[0] + cost.impact[0]
+    assert stressed_loss([5e6] * 5, cost) == pytest.approx(expected)
 
 
 def test_days_to_liquidate():

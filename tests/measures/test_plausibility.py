@@ -1,4 +1,4 @@
-"""Mahalanobis distance: closed forms, calibration of the probability, conditioning policy, partial scenarios."""
+"""Mahalanobis distance: closed forms, calibrated probability, conditioning policy, partial scenarios."""
 
 from __future__ import annotations
 
@@ -70,7 +70,8 @@ def test_conditional_mean_completes_a_scenario_without_adding_distance(scores, c
 
 def test_near_dependent_factors_are_refused_by_name_and_a_subset_is_offered():
     noise = 1e-6
-    covariance = np.block([[COVARIANCE, COVARIANCE[:, 1:2]], [COVARIANCE[1:2], COVARIANCE[1:2, 1:2] * (1 + noise)]])
+    column = COVARIANCE[:, 1:2]
+    covariance = np.block([[COVARIANCE, column], [column.T, column[1:2] * (1 + noise)]])
     labels = (*LABELS, "UST_7Y")
     move = np.array([0.0, 0.01, 0.0, 0.0, 0.0101])
     with pytest.raises(ModelError, match=r"nearly dependent: UST_(10|7)Y, UST_(10|7)Y"):

@@ -89,7 +89,8 @@ def test_clustered_errors_equal_the_true_spread_over_repeated_draws(share):
     rng = np.random.default_rng(5)
     paths, draws, repetitions = 8_192, 128, 500
     tails = [measure_tail(*_repetition(rng, paths, draws, share), draws, (0.99,)) for _ in range(repetitions)]
-    for estimate, error, given in (("var", "se_var", "se_var_given_draws"), ("es", "se_es", "se_es_given_draws")):
+    for estimate in ("var", "es"):
+        error, given = f"se_{estimate}", f"se_{estimate}_given_draws"
         truth = np.std([getattr(t, estimate)[0] for t in tails], ddof=1)
         clustered = math.sqrt(np.mean([getattr(t, error)[0] ** 2 for t in tails]))
         iid = math.sqrt(np.mean([getattr(t, given)[0] ** 2 for t in tails]))
