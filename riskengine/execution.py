@@ -85,11 +85,14 @@ class Threads(_Closing):
 
 
 class Dask(_Closing):
-    """A Dask cluster at *address*, or, without one, *workers* single-threaded processes on this machine."""
+    """A Dask cluster at *address*, or, without one, *workers* single-threaded processes on this machine.
+
+    timeout : seconds to wait for the scheduler.
+    """
 
     __slots__ = ("address", "_client", "_cluster")
 
-    def __init__(self, address: str | None = None, workers: int = 2):
+    def __init__(self, address: str | None = None, workers: int = 2, timeout: float = 20.0):
         try:
             from distributed import Client, LocalCluster
         except ImportError:
@@ -103,7 +106,7 @@ class Dask(_Closing):
                 n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None
             )
         try:
-            self._client = Client(address or self._cluster, timeout="20s", set_as_default=False)
+            self._client = Client(address or self._cluster, timeout=timeout, set_as_default=False)
         except OSError as error:
             raise InputError(
                 Problem("no Dask scheduler answers", got=str(address), accepted="e.g. tcp://host:8786")
