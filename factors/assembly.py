@@ -27,7 +27,7 @@ from factors.history import Levels, daily_moves, factor_levels, weekly_anchors, 
 from factors.loadings import core_loadings, currency_betas, index_weights, path_betas
 from factors.real_estate import NationalProperty, estimate_national
 from factors.residuals import fill_rows
-from factors.structure import Structure, assemble, build_structure, require_inputs
+from factors.structure import assemble, build_structure, require_inputs
 from factors.tails import profile_dof
 from factors.volatility import VolatilityFit, constant, fit_garch, mean_forecast
 from riskengine.base.axes import FACTORS
@@ -59,6 +59,16 @@ class Standardised:
     fits: dict[str, VolatilityFit]
 
 
+@dataclass(frozen=True, slots=True)
+class Crisis:
+    """Change of the correlation in crises (N_S, N_S), see ``measure_crisis``; windows, rows, shrinkage."""
+
+    change: np.ndarray
+    windows: tuple[str, ...]
+    rows: int
+    shrinkage: float
+
+
 def build_models(panels: Mapping[str, Panel], as_of: str, inputs: Mapping[str, MarketInput]
                  ) -> dict[str, FactorModel]:
     """{'daily': …, 'weekly': …} estimated on *panels* (already cut at *as_of*)."""
@@ -82,9 +92,12 @@ def build_models(panels: Mapping[str, Panel], as_of: str, inputs: Mapping[str, M
         "path_beta_se": np.array([p.errors[0] for p in paths]),
     }
     coefficients = diagnostics.coefficient_rows(betas, paths, regressions, national)
+    daily, weekly = standardise_daily(levels, fits), standardise_weekly(levels, fits)
+    moments = {s.step_days: stambaugh_moments(s.z)[1:] for s in (daily, weekly)}
+    crisis = measure_crisis(daily, to_correlation(moments[1][0]))
     out = {}
-    for name, standardised in (("daily", standardise_daily(levels, fits)), ("weekly", standardise_weekly(levels, fits))):
-        out[name] = _build(name, standardised, national, inputs, as_of, common, coefficients)
+    for name, s in (("daily", daily), ("weekly", weekly)):
+        out[name] = _build(name, s, moments[s.step_days], crisis, national, inputs, as_of, common, coefficients)
     return out
 
 
@@ -173,11 +186,12 @@ def _next_variance(x: np.ndarray, fit: VolatilityFit) -> np.ndarray:
     return fit.variance[known]
 
 
-def _build(name, s: Standardised, national: Mapping[str, NationalProperty], inputs, as_of, common, coefficients
-           ) -> FactorModel:
+def _build(name: str, s: Standardised, moments: tuple[np.ndarray, int], crisis: Crisis,
+           national: Mapping[str, NationalProperty], inputs: Mapping[str, MarketInput], as_of: str, common: dict,
+           coefficients: list[dict]) -> FactorModel:
     """One model from standardised moves."""
     z, n = s.z, s.z.shape[1]
-    mean, cov, em_steps = stambaugh_moments(z)
+    cov, em_steps = moments
     usable = mostly_observed(z[:, :RATES_AND_FX])
     block = complete_rows(z[:, :RATES_AND_FX][:, usable])
     intensity = ledoit_wolf_intensity(block, np.eye(block.shape[1]))
@@ -193,8 +207,9 @@ def _build(name, s: Standardised, national: Mapping[str, NationalProperty], inpu
     smallest = float(np.linalg.eigvalsh(correlation)[0])
     if not smallest > 0:
         raise ModelError(f"the {name} correlation matrix is not positive definite (eigenvalue {smallest:.3g})")
-    crisis, windows, crisis_rows, crisis_intensity = stress_block(s, correlation_s)
-    stress = to_correlation(assemble(structure, crisis, s.vol_long_run, s.step_days))
+    root = np.linalg.cholesky(correlation_s)
+    stress_s = to_correlation(root @ crisis.change @ root.T)
+    stress = to_correlation(assemble(structure, stress_s, s.vol_long_run, s.step_days))
 
     at = FACTORS.indices(STATISTICAL_FACTORS)
     vol_now = np.sqrt(np.diag(assemble(structure, correlation_s, s.vol_now, s.step_days)))
@@ -214,7 +229,7 @@ def _build(name, s: Standardised, national: Mapping[str, NationalProperty], inpu
     rows = diagnostics.factor_rows(s, vol_now, vol_long_run, persistence, counts, drawn, national)
     rows += diagnostics.model_rows(
         s.step_days, dof=dof, se_dof=se_dof, block=block.shape, shrinkage=intensity, em_steps=em_steps,
-        smallest_eigenvalue=smallest, crisis_rows=crisis_rows, crisis_shrinkage=crisis_intensity, windows=windows,
+        smallest_eigenvalue=smallest, crisis=crisis,
         residual_rows=len(residuals), pass_through=structure.pass_through)
     rows += diagnostics.volatility_scale_rows(s, inputs)
     return FactorModel(
@@ -229,9 +244,13 @@ def mostly_observed(z: np.ndarray, share: float = MOSTLY) -> np.ndarray:
     return np.isfinite(z).mean(axis=0) >= share
 
 
-def stress_block(s: Standardised, calm: np.ndarray) -> tuple[np.ndarray, list[str], int, float]:
-    """Correlation of the statistical factors in CRISIS_WINDOWS, shrunk to the unconditional one *calm*; the
-    windows used, their rows and the shrinkage intensity."""
+def measure_crisis(s: Standardised, calm: np.ndarray) -> Crisis:
+    """How correlations change in CRISIS_WINDOWS, on daily moves (weeks are too few): the windows' second moment,
+    shrunk by Ledoit–Wolf to the unconditional correlation R = *calm*, as A with  L A L' = R_crisis,  L L' = R.
+
+    Applied to another correlation matrix L̃ L̃' it gives L̃ A L̃', positive definite, and L̃ L̃' itself where crises
+    change nothing (A = I).
+    """
     inside = np.zeros(len(s.dates), dtype=bool)
     used = []
     for start, end, what in CRISIS_WINDOWS:
@@ -244,5 +263,6 @@ def stress_block(s: Standardised, calm: np.ndarray) -> tuple[np.ndarray, list[st
     block = complete_rows(z[:, usable])
     block = block / block.std(axis=0)
     intensity = ledoit_wolf_intensity(block, calm[np.ix_(usable, usable)])
-    crisis = to_correlation(expected_moments(z, calm))
-    return shrink(crisis, calm, intensity), used, int(inside.sum()), intensity
+    crisis = shrink(to_correlation(expected_moments(z, calm)), calm, intensity)
+    inverse = np.linalg.inv(np.linalg.cholesky(calm))
+    return Crisis(inverse @ crisis @ inverse.T, tuple(used), int(inside.sum()), intensity)

@@ -12,15 +12,15 @@ from riskengine.base.axes import CURRENCIES, KEY_RATES
 EARLIEST_AS_OF = "2007-01-01"
 """Before that date some currencies (MYR, CNY) have less than a year of history in a usable regime."""
 
-SAMPLE_START = "2000-01-03"
-"""First daily move used: the euro and most floats exist; longer histories end in other regimes."""
+SAMPLE_START = "1999-01-04"
+"""First day used: the euro's first, and the first of the daily equity history."""
 
 FX_REGIME_STARTS: dict[str, tuple[str, ...]] = {
     "BRL": ("2003-01-02",),
     "CNY": ("2005-07-25", "2015-08-14"),
     "HKD": ("2005-05-19",),
     "MYR": ("2005-07-25",),
-    "THB": ("2000-01-03", "2008-03-04"),
+    "THB": ("1999-01-04", "2008-03-04"),
 }
 """Starts of usable regimes, the latest with MIN_REGIME_DAYS observations is used.  BRL: after the 2002 crisis of
 the young float; CNY: managed since July 2005, fixing reform of 11 August 2015; HKD: two-sided convertibility

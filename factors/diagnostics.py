@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
-from statsmodels.stats.diagnostic import acorr_ljungbox
+from scipy.stats import chi2
 
 from factors.definitions import HAC_LAGS_MONTHLY, PROPERTY_LAGS, STATISTICAL_FACTORS
 from riskengine.base.axes import CURRENCIES, FACTORS, KEY_RATES, factor_unit
@@ -89,7 +89,7 @@ def factor_rows(s, vol_now, vol_long_run, persistence, counts, drawn, national) 
                 "sample": f"{s.dates[seen][0]} … {s.dates[seen][-1]}", "method": fit.method,
                 "alpha": _number(fit.alpha), "se_alpha": _number(fit.se_alpha), "gamma": _number(fit.gamma),
                 "beta": _number(fit.beta), "se_beta": _number(fit.se_beta), "nu": _number(fit.nu),
-                "ljung_box_z_p": _ljung_box(z), "ljung_box_z2_p": _ljung_box(z * z), "z_max": float(np.abs(z).max()),
+                "ljung_box_z_p": ljung_box(z), "ljung_box_z2_p": ljung_box(z * z), "z_max": float(np.abs(z).max()),
                 "note": _note(label, fit.method),
             }
         else:
@@ -102,8 +102,8 @@ def factor_rows(s, vol_now, vol_long_run, persistence, counts, drawn, national) 
     return rows
 
 
-def model_rows(step_days, *, dof, se_dof, block, shrinkage, em_steps, smallest_eigenvalue, crisis_rows,
-               crisis_shrinkage, windows, residual_rows, pass_through) -> list[dict]:
+def model_rows(step_days, *, dof, se_dof, block, shrinkage, em_steps, smallest_eigenvalue, crisis, residual_rows,
+               pass_through) -> list[dict]:
     """Estimates that belong to a model as a whole."""
     size = f"{block[0]} rows × {block[1]} currencies and key rates"
     prior = f"prior {pass_through.prior:.2f} ({pass_through.se_prior:.2f}) published, data {pass_through.data:.2f} " \
@@ -113,9 +113,9 @@ def model_rows(step_days, *, dof, se_dof, block, shrinkage, em_steps, smallest_e
         ("shrinkage of the correlation", shrinkage, None, "share", f"Ledoit–Wolf to the identity, {size}"),
         ("EM iterations", float(em_steps), None, "count", "Stambaugh start, missing-data likelihood"),
         ("smallest eigenvalue of the correlation", smallest_eigenvalue, None, "", "after shrinkage, 48 factors"),
-        ("stress rows", float(crisis_rows), None, "count", "; ".join(windows)),
-        ("shrinkage of the stress correlation", crisis_shrinkage, None, "share",
-         "Ledoit–Wolf to the unconditional correlation"),
+        ("stress rows", float(crisis.rows), None, "count", "daily moves in " + "; ".join(crisis.windows)),
+        ("shrinkage of the stress correlation", crisis.shrinkage, None, "share",
+         "Ledoit–Wolf to the unconditional correlation, daily moves"),
         ("filtered historical rows", float(residual_rows), None, "count", f"steps of {step_days} days"),
         ("cap rate on the 10-year, reduced form", pass_through.value, pass_through.se, "cap rate per yield", prior),
     ]
@@ -155,8 +155,11 @@ def _number(x) -> float | None:
     return None if x is None or not math.isfinite(x) else float(x)
 
 
-def _ljung_box(x: np.ndarray) -> float:
-    return float(acorr_ljungbox(x, lags=[LJUNG_BOX_LAGS])["lb_pvalue"].iloc[0])
+def ljung_box(x: np.ndarray, lags: int = LJUNG_BOX_LAGS) -> float:
+    """p-value of Ljung and Box (1978): Q = n (n + 2) Σ_k r_k² / (n − k), χ² with *lags* degrees of freedom."""
+    n, y = len(x), x - x.mean()
+    r = np.array([y[k:] @ y[:-k] for k in range(1, lags + 1)]) / (y @ y)
+    return float(chi2.sf(n * (n + 2) * float((r**2 / (n - np.arange(1, lags + 1))).sum()), lags))
 
 
 def _note(label: str, method: str) -> str:

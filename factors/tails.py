@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from scipy.linalg import solve_triangular
 from scipy.optimize import minimize_scalar
 from scipy.special import gammaln
 
@@ -50,5 +51,5 @@ def _profile(z: np.ndarray, nu: float, scatter: np.ndarray) -> tuple[float, np.n
 
 def _mahalanobis(z: np.ndarray, scatter: np.ndarray) -> tuple[np.ndarray, float]:
     lower = np.linalg.cholesky(scatter)
-    y = np.linalg.solve(lower, z.T)
+    y = solve_triangular(lower, z.T, lower=True, check_finite=False)
     return np.einsum("it,it->t", y, y), 2.0 * float(np.log(np.diag(lower)).sum())

@@ -26,6 +26,9 @@ from factors.definitions import DEFAULT_EWMA_DECAY, MAX_PERSISTENCE
 EWMA_PERSISTENCE = 0.98
 """Decay assumed where GARCH fails: half-life of 34 trading days (assumption, declared per factor)."""
 MIN_PERSISTENCE = 0.5
+START = np.array([0.01, 0.05, 0.94, 7.0])
+START_ASYMMETRIC = np.array([0.01, 0.02, 0.10, 0.92, 7.0])
+"""Starting values (ω, α, [γ,] β, ν) for a series of unit variance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,8 @@ class VolatilityFit:
 
     method : 'GARCH(1,1)-t', 'GJR-GARCH(1,1)-t', either with ', capped', 'EWMA 0.94' or 'constant'.  variance : (n + 1,) conditional
     variance of each observed move and, last, of the next one.  long_run : sample variance.  nu : univariate
-    degrees of freedom (NaN without a fit).  se : robust standard errors of α (+ γ), β.
+    degrees of freedom (NaN without a fit).  calibration : factor on h that gives z unit variance.
+    se_alpha, se_beta : robust standard errors.
     """
 
     method: str
@@ -47,6 +51,7 @@ class VolatilityFit:
     se_alpha: float
     se_beta: float
     nu: float
+    calibration: float = 1.0
 
     @property
     def now(self) -> float:
@@ -54,16 +59,16 @@ class VolatilityFit:
         return float(self.variance[-1])
 
 
-def fit_garch(moves: np.ndarray, asymmetric: bool = False, start: np.ndarray | None = None) -> VolatilityFit:
+def fit_garch(moves: np.ndarray, asymmetric: bool = False) -> VolatilityFit:
     """GARCH of *moves* (n,) without NaN, any unit; EWMA where it fails.
 
-    asymmetric : GJR term for negative moves (Glosten, Jagannathan and Runkle 1993).  start : starting values
-    (ω, α, [γ,] β, ν) of the scaled problem, only a matter of speed.
+    asymmetric : GJR term for negative moves (Glosten, Jagannathan and Runkle 1993).
     """
     x = np.asarray(moves, dtype=np.float64)
     scale = math.sqrt(float(np.mean(x * x)))
     y = x / scale
     model = ZeroMean(y, volatility=GARCH(p=1, o=int(asymmetric), q=1), distribution=StudentsT(), rescale=False)
+    start = START_ASYMMETRIC if asymmetric else START
     result = model.fit(disp="off", show_warning=False, starting_values=start, cov_type="robust")
     p = result.params.to_numpy()
     alpha, gamma, beta = p[1], p[2] if asymmetric else 0.0, p[3 if asymmetric else 2]
@@ -76,11 +81,12 @@ def fit_garch(moves: np.ndarray, asymmetric: bool = False, start: np.ndarray | N
     if persistence >= MAX_PERSISTENCE:
         beta, persistence, method = MAX_PERSISTENCE - news, MAX_PERSISTENCE, method + ", capped"
     se = result.std_err.to_numpy()
-    h = _calibrate(x, garch_filter(y, alpha, gamma, beta) * scale**2)
+    h = garch_filter(x, alpha, gamma, beta, scale**2)
+    calibration = float(np.mean(x * x / h[:-1]))
     return VolatilityFit(
-        method=method, variance=h, long_run=scale**2,
-        persistence=persistence, alpha=float(alpha), gamma=float(gamma), beta=float(beta),
-        se_alpha=float(se[1]), se_beta=float(se[3 if asymmetric else 2]), nu=nu,
+        method=method, variance=h * calibration, long_run=scale**2, persistence=persistence, alpha=float(alpha),
+        gamma=float(gamma), beta=float(beta), se_alpha=float(se[1]), se_beta=float(se[3 if asymmetric else 2]),
+        nu=nu, calibration=calibration,
     )
 
 
@@ -95,12 +101,18 @@ def garch_filter(y: np.ndarray, alpha: float, gamma: float, beta: float, level: 
 def ewma(x: np.ndarray, decay: float = DEFAULT_EWMA_DECAY, nu: float = math.nan) -> VolatilityFit:
     """Exponentially weighted variance, started at the sample's."""
     level = float(np.mean(x * x))
-    tail, _ = lfilter([1.0 - decay], [1.0, -decay], x**2, zi=np.array([decay * level]))
+    h = garch_filter(x, 1.0 - decay, 0.0, decay, level)
+    calibration = float(np.mean(x * x / h[:-1]))
     return VolatilityFit(
-        method=f"EWMA {decay:g}", variance=_calibrate(x, np.concatenate(([level], tail))), long_run=level,
-        persistence=EWMA_PERSISTENCE, alpha=1 - decay, gamma=0.0, beta=decay, se_alpha=math.nan,
-        se_beta=math.nan, nu=nu,
+        method=f"EWMA {decay:g}", variance=h * calibration, long_run=level, persistence=EWMA_PERSISTENCE,
+        alpha=1.0 - decay, gamma=0.0, beta=decay, se_alpha=math.nan, se_beta=math.nan, nu=nu, calibration=calibration,
     )
+
+
+def carry_on(fit: VolatilityFit, moves: np.ndarray) -> np.ndarray:
+    """(n + 1,) variance of *moves* (n,) and of the next one with the parameters of *fit* held fixed: what a desk
+    that estimated some time ago uses today."""
+    return garch_filter(moves, fit.alpha, fit.gamma, fit.beta, fit.long_run) * fit.calibration
 
 
 def constant(x: np.ndarray) -> VolatilityFit:
@@ -115,7 +127,3 @@ def mean_forecast(variance: np.ndarray, long_run: float, persistence: float, ste
     share = (1.0 - persistence**steps) / (steps * (1.0 - persistence))
     return long_run + (variance - long_run) * share
 
-
-def _calibrate(x: np.ndarray, variance: np.ndarray) -> np.ndarray:
-    """*variance* times the mean of x²/h, so that the standardised moves have unit variance."""
-    return variance * float(np.mean(x * x / variance[:-1]))
