@@ -2,9 +2,12 @@
 
 Both are plain numpy, loaded by ``riskengine.data`` and handed down; nothing here reads a file.
 
-``bootstrap_zero_rates`` turns par yields into continuously compounded zero rates.  Semi-annual par bond of maturity
-t = n/2 with yield y(t):   1 = y(t)/2 · Σ_{i ≤ n} P(i/2) + P(n/2)   ⇒   P(n/2) = (1 − y/2 · Σ_{i < n} P(i/2)) / (1 + y/2),
-z(t) = −ln P(t) / t.  Reference: Hull, Options, Futures and Other Derivatives, "Determining zero rates".
+``bootstrap_zero_rates`` turns par yields into continuously compounded zero rates.  A semi-annual par bond of
+maturity t = n/2 with yield y(t) is worth its face value,
+
+    1 = y/2 · Σ_{i ≤ n} P(i/2) + P(n/2)   ⇒   P(n/2) = (1 − y/2 · Σ_{i < n} P(i/2)) / (1 + y/2)
+
+and z(t) = −ln P(t) / t.  Reference: Hull, Options, Futures and Other Derivatives, "Determining zero rates".
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class MarketInput:
-    """One row of configs/market_inputs.csv (or its default from data): value [unit] ± se, dated and sourced."""
+    """One row of configs/market_inputs.csv (or its default from data): value [unit] ± se, date, source."""
 
     id: str
     value: float
@@ -54,8 +57,9 @@ class MarketSnapshot:
     as_of : ISO date.  spot : currency → USD per unit.  zero_tenors, zero_rates : (J,) years and
     continuously compounded Act/365 zero rates (decimal) bootstrapped from the Treasury par curve.
     par_yields : tenor label → decimal.  equity_levels : index → level (index points).
-    inputs : id → MarketInput (foreign short rates ``short_rate.EUR``, dividend yields ``dividend_yield.SP500``,
-    implied volatilities ``implied_vol.SP500`` / ``implied_vol.EUR``, ``half_spread.*``, ``adv.*`` …).
+    inputs : id → MarketInput (foreign short rates ``short_rate.EUR``, dividend yields
+    ``dividend_yield.SP500``, implied volatilities ``implied_vol.SP500`` / ``implied_vol.EUR``,
+    ``half_spread.*``, ``adv.*`` …).
     dates : series id → ISO date of the observation used (stale ones show up in data quality).
     """
 
@@ -69,13 +73,16 @@ class MarketSnapshot:
     dates: dict[str, str] = field(default_factory=dict)
 
 
-def bootstrap_zero_rates(par_tenors: np.ndarray, par_yields: np.ndarray, zero_tenors: np.ndarray) -> np.ndarray:
+def bootstrap_zero_rates(
+    par_tenors: np.ndarray, par_yields: np.ndarray, zero_tenors: np.ndarray
+) -> np.ndarray:
     """Continuously compounded zero rates from bond-equivalent par yields, for many dates at once.
 
-    Conventions, all of the US Treasury's par curve: yields are bond-equivalent (semi-annual compounding); up to half
-    a year a bill pays simple interest, P(t) = 1/(1 + y t), which at t = 1/2 is the one-coupon par bond; from there on
-    semi-annual par bonds on the grid 0.5, 1, 1.5, …  Between quoted tenors the *par yield* is linear in t; before the
-    first quoted tenor it is flat; beyond the last quoted tenor there is nothing.
+    Conventions, all of the US Treasury's par curve: yields are bond-equivalent (semi-annual compounding); up
+    to half a year a bill pays simple interest, P(t) = 1/(1 + y t), which at t = 1/2 is the one-coupon par
+    bond; from there on semi-annual par bonds on the grid 0.5, 1, 1.5, …  Between quoted tenors the *par
+    yield* is linear in t; before the first quoted tenor it is flat; beyond the last quoted tenor there is
+    nothing.
 
     Parameters
     ----------
@@ -85,8 +92,8 @@ def bootstrap_zero_rates(par_tenors: np.ndarray, par_yields: np.ndarray, zero_te
 
     Returns
     -------
-    (T, L) or (L,) : zero rates, decimal; NaN where the tenor asked for is one of ``par_tenors`` that is not quoted on
-        that date, lies beyond the last quoted tenor, or would need a discount factor below zero.
+    (T, L) or (L,) : zero rates, decimal; NaN where the tenor asked for is one of ``par_tenors`` that is not
+        quoted on that date, lies beyond the last quoted tenor, or would need a discount factor below zero.
     """
     tenors = np.ascontiguousarray(par_tenors, dtype=np.float64)
     wanted = np.ascontiguousarray(zero_tenors, dtype=np.float64)
@@ -101,7 +108,8 @@ def bootstrap_zero_rates(par_tenors: np.ndarray, par_yields: np.ndarray, zero_te
     halves = 2.0 * wanted
     on_grid = (wanted > 0.5) & (np.abs(halves - np.round(halves)) < 1e-9)
     if not (on_grid | (wanted > 0) & (wanted <= 0.5)).all():
-        raise InputError(Problem("zero tenors must be at most 0.5 or multiples of 0.5 years", got=str(wanted.tolist())))
+        raise InputError(
+            Problem("zero tenors must be at most 0.5 or multiples of 0.5 years", got=str(wanted.tolist())))
 
     steps = int(np.ceil(halves.max())) if on_grid.any() else 1
     grid = 0.5 * np.arange(1, steps + 1)
@@ -128,7 +136,7 @@ def bootstrap_zero_rates(par_tenors: np.ndarray, par_yields: np.ndarray, zero_te
 
 
 def _interpolate_par(tenors: np.ndarray, par: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """(T, len(at)) par yields, linear between the quoted tenors of each date, flat before the first, NaN beyond the last.
+    """(T, len(at)) par yields: linear between the quoted tenors of a date, flat before the first, NaN beyond.
 
     Dates with the same set of quoted tenors are interpolated together (a history has few such sets).
     """

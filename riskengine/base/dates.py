@@ -1,8 +1,8 @@
 """Calendars, tenors and day counts of US dollar markets.
 
-Business days: Monday to Friday except Federal Reserve holidays (a holiday on a Sunday is kept on Monday, one on a
-Saturday is not moved: the Federal Reserve Banks are open on the Friday).  Day counts: Actual/365 Fixed for discounting
-and option time; Actual/Actual ISMA (ICMA rule 251) for accrued interest of Treasury notes and bonds,
+Business days: Monday to Friday except Federal Reserve holidays (a holiday on a Sunday is kept on Monday, one
+on a Saturday is not moved: the Federal Reserve Banks are open on the Friday).  Day counts: Actual/365 Fixed
+for discounting and option time; Actual/Actual ISMA (ICMA rule 251) for accrued interest of coupon bonds,
 
     accrued = coupon / frequency · (days since last coupon) / (days in the coupon period).
 
@@ -42,7 +42,8 @@ def parse_tenor(text: str) -> tuple[int, str]:
     """'3M' → (3, 'M'); units D (calendar days), B (business days), W, M, Y. InputError otherwise."""
     match = _TENOR.match(str(text).strip().upper())
     if match is None:
-        raise InputError(Problem("not a tenor", got=repr(text), accepted="a whole number and D, B, W, M or Y: 3M, 10Y"))
+        raise InputError(Problem("not a tenor", got=repr(text),
+                                 accepted="a whole number and D, B, W, M or Y: 3M, 10Y"))
     return int(match[1]), match[2]
 
 
@@ -63,7 +64,7 @@ def add_tenor(start: date, tenor: str) -> date:
 
 
 def resolve_date(text: str | date, as_of: str | date) -> date:
-    """A date given as ISO date or as tenor from *as_of* ('2031-05-15' or '10Y'). InputError when it is neither."""
+    """A date given as ISO date or as tenor from *as_of* ('2031-05-15', '10Y'); InputError when neither."""
     if isinstance(text, date):
         return text
     stripped = str(text).strip()
@@ -104,11 +105,12 @@ def year_fraction(start: date, end: date) -> float:
 def coupon_dates(settlement: date, maturity: date, frequency: int) -> tuple[date, ...]:
     """The previous coupon date (≤ settlement) followed by every later one up to *maturity*, ascending.
 
-    frequency : coupons a year (1, 2, 4, 12).  A coupon on the settlement day is the previous one (already paid).
-    InputError when the bond has matured or the frequency is not one of the four.
+    frequency : coupons a year (1, 2, 4, 12).  A coupon on the settlement day is the previous one (already
+    paid). InputError when the bond has matured or the frequency is not one of the four.
     """
     if frequency not in (1, 2, 4, 12):
-        raise InputError(Problem("coupon frequency", field="frequency", got=str(frequency), accepted="1, 2, 4, 12"))
+        raise InputError(Problem("coupon frequency", field="frequency", got=str(frequency),
+                                 accepted="1, 2, 4, 12"))
     if maturity <= settlement:
         raise InputError(Problem("maturity must lie after settlement", field="maturity", got=str(maturity),
                                  accepted=f"after {settlement}"))
@@ -176,7 +178,7 @@ def modified_following(day: date) -> date:
 
 
 def add_business_days(start: date, days: int) -> date:
-    """The *days*-th business day after *start* (before it when negative); *start* itself for 0, business day or not."""
+    """The *days*-th business day after *start* (before it when negative); *start* itself for 0."""
     one = timedelta(days=1 if days > 0 else -1)
     day = start
     for _ in range(abs(days)):

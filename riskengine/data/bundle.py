@@ -1,11 +1,11 @@
-"""Build the embedded Parquet tables from the publishers' figures: ``python -m riskengine.data.bundle PUBLIC_DIR``.
+"""How the embedded Parquet tables are built: ``python -m riskengine.data.bundle PUBLIC_DIR``.
 
-PUBLIC_DIR holds the CSV files named in ``TABLES`` (first column a date ``YYYY-MM-DD``, a month ``YYYY-MM`` or a
-quarter ``YYYYQn``; the others numbers, blank where nothing was published).  Values are stored as printed, in the
-publisher's units, float64 (so that reading back gives the very number of the CSV), compressed with zstd; the first
-column becomes ``date``, the last day of the period.  Units and quoting direction change only when a panel is
-loaded.  ``bundled/manifest.json`` records rows, columns, coverage and the hash of each source file.
-The same CSVs and the same polars give the same bytes.
+PUBLIC_DIR holds the CSV files named in ``TABLES`` (first column a date ``YYYY-MM-DD``, a month ``YYYY-MM`` or
+a quarter ``YYYYQn``; the others numbers, blank where nothing was published).  Values are stored as printed,
+in the publisher's units, float64 (so that reading back gives the very number of the CSV), compressed with
+zstd; the first column becomes ``date``, the last day of the period.  Units and quoting direction change only
+when a panel is loaded.  ``bundled/manifest.json`` records rows, columns, coverage and the hash of each source
+file. The same CSVs and the same polars give the same bytes.
 """
 
 from __future__ import annotations
@@ -35,14 +35,16 @@ BUNDLED = Path(__file__).parent / "bundled"
 def read_public_csv(path: Path) -> pl.DataFrame:
     """One CSV as a table: ``date`` (last day of the period), then float64 columns; null where blank.
 
-    InputError when the first column is none of the three period formats, dates repeat or are not ascending, or a
-    value is not a number.
+    InputError when the first column is none of the three period formats, dates repeat or are not ascending,
+    or a value is not a number.
     """
     raw = pl.read_csv(path, infer_schema=False)
     first = raw.columns[0]
     dates = _period_end(raw[first])
-    bad = [Problem("not a date, month or quarter", file=path.name, row=i + 2, field=first, got=repr(raw[first][i]))
-           for i in dates.is_null().arg_true().to_list()]
+    bad = [
+        Problem("no day, month or quarter", file=path.name, row=i + 2, field=first, got=repr(raw[first][i]))
+        for i in dates.is_null().arg_true().to_list()
+    ]
     if not bad and not (dates.diff().drop_nulls().dt.total_days() > 0).all():
         bad.append(Problem("periods must ascend without repetition", file=path.name, field=first))
     columns = [dates.alias("date")]
@@ -70,7 +72,8 @@ def build(public_dir: Path, target: Path = BUNDLED) -> dict[str, dict]:
     manifest = {}
     for name, file in TABLES.items():
         table = read_public_csv(public_dir / file)
-        table.write_parquet(target / f"{name}.parquet", compression="zstd", compression_level=22, statistics=False)
+        table.write_parquet(
+            target / f"{name}.parquet", compression="zstd", compression_level=22, statistics=False)
         manifest[name] = {
             "source_file": file,
             "source_sha256": hashlib.sha256((public_dir / file).read_bytes()).hexdigest(),
@@ -101,7 +104,8 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     for name, entry in build(args.public_dir, args.target).items():
         size = (args.target / f"{name}.parquet").stat().st_size
-        print(f"{name:28s} {entry['rows']:6d} rows  {entry['first']} to {entry['last']}  {size / 1024:7.1f} kB")
+        span = f"{entry['first']} to {entry['last']}"
+        print(f"{name:28s} {entry['rows']:6d} rows  {span}  {size / 1024:7.1f} kB")
 
 
 if __name__ == "__main__":

@@ -9,12 +9,13 @@
     rates_monthly                 decimal, labels as at the Federal Reserve ('GS10', 'FEDFUNDS', …)
     macro_monthly                 published units, labels 'CPIAUCSL', 'UNRATE', …
     external_saving_quarterly     USD bn at annual rates, labels 'GDP', 'NETFI', 'GSAVE', …
-    stress_history_quarterly      'bbb_corporate_yield' (decimal), 'equity_total_market_index', 'house_price_index',
-                                  'commercial_real_estate_price_index', 'vix_quarter_max' (percent)
+    stress_history_quarterly      'bbb_corporate_yield' (decimal), 'vix_quarter_max' (percent), index points
+                                  'equity_total_market_index', 'house_price_index',
+                                  'commercial_real_estate_price_index'
     equity_daily                  index points, labels 'SP500', 'NASDAQ'
 
-Dates are period ends.  Market quotes of foreign exchange (foreign units per USD) are inverted here and nowhere else.
-The rule of what was known when is in ``catalog``.
+Dates are period ends.  Market quotes of foreign exchange (foreign units per USD) are inverted here and
+nowhere else. The rule of what was known when is in ``catalog``.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def load_panel(name: str, as_of: str) -> Panel:
 
 
 def known_history(name: str, as_of: str) -> tuple[np.ndarray, np.ndarray]:
-    """(T,) dates and (T, N) values known at the close of *as_of*, read-only; T = 0 when nothing was known yet."""
+    """(T,) dates and (T, N) values known at the close of *as_of*, read-only; T = 0 when nothing was yet."""
     info, day = panel_info(name), parse_as_of(as_of)
     dates, values = _full_history(name)
     values = np.where(known_dates(info, dates) <= day, values, np.nan)
@@ -66,11 +67,12 @@ def parse_as_of(as_of: str) -> np.datetime64:
             raise ValueError
         return np.datetime64(as_of, "D")
     except (ValueError, TypeError):
-        raise InputError(Problem("as-of date", field="as_of", got=repr(as_of), accepted="YYYY-MM-DD")) from None
+        raise InputError(
+            Problem("as-of date", field="as_of", got=repr(as_of), accepted="YYYY-MM-DD")) from None
 
 
 def known_dates(info: PanelInfo, dates: np.ndarray) -> np.ndarray:
-    """(T, N) datetime64[D]: the day at whose close each observation was known (period end + publication lag)."""
+    """(T, N) datetime64[D]: the day at whose close each observation was known (period end + lag)."""
     month = dates.astype("datetime64[M]").astype(int) % 12 + 1
     lags = np.empty((len(dates), len(info.series)), dtype="timedelta64[D]")
     for j, series in enumerate(info.series):
@@ -104,8 +106,8 @@ def _full_history(name: str) -> tuple[np.ndarray, np.ndarray]:
 def _zero_rates() -> tuple[np.ndarray, np.ndarray]:
     dates, par = _full_history("treasury_par_daily")
     labels = panel_info("treasury_par_daily").labels
-    zero = bootstrap_zero_rates(np.array([TENOR_YEARS[t] for t in labels]), par, np.array(list(KEY_RATES.values())))
-    return dates.copy(), zero
+    years = np.array([TENOR_YEARS[t] for t in labels])
+    return dates.copy(), bootstrap_zero_rates(years, par, np.array(list(KEY_RATES.values())))
 
 
 def _equity_closes(info: PanelInfo) -> tuple[np.ndarray, np.ndarray]:

@@ -1,9 +1,10 @@
 """How good are the data behind a night: coverage, gaps, stale series, outliers, jumps of unit.
 
-``series_status`` lists every series as known at the as-of date; ``data_quality`` says what a reader must know, worst
-first.  An outlier is a move of more than 10 robust standard deviations (1.4826 · median absolute deviation of the
-non-zero moves; a currency that was pegged for years has many, its revaluations); a *reversal* is a large daily outlier
-undone by the next one, the mark of a misprint.  Outliers are counted and shown, never removed.
+``series_status`` lists every series as known at the as-of date; ``data_quality`` says what a reader must
+know, worst first.  An outlier is a move of more than 10 robust standard deviations (1.4826 · median absolute
+deviation of the non-zero moves; a currency that was pegged for years has many, its revaluations); a
+*reversal* is a large daily outlier undone by the next one, the mark of a misprint.  Outliers are counted and
+shown, never removed.
 """
 
 from __future__ import annotations
@@ -39,9 +40,10 @@ _RATE_JUMP = 0.20
 def series_status(as_of: str) -> list[dict]:
     """One row per series as known at *as_of*.
 
-    Keys: id, panel, name, unit, frequency, first, last (ISO dates or None), observations, missing (periods of the
-    panel's calendar without a value between first and last), gaps (runs of such periods), longest_gap_days (between
-    two consecutive observations), stale_days (as-of date − last), lag_days, revised, source, transformation, licence.
+    Keys: id, panel, name, unit, frequency, first, last (ISO dates or None), observations, missing (periods of
+    the panel's calendar without a value between first and last), gaps (runs of such periods),
+    longest_gap_days (between two consecutive observations), stale_days (as-of date − last), lag_days,
+    revised, source, transformation, licence.
     """
     day = parse_as_of(as_of)
     rows = []
@@ -81,7 +83,7 @@ def data_quality(as_of: str) -> tuple[DataQualityItem, ...]:
     revised = sorted({s.panel for s in SERIES.values() if s.revised})
     items.append(DataQualityItem(
         "info", ", ".join(revised),
-        "latest vintage, not the first release: publication lags are respected, later revisions are not undone"))
+        "latest vintage, not the first release: publication lags are respected, revisions are not undone"))
     return tuple(sorted(items, key=lambda i: SEVERITIES.index(i.severity)))
 
 
@@ -101,8 +103,9 @@ def count_gaps(seen: np.ndarray, calendar: np.ndarray) -> tuple[int, int, int]:
 def inspect_moves(series: SeriesInfo, dates: np.ndarray, values: np.ndarray) -> dict:
     """Outliers, reversals and jumps of unit of one series.
 
-    dates, values : (n,) observations in order, no NaN.  Moves across more than LONG_GAP_DAYS (daily series) are not
-    moves.  Returns {'outliers': count, 'largest': (day, move) or None, 'reversals': [day …], 'jumps': [day …]}.
+    dates, values : (n,) observations in order, no NaN.  Moves across more than LONG_GAP_DAYS (daily series)
+    are not moves.  Returns {'outliers': count, 'largest': (day, move) or None, 'reversals': [day …], 'jumps':
+    [day …]}.
     """
     report: dict = {"outliers": 0, "largest": None, "reversals": [], "jumps": []}
     if len(values) < 20:
@@ -142,7 +145,9 @@ def _unit_jump(series: SeriesInfo, values: np.ndarray) -> np.ndarray:
         return np.abs(np.log(np.abs(after / before))) > np.log(limit)
 
 
-def _late(panel: PanelInfo, dates: np.ndarray, values: np.ndarray, day: np.datetime64) -> list[DataQualityItem]:
+def _late(
+    panel: PanelInfo, dates: np.ndarray, values: np.ndarray, day: np.datetime64
+) -> list[DataQualityItem]:
     if panel.name in HISTORICAL:
         return [DataQualityItem("info", panel.name, HISTORICAL[panel.name])]
     if panel.name == "zero_rates_daily":  # says nothing that the par yields do not say
@@ -170,11 +175,13 @@ def _late(panel: PanelInfo, dates: np.ndarray, values: np.ndarray, day: np.datet
     for (severity, last), labels in late.items():
         age = int((day - np.datetime64(last)).astype(int))
         if panel.name == "equity_daily" and severity == "red":
-            text = (f"daily equity history ends on {last}, {age:,} days before the as-of date: it serves for loadings and "
-                    "correlations only; equity volatility is the long-run one; levels come from the market inputs or, "
-                    "without them, from the quarterly index. Red until a current index is imported")
+            text = (f"daily equity history ends on {last}, {age:,} days before the as-of date: it serves for "
+                    "loadings and correlations only; equity volatility is the long-run one; levels come from "
+                    "the market inputs or, without them, from the quarterly index. Red until a current index "
+                    "is imported")
         else:
-            text = f"last observation {last}, {age:,} days before the as-of date: {_names(labels, len(panel.series))}"
+            names = _names(labels, len(panel.series))
+            text = f"last observation {last}, {age:,} days before the as-of date: {names}"
             if panel.name == "treasury_par_daily" and severity == "warning" and set(labels) & set(KEY_RATES):
                 text += _FILLED
         items.append(DataQualityItem(severity, panel.name, text))
@@ -188,7 +195,9 @@ def _newest_due(series: SeriesInfo, day: np.datetime64) -> np.datetime64:
     while True:
         end = first_of_period.astype("datetime64[D]") - 1
         december = int(end.astype("datetime64[M]").astype(int)) % 12 == 11
-        late = series.lag_fourth_quarter if december and series.lag_fourth_quarter is not None else series.lag_days
+        late = series.lag_days
+        if december and series.lag_fourth_quarter is not None:
+            late = series.lag_fourth_quarter
         if end + late <= day:
             return end
         first_of_period = first_of_period - months
@@ -198,7 +207,9 @@ def _period(end: np.datetime64, frequency: str) -> int:
     return int(end.astype("datetime64[M]").astype(int)) // (1 if frequency == "monthly" else 3)
 
 
-def _gaps(panel: PanelInfo, dates: np.ndarray, values: np.ndarray, day: np.datetime64) -> list[DataQualityItem]:
+def _gaps(
+    panel: PanelInfo, dates: np.ndarray, values: np.ndarray, day: np.datetime64
+) -> list[DataQualityItem]:
     items = []
     if panel.frequency == "daily":
         for j, series in enumerate(panel.series):
@@ -212,7 +223,8 @@ def _gaps(panel: PanelInfo, dates: np.ndarray, values: np.ndarray, day: np.datet
     for j, series in enumerate(panel.series):
         missing, gaps, _ = count_gaps(dates[np.isfinite(values[:, j])], _calendar(panel, dates))
         if missing:
-            items.append(DataQualityItem("info", series.id, f"{missing} {panel.frequency} value(s) missing in {gaps} gap(s)"))
+            text = f"{missing} {panel.frequency} value(s) missing in {gaps} gap(s)"
+            items.append(DataQualityItem("info", series.id, text))
     return items
 
 
@@ -230,11 +242,13 @@ def _moves(panel: PanelInfo, dates: np.ndarray, values: np.ndarray) -> list[Data
             counted.append(f"{series.label} {found['outliers']} (largest {_size(series, move)}, {when})")
     if misprints:
         recent = any((dates[-1] - np.datetime64(m.split()[-1])).astype(int) < RECENT_DAYS for m in misprints)
-        items.append(DataQualityItem("warning" if recent else "info", panel.name, "jumps undone by the next "
-                                     "observation, perhaps misprints, kept as they are: " + _names(misprints)))
+        items.append(DataQualityItem(
+            "warning" if recent else "info", panel.name,
+            "jumps undone by the next observation, perhaps misprints, kept as is: " + _names(misprints)))
     if counted:
-        items.append(DataQualityItem("info", panel.name, f"moves beyond {OUTLIER:.0f} robust standard deviations, kept "
-                                     "as they are: " + "; ".join(counted)))
+        items.append(DataQualityItem(
+            "info", panel.name,
+            f"moves beyond {OUTLIER:.0f} robust standard deviations, kept as is: " + "; ".join(counted)))
     return items
 
 

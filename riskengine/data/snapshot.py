@@ -1,15 +1,17 @@
 """The market at the close of the as-of date: last observation of every series, with its day.
 
     spot             last noon rate of each currency, USD per unit
-    zero rates       bootstrapped from the last quoted par yields, at the key rates (``market.bootstrap_zero_rates``)
-    equity levels    the newest of (a) the daily close, (b) the row ``level.<INDEX>`` of the market inputs dated no later
-                     than the as-of date; when both are older than a quarter, (c) the last daily close at a quarter end
-                     times the growth of the US total market index since (Federal Reserve, quarterly), marked as assumed
+    zero rates       bootstrapped from the last quoted par yields, at the key rates (riskengine.market)
+    equity levels    the newest of (a) the daily close, (b) the row ``level.<INDEX>`` of the market inputs
+                     dated no later than the as-of date; when both are older than a quarter, (c) the last
+                     daily close at a quarter end times the growth of the US total market index since
+                     (Federal Reserve, quarterly), marked as assumed
 
-A series not quoted for more than ``MAX_AGE_DAYS`` is not the market any more: such a currency is absent from the
-snapshot, and a key rate is filled from its neighbours and entered in ``inputs`` as ``par_yield.<TENOR>``, assumed.
-The engine interpolates zero rates linearly between key rates; against the bootstrap's own half-yearly grid a par bond
-is then priced within 0.01 per 100 up to ten years and 0.3 at thirty (largest over 1990–2024; 0.04 on 2024-09-24).
+A series not quoted for more than ``MAX_AGE_DAYS`` is not the market any more: such a currency is absent from
+the snapshot, and a key rate is filled from its neighbours and entered in ``inputs`` as ``par_yield.<TENOR>``,
+assumed. The engine interpolates zero rates linearly between key rates; against the bootstrap's own
+half-yearly grid a par bond is then priced within 0.01 per 100 up to ten years and 0.3 at thirty (largest over
+1990–2024; 0.04 on 2024-09-24).
 """
 
 from __future__ import annotations
@@ -33,9 +35,9 @@ MAX_EQUITY_AGE_DAYS = 100
 def load_snapshot(as_of: str, inputs: dict[str, MarketInput]) -> MarketSnapshot:
     """State of the market at the close of *as_of* (ISO date), from embedded data and *inputs*.
 
-    InputError, with the range covered, when *as_of* lies before the data begin or more than ``MAX_AGE_DAYS`` after
-    the exchange rates or the Treasury curve end.  Rows ``level.*`` of *inputs* dated after *as_of* are not used; what
-    was used stands in ``inputs['level.<INDEX>']`` and ``dates['level.<INDEX>']``.
+    InputError, with the range covered, when *as_of* lies before the data begin or more than ``MAX_AGE_DAYS``
+    after the exchange rates or the Treasury curve end.  Rows ``level.*`` of *inputs* dated after *as_of* are
+    not used; what was used stands in ``inputs['level.<INDEX>']`` and ``dates['level.<INDEX>']``.
     """
     day = parse_as_of(as_of)
     first, last = covered_range()
@@ -78,7 +80,7 @@ def covered_range() -> tuple[np.datetime64, np.datetime64]:
 
 
 def equity_level(name: str, as_of: str, row: MarketInput | None = None) -> MarketInput | None:
-    """Level of the index *name* at *as_of* (index points) as a dated, sourced input; None when nothing is known.
+    """Level of the index *name* at *as_of* (index points), dated and sourced; None when nothing is known.
 
     row : the market input ``level.<name>``, used when dated no later than *as_of*.
     """
@@ -89,7 +91,8 @@ def equity_level(name: str, as_of: str, row: MarketInput | None = None) -> Marke
     closes = _equity_closes(name, as_of)
     if closes is not None:
         seen, close = closes[0][-1], closes[1][-1]
-        candidates.append(_level(name, close, str(seen), series_info(f"equity_daily.{name}").source, assumed=False))
+        source = series_info(f"equity_daily.{name}").source
+        candidates.append(_level(name, close, str(seen), source, assumed=False))
     newest = max(candidates, key=lambda c: c.date, default=None)
     if closes is not None and (day - parse_as_of(newest.date)).astype(int) > MAX_EQUITY_AGE_DAYS:
         scaled = _scaled_level(name, as_of, *closes)
@@ -112,12 +115,13 @@ def _scaled_level(name: str, as_of: str, days: np.ndarray, closes: np.ndarray) -
     growth = index[-1] / index[q]
     return _level(
         name, closes[at[q]] * growth, str(quarters[-1]),
-        f"close of {days[at[q]]} × {growth:.4f}, growth of the US total market index to {quarters[-1]} (Federal Reserve, "
-        "quarterly): an approximation, enter a current level in the market inputs", assumed=True)
+        f"close of {days[at[q]]} × {growth:.4f}, growth of the US total market index to {quarters[-1]} "
+        "(Federal Reserve, quarterly): an approximation, enter a current level in the market inputs",
+        assumed=True)
 
 
 def _equity_closes(name: str, as_of: str) -> tuple[np.ndarray, np.ndarray] | None:
-    """Days and closes known at *as_of*; None for a basket without daily history or a date before the first close."""
+    """Days and closes known at *as_of*; None for a basket without daily history or before it begins."""
     panel = load_panel("equity_daily", END_OF_DATA)
     if name not in panel.axis:
         return None
@@ -152,11 +156,10 @@ def _zero_rates(as_of: str, par_yields: dict[str, float], used: dict[str, Market
         if tenor not in filled:
             filled[tenor] = float(np.interp(t, years, yields))
             inside = years[0] < t < years[-1]
+            how = "linear between neighbouring par yields" if inside else "nearest quoted par yield, flat"
             used[f"par_yield.{tenor}"] = MarketInput(
                 f"par_yield.{tenor}", filled[tenor], None, "decimal", as_of,
-                "not quoted by the Treasury at this date: " + (
-                    "linear between the neighbouring par yields" if inside else "nearest quoted par yield carried flat"),
-                assumed=True)
+                f"not quoted by the Treasury at this date: {how}", assumed=True)
     tenors = sorted(filled, key=TENOR_YEARS.__getitem__)
     return bootstrap_zero_rates(
         np.array([TENOR_YEARS[t] for t in tenors]), np.array([filled[t] for t in tenors]),

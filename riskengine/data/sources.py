@@ -28,17 +28,21 @@ def read_bundled(file: str) -> pl.DataFrame:
 
 @lru_cache(maxsize=4)
 def read_arch_index(folder: str) -> pl.DataFrame:
-    """Daily closes shipped with ``arch`` (folder 'sp500' or 'nasdaq'): columns ``date``, ``close`` (index points).
+    """Daily closes shipped with ``arch``: columns ``date``, ``close`` (index points).
+
+    folder : 'sp500' or 'nasdaq'.
 
     The package is only located, never imported (``arch.data`` pulls in pandas and takes seconds).
     """
     spec = importlib.util.find_spec("arch")
     if spec is None or spec.origin is None:
-        raise InputError(Problem("package 'arch' is not installed; its daily index files are the equity history",
-                                 accepted="install arch>=7.2"))
+        raise InputError(Problem(
+            "package 'arch' is not installed; its daily index files are the equity history",
+            accepted="install arch>=7.2"))
     path = Path(spec.origin).parent / "data" / folder / f"{folder}.csv.gz"
     if not path.is_file():
-        raise InputError(Problem("installed 'arch' has no such index file", got=f"data/{folder}/{folder}.csv.gz"))
+        raise InputError(
+            Problem("installed 'arch' has no such index file", got=f"data/{folder}/{folder}.csv.gz"))
     table = pl.read_csv(path, infer_schema_length=None)
     return table.select(
         pl.col("Date").str.strptime(pl.Date, "%m/%d/%Y").alias("date"),

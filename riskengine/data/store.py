@@ -1,44 +1,42 @@
 """Run folders: written whole or not at all.
 
     out/<as_of>/<run_id>/      a finished run; nothing else ever has such a name
-    out/.partial-<owner>-…/    a run being written; renamed to its place in one step when every file is on disk
-    out/latest                 symbolic link to the last finished run (a text file where links are not available)
+    out/.partial-<owner>-…/    a run being written; renamed to its place when every file is on disk
+    out/latest                 symbolic link to the last finished run (a text file where links cannot be made)
 
-A reader therefore never sees half a run: a folder appears by ``rename(2)``, which is atomic, after its files were
-flushed (fsync).  Hidden names carry their owner (host, process, start of the process), so that what a killed run leaves
-is recognised, and removed by the next run on the same host, while runs still at work are left alone.  Publishing and
-pruning hold a file lock for an instant, so that pruning never takes the run another process is making the latest.
+A reader therefore never sees half a run: a folder appears by ``rename(2)``, which is atomic, after its files
+were flushed (fsync).  Hidden names carry their owner (host, process, start of the process), so that what a
+killed run leaves is recognised, and removed by the next run on the same host, while runs still at work are
+left alone.  Publishing and pruning hold a file lock for an instant, so that pruning never takes the run
+another process is making the latest.
 
-``write_json``, ``write_table`` and the hashes are what run folders are filled with.
+What the folders are filled with is in ``run_files`` (its names can be had from here too).
 """
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import hashlib
-import json
-import math
 import os
 import re
 import secrets
 import shutil
 import socket
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-import polars as pl
-
 from riskengine.base.errors import InputError, Problem
-from riskengine.result import SCHEMA_VERSION
+from riskengine.data.run_files import hash_arrays, hash_files, hash_json, hash_text, write_json, write_table
 
 try:
     import fcntl
 except ImportError:  # Windows: single steps stay atomic, only two prunings at once are not serialised
     fcntl = None
 
+__all__ = [
+    "RunStore", "make_run_id", "hash_arrays", "hash_files", "hash_json", "hash_text", "write_json", "write_table",
+]
 HIDDEN = re.compile(r"^\.(partial|removed|latest|probe)-([0-9a-f]{8})-(\d+)-(\d+)-[0-9a-f]{16}$")
 """Kind, host (hash of its name), process number, start of the process, random part."""
 RUN_ID = re.compile(r"^\d{8}T\d{6}(\d{3})?Z-[0-9a-f]{8}$")
@@ -51,7 +49,8 @@ def make_run_id(moment: datetime, input_hash: str) -> str:
     InputError when *moment* has no time zone or *input_hash* has fewer than 8 hex digits.
     """
     if moment.tzinfo is None or not re.match(r"^[0-9a-f]{8}", input_hash):
-        raise InputError(Problem("a run id needs a time with time zone and a hex hash", got=f"{moment}, {input_hash}"))
+        raise InputError(
+            Problem("a run id needs a time with time zone and a hex hash", got=f"{moment}, {input_hash}"))
     utc = moment.astimezone(UTC)
     return f"{utc:%Y%m%dT%H%M%S}{utc.microsecond // 1000:03d}Z-{input_hash[:8]}"
 
@@ -84,14 +83,14 @@ class RunStore:
 
     @contextlib.contextmanager
     def begin(self, as_of: str, run_id: str) -> Iterator[Path]:
-        """A hidden folder to fill; published as ``out/<as_of>/<run_id>`` and as ``latest`` when the block ends well.
+        """A hidden folder to fill; published as ``out/<as_of>/<run_id>`` and ``latest`` when all went well.
 
         An exception (also an interrupt) removes the hidden folder and nothing is published.
         InputError when the names are malformed or the run exists already.
         """
         final = self.path(as_of, run_id)
         if final.exists():
-            raise InputError(Problem("a run with this id exists already", field="run_id", got=f"{as_of}/{run_id}"))
+            raise InputError(Problem("a run with this id exists already", field="run_id", got=run_id))
         partial = self._hidden("partial")
         partial.mkdir()
         try:
@@ -121,7 +120,8 @@ class RunStore:
     def prune(self, keep: int) -> list[Path]:
         """Delete all but the *keep* newest finished runs, never the latest; returns those deleted."""
         if keep < 1:
-            raise InputError(Problem("number of runs to keep", field="keep", got=str(keep), accepted="1 or more"))
+            raise InputError(
+                Problem("number of runs to keep", field="keep", got=str(keep), accepted="1 or more"))
         hidden = []
         with self._lock():
             latest = self.latest()
@@ -170,7 +170,7 @@ class RunStore:
         runs = []
         for day in self.out.iterdir():
             if AS_OF.match(day.name):
-                with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # removed meanwhile; a user's file
+                with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # pruned; a user's file
                     runs += [r for r in day.iterdir() if RUN_ID.match(r.name) and r.is_dir()]
         return sorted(runs, key=lambda r: (_moment(r.name), r.name))
 
@@ -241,72 +241,3 @@ def _flush_folder(folder: Path) -> None:
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-# ---------------------------------------------------------------- files and hashes
-
-def plain(value: object) -> object:
-    """*value* in JSON's own types: arrays and tuples → lists, dataclasses → objects, NaN and infinities → null.
-
-    TypeError for anything JSON has no word for.
-    """
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    if isinstance(value, (float, np.floating)):
-        return float(value) if math.isfinite(value) else None
-    if isinstance(value, (np.bool_, np.integer)):
-        return value.item()
-    if isinstance(value, np.ndarray):
-        return plain(value.astype(str).tolist() if value.dtype.kind == "M" else value.tolist())
-    if isinstance(value, (date, np.datetime64)):
-        return value.isoformat() if isinstance(value, date) else str(value)
-    if isinstance(value, Path):
-        return value.as_posix()
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(v) for v in value]
-    raise TypeError(f"{type(value).__name__} has no JSON form")
-
-
-def write_json(path: Path, value: object) -> None:
-    """*value* as strict JSON (``plain``), keys in the order given, UTF-8, trailing newline."""
-    text = json.dumps(plain(value), ensure_ascii=False, indent=1, allow_nan=False)
-    Path(path).write_text(text + "\n", encoding="utf-8")
-
-
-def write_table(path: Path, rows: pl.DataFrame | list[dict] | Mapping[str, object]) -> None:
-    """A table (frame, list of rows, or columns) as Parquet with the schema version in its metadata."""
-    table = rows if isinstance(rows, pl.DataFrame) else pl.DataFrame(rows, infer_schema_length=None)
-    table.write_parquet(path, compression="zstd", metadata={"schema_version": SCHEMA_VERSION})
-
-
-def hash_text(text: str) -> str:
-    """SHA-256 of the UTF-8 bytes, hex."""
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
-
-
-def hash_json(value: object) -> str:
-    """SHA-256 of a value's canonical JSON (sorted keys): the same for equal values."""
-    return hash_text(json.dumps(plain(value), sort_keys=True, ensure_ascii=False, allow_nan=False))
-
-
-def hash_files(files: Iterable[Path]) -> str:
-    """SHA-256 over name and content of each file, in the order given; folders of the files do not enter."""
-    digest = hashlib.sha256()
-    for file in files:
-        content = hashlib.sha256(Path(file).read_bytes()).hexdigest()
-        digest.update(f"{Path(file).name}\0{content}\n".encode())
-    return digest.hexdigest()
-
-
-def hash_arrays(arrays: Mapping[str, np.ndarray]) -> str:
-    """SHA-256 over name, dtype, shape and bytes of each array, by name; any memory layout gives the same hash."""
-    digest = hashlib.sha256()
-    for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        digest.update(f"{name}\0{array.dtype.str}\0{array.shape}\0".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()

@@ -12,7 +12,9 @@ from riskengine.base.errors import InputError
 DAYS = st.dates(date(1972, 1, 1), date(2060, 12, 31))
 
 
-@pytest.mark.parametrize("text, expected", [("3M", (3, "M")), ("10y", (10, "Y")), (" 2W ", (2, "W")), ("5B", (5, "B"))])
+@pytest.mark.parametrize("text, expected", [
+    ("3M", (3, "M")), ("10y", (10, "Y")), (" 2W ", (2, "W")), ("5B", (5, "B")),
+])
 def test_tenor_is_read(text, expected):
     assert dates.parse_tenor(text) == expected
 
@@ -63,12 +65,15 @@ def test_act_365():
 def test_coupon_dates_of_a_treasury_note():
     assert dates.coupon_dates(date(2024, 9, 24), date(2026, 2, 15), 2) == (
         date(2024, 8, 15), date(2025, 2, 15), date(2025, 8, 15), date(2026, 2, 15))
-    assert dates.coupon_dates(date(2024, 8, 15), date(2025, 2, 15), 2) == (date(2024, 8, 15), date(2025, 2, 15))
+    on_a_coupon_day = dates.coupon_dates(date(2024, 8, 15), date(2025, 2, 15), 2)
+    assert on_a_coupon_day == (date(2024, 8, 15), date(2025, 2, 15))
     assert dates.coupon_dates(date(2024, 9, 24), date(2025, 8, 31), 2) == (
         date(2024, 8, 31), date(2025, 2, 28), date(2025, 8, 31))
 
 
-@pytest.mark.parametrize("maturity, frequency", [(date(2024, 9, 24), 2), (date(2020, 1, 1), 2), (date(2030, 1, 1), 3)])
+@pytest.mark.parametrize("maturity, frequency", [
+    (date(2024, 9, 24), 2), (date(2020, 1, 1), 2), (date(2030, 1, 1), 3),
+])
 def test_impossible_coupons_are_refused(maturity, frequency):
     with pytest.raises(InputError):
         dates.coupon_dates(date(2024, 9, 24), maturity, frequency)
@@ -97,7 +102,7 @@ def test_calendar_matches_quantlib():
         if dates.is_business_day(day) != reserve.isBusinessDay(ql.Date(day.day, day.month, day.year)):
             wrong.append(day)
         day += timedelta(days=1)
-    # QuantLib starts Juneteenth in 2022; the day was law from 17 June 2021, when 19 June was a Saturday: no difference.
+    # QuantLib starts Juneteenth in 2022; 19 June 2021 was a Saturday: no difference
     assert wrong == []
 
 

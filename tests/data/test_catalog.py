@@ -15,7 +15,7 @@ from riskengine.data.catalog import PANELS, SERIES, panel_info, series_info
 from riskengine.data.sources import read_arch_index, read_bundled
 
 PUBLIC = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "public"
-with_public = pytest.mark.skipif(not PUBLIC.is_dir(), reason="the publishers' CSV files (../shared/data/public) are not here")
+with_public = pytest.mark.skipif(not PUBLIC.is_dir(), reason="the publishers' CSV files are not at ../shared")
 MANIFEST = json.loads((bundle.BUNDLED / "manifest.json").read_text())
 
 
@@ -23,20 +23,22 @@ def test_every_series_is_described():
     assert len(SERIES) == sum(len(p.series) for p in PANELS.values()) > 120
     for key, series in SERIES.items():
         assert key == series.id == f"{series.panel}.{series.label}"
-        for text in (series.title, series.unit, series.source, series.transformation, series.licence, series.column):
-            assert text.strip(), series.id
+        for field in ("title", "unit", "source", "transformation", "licence", "column"):
+            assert getattr(series, field).strip(), (series.id, field)
         assert series.frequency == PANELS[series.panel].frequency in ("daily", "monthly", "quarterly")
         assert series.lag_days >= 0 and series.kind in ("price", "rate", "flow")
 
 
 def test_embedded_columns_and_catalogue_agree():
     files = {p.file for p in PANELS.values() if p.file}
-    assert files == {f.name for f in bundle.BUNDLED.glob("*.parquet")} == {f"{n}.parquet" for n in bundle.TABLES}
+    assert files == {f.name for f in bundle.BUNDLED.glob("*.parquet")}
+    assert files == {f"{name}.parquet" for name in bundle.TABLES}
     for panel in PANELS.values():
         if panel.file:
             table = read_bundled(panel.file)
             assert sorted(table.columns[1:]) == sorted(s.column for s in panel.series)
-            assert table["date"].is_sorted() and table["date"].n_unique() == table.height == MANIFEST[panel.name]["rows"]
+            assert table["date"].is_sorted()
+            assert table["date"].n_unique() == table.height == MANIFEST[panel.name]["rows"]
 
 
 def test_size_stays_about_one_megabyte():
@@ -60,8 +62,9 @@ def test_parquet_holds_exactly_the_published_figures(name):
     assert table.columns[1:] == header[1:] and table.height == len(rows)
     for j, column in enumerate(header[1:], start=1):
         assert table[column].to_list() == [float(r[j]) if r[j] else None for r in rows], column
-    ends = {"daily": lambda t: t, "monthly": lambda t: t, "quarterly": lambda t: f"{t[:4]}Q{(int(t[5:7]) + 2) // 3}"}
-    shown = [ends[PANELS[name].frequency](d) for d in table["date"].dt.strftime("%Y-%m-%d").to_list()]
+    shown = table["date"].dt.strftime("%Y-%m-%d").to_list()
+    if PANELS[name].frequency == "quarterly":
+        shown = [f"{t[:4]}Q{(int(t[5:7]) + 2) // 3}" for t in shown]
     assert all(s.startswith(r[0]) for s, r in zip(shown, rows, strict=True))
     if PANELS[name].frequency != "daily":
         assert (table["date"] == table["date"].dt.month_end()).all()
@@ -116,6 +119,8 @@ def test_data_room_stays_light():
         "import sys, riskengine.data; assert 'numpy' not in sys.modules and 'polars' not in sys.modules\n"
         "from riskengine.data.panels import load_panel; load_panel('equity_daily', '2024-09-24')\n"
         "from riskengine.data import snapshot, quality, store\n"
-        "bad = {'numba', 'pandas', 'arch', 'statsmodels', 'riskengine.kernels'} & set(sys.modules); assert not bad, bad")
-    done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).resolve().parents[2], capture_output=True, text=True)
+        "bad = {'numba', 'pandas', 'arch', 'statsmodels', 'riskengine.kernels'} & set(sys.modules)\n"
+        "assert not bad, bad")
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

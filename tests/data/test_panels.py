@@ -31,7 +31,7 @@ def test_currencies_are_dollars_per_unit():
     assert fx.axis.labels == CURRENCIES and fx.units[CURRENCIES.index("EUR")] == "USD per EUR"
     assert at(fx, "EUR", "1999-01-04") == pytest.approx(1.1812, abs=5e-5)    # H.10 of that day: 1.1812
     assert at(fx, "JPY", "2024-09-24") == pytest.approx(1 / 143.5, rel=0.02)
-    assert at(fx, "GBP", "2016-06-24") / at(fx, "GBP", "2016-06-23") < 0.93  # the pound fell: its price in dollars falls
+    assert at(fx, "GBP", "2016-06-24") / at(fx, "GBP", "2016-06-23") < 0.93  # the pound fell
     monthly = load_panel("fx_monthly", DEFAULT_AS_OF)
     inside = (fx.dates >= np.datetime64("2024-08-01")) & (fx.dates <= np.datetime64("2024-08-31"))
     assert np.allclose(monthly.values[-1], np.nanmean(fx.values[inside], axis=0), rtol=2e-3)
@@ -70,7 +70,7 @@ def test_nothing_is_seen_before_it_was_published(name, as_of):
 
 @pytest.mark.parametrize("day, quarter", [
     ("2024-08-28", "2024-03-31"), ("2024-08-29", "2024-06-30"),     # second estimate: 29 August 2024
-    ("2024-03-29", "2023-09-30"), ("2024-03-30", "2023-12-31"),     # fourth quarter: third estimate, 28 March 2024
+    ("2024-03-29", "2023-09-30"), ("2024-03-30", "2023-12-31"),     # third estimate: 28 March 2024
 ])
 def test_national_accounts_wait_for_their_release(day, quarter):
     assert str(load_panel("external_saving_quarterly", day).dates[-1]) == quarter
@@ -78,7 +78,8 @@ def test_national_accounts_wait_for_their_release(day, quarter):
 
 def test_quarterly_market_quotes_come_before_property_prices():
     panel = load_panel("stress_history_quarterly", DEFAULT_AS_OF)
-    last = {label: str(panel.dates[np.isfinite(panel.values[:, j])][-1]) for j, label in enumerate(panel.axis.labels)}
+    seen = np.isfinite(panel.values)
+    last = {label: str(panel.dates[seen[:, j]][-1]) for j, label in enumerate(panel.axis.labels)}
     assert last["equity_total_market_index"] == last["vix_quarter_max"] == "2024-06-30"
     assert last["house_price_index"] == last["commercial_real_estate_price_index"] == "2024-03-31"
 
@@ -92,13 +93,15 @@ def test_the_default_day_has_currencies_and_treasuries():
 def test_an_earlier_panel_is_the_beginning_of_a_later_one():
     early, late = load_panel("fx_daily", "2010-06-01"), load_panel("fx_daily", DEFAULT_AS_OF)
     n = len(early.dates)
-    assert np.array_equal(early.dates, late.dates[:n]) and np.array_equal(early.values, late.values[:n], equal_nan=True)
+    assert np.array_equal(early.dates, late.dates[:n])
+    assert np.array_equal(early.values, late.values[:n], equal_nan=True)
     assert not early.values.flags.writeable and early.values.flags.c_contiguous
 
 
 @pytest.mark.parametrize("name, as_of, text", [
     ("fx_daily", "1970-12-31", "1971-01-04 or later"), ("equity_daily", "1998-12-31", "1999-01-04 or later"),
-    ("fx_daily", "2024-9-24", "YYYY-MM-DD"), ("fx_daily", "yesterday", "YYYY-MM-DD"), ("nothing", "2024-09-24", "unknown panel"),
+    ("fx_daily", "2024-9-24", "YYYY-MM-DD"), ("fx_daily", "yesterday", "YYYY-MM-DD"),
+    ("nothing", "2024-09-24", "unknown panel"),
 ])
 def test_impossible_requests_are_refused(name, as_of, text):
     with pytest.raises(InputError, match=text):
@@ -108,7 +111,7 @@ def test_impossible_requests_are_refused(name, as_of, text):
 # ---------------------------------------------------------------- zero rates
 
 def par_by_hand(row, t):
-    """Par yield at t: linear between the quoted tenors, flat before the first (an independent scalar version)."""
+    """Par yield at t, an independent scalar version: linear between quoted tenors, flat before the first."""
     known = [(x, y) for x, y in zip(TENORS, row, strict=True) if np.isfinite(y)]
     return float(np.interp(t, *zip(*known, strict=True)))
 
@@ -174,7 +177,8 @@ def test_any_curve_with_holes_reprices(yields, holes):
     row[list(holes)] = np.nan
     zero = bootstrap_zero_rates(TENORS, np.vstack([row, PAR.values[-1], row]), GRID)
     assert np.array_equal(zero[0], zero[2], equal_nan=True)
-    assert np.array_equal(zero[1], bootstrap_zero_rates(TENORS, PAR.values[-1], GRID))  # rows do not disturb each other
+    alone = bootstrap_zero_rates(TENORS, PAR.values[-1], GRID)
+    assert np.array_equal(zero[1], alone)  # rows do not disturb each other
     last = TENORS[np.isfinite(row)].max()
     half_years = int(last * 2 + 1e-9)
     par = np.array([par_by_hand(row, t) for t in GRID[:half_years]])
@@ -188,11 +192,13 @@ def test_any_curve_with_holes_reprices(yields, holes):
     with np.errstate(invalid="ignore", divide="ignore"):
         wanted = -np.log(np.array(discount)) / GRID[:half_years]
     both = quoted[:half_years] & positive
-    assert np.allclose(zero[0, :half_years][both], wanted[both], rtol=1e-9, atol=1e-12) and np.isfinite(ours).all()
+    assert np.allclose(zero[0, :half_years][both], wanted[both], rtol=1e-9, atol=1e-12)
+    assert np.isfinite(ours).all()
 
 
 @pytest.mark.parametrize("tenors, yields, zeros", [
-    ([1, 2], [0.05], [1]), ([2, 1], [0.05, 0.05], [1]), ([1, 2], [5.0, 5.0], [1]), ([1, 2], [0.05, 0.05], [1.3]),
+    ([1, 2], [0.05], [1]), ([2, 1], [0.05, 0.05], [1]), ([1, 2], [5.0, 5.0], [1]),
+    ([1, 2], [0.05, 0.05], [1.3]),
 ])
 def test_impossible_curves_are_refused(tenors, yields, zeros):
     with pytest.raises(InputError):

@@ -27,13 +27,15 @@ def test_default_day_is_complete_and_of_that_day():
 
 def test_weekend_takes_friday():
     sunday, friday = load_snapshot("2024-09-22", {}), load_snapshot("2024-09-20", {})
-    assert sunday.as_of == "2024-09-22" and sunday.spot == friday.spot and sunday.dates["fx_daily.JPY"] == "2024-09-20"
+    assert sunday.as_of == "2024-09-22" and sunday.spot == friday.spot
+    assert sunday.dates["fx_daily.JPY"] == "2024-09-20"
     assert np.array_equal(sunday.zero_rates, friday.zero_rates)
 
 
 def test_a_few_days_after_the_data_end_the_last_curve_serves_with_its_date():
     market = load_snapshot("2024-10-02", {})
-    assert market.dates["treasury_par_daily.10Y"] == "2024-09-24" and market.dates["fx_daily.EUR"] == "2024-10-02"
+    assert market.dates["treasury_par_daily.10Y"] == "2024-09-24"
+    assert market.dates["fx_daily.EUR"] == "2024-10-02"
 
 
 @pytest.mark.parametrize("as_of", ["1989-12-29", "1960-01-04", "2024-10-05", "2031-01-02"])
@@ -74,8 +76,9 @@ def test_quarterly_index_otherwise_and_never_a_later_level():
     growth = index[-1] / index[list(map(str, history.dates)).index("2018-12-31")]
     used = market.inputs["level.SP500"]
     assert used.value == pytest.approx(2506.850098 * growth, rel=1e-12)
-    assert used.assumed and used.date == market.dates["level.SP500"] == "2023-06-30" and "2018-12-31" in used.source
-    assert abs(used.value / 4450.38 - 1) < 0.05  # the index closed at 4,450.38: the total market is close, not equal
+    assert used.date == market.dates["level.SP500"] == "2023-06-30"
+    assert used.assumed and "2018-12-31" in used.source
+    assert abs(used.value / 4450.38 - 1) < 0.05  # the close of that day: the total market is near, not equal
 
 
 def test_an_old_entered_level_yields_to_a_newer_quarter():
@@ -87,7 +90,8 @@ def test_an_old_entered_level_yields_to_a_newer_quarter():
 def test_before_the_first_close_and_baskets_have_no_level_of_their_own():
     assert load_snapshot("1992-05-04", {}).equity_levels == {}
     market = load_snapshot(DEFAULT_AS_OF, {"level.EXPORTERS": level(100.0, "2024-09-01", "EXPORTERS")})
-    assert market.equity_levels["EXPORTERS"] == 100.0 and set(market.equity_levels) == {"SP500", "NASDAQ", "EXPORTERS"}
+    assert market.equity_levels["EXPORTERS"] == 100.0
+    assert set(market.equity_levels) == {"SP500", "NASDAQ", "EXPORTERS"}
     assert set(market.equity_levels) < set(EQUITIES)
 
 
