@@ -48,7 +48,7 @@ def run(arguments: Sequence[str]) -> int:
     if not debug:
         warnings.simplefilter("ignore")  # the libraries' warnings are not the user's; ours go into data quality
     try:
-        result = app(args=arguments, prog_name="riskengine", standalone_mode=False)
+        result = _dispatch(arguments)
         sys.stdout.flush()
         return result if isinstance(result, int) else OK
     except KeyboardInterrupt:
@@ -63,6 +63,16 @@ def run(arguments: Sequence[str]) -> int:
             return _interrupted()
         _say(_message(error))
         return ERROR
+
+
+def _dispatch(arguments: Sequence[str]) -> object:
+    """Call the command; typer loads pydantic to coerce parameters, which the two most frequent lines do without."""
+    match arguments:
+        case ["scenarios", "list"]:
+            return scenarios_list()
+        case ["scenarios", "show", name] if not name.startswith("-"):
+            return scenarios_show(name)
+    return app(args=list(arguments), prog_name="riskengine", standalone_mode=False)
 
 
 def _interrupted() -> int:
@@ -355,7 +365,8 @@ class _Progress:
             from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
             columns = (TextColumn("{task.description:<12}"), BarColumn(), TimeElapsedColumn())
-            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            self._bar = Progress(*columns, console=Console(stderr=True), transient=True,
+                                 redirect_stdout=False)
             self._bar.start()
         return self
 

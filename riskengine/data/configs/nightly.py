@@ -32,6 +32,10 @@ def _day(value: object) -> object:
     return value
 
 
+def _one_or_more(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
 def _iso(value: str) -> str:
     try:
         return datetime.date.fromisoformat(value).isoformat()
@@ -66,7 +70,7 @@ class NightlyModel(Strict):
 
     portfolio: str = Field(min_length=1)
     limits: str = Field(default="limits.toml", min_length=1)
-    scenarios: str | list[str] = "all"
+    scenarios: Annotated[list[str], BeforeValidator(_one_or_more)] = ["all"]
     as_of: Annotated[str, BeforeValidator(_day), AfterValidator(_iso)] | None = None
     accounts: Annotated[str, BeforeValidator(_day), AfterValidator(_accounts)] = "as_of"
     horizons_days: Annotated[list[int], AfterValidator(_horizons)] = [1, 10]
