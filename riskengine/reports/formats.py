@@ -7,6 +7,7 @@ infinities and None are '–'.  Sorting and machines read the raw value, never t
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -120,6 +121,18 @@ def name(label: object) -> str:
         words = text.replace("_", " ")
         return words[:1].upper() + words[1:]
     return text
+
+
+METRIC = re.compile(r"(var|es)_(\d+(?:\.\d+)?)_(\d+)d")
+
+
+def metric(label: object) -> str:
+    """'var_97.5_10d' → 'VaR 97.5%, 10 days'; 'expected_pnl' → 'Expected P&L'; other labels as in :func:`name`."""
+    match = METRIC.fullmatch(str(label))
+    if match:
+        kind, level, days = match.groups()
+        return f"{'VaR' if kind == 'var' else 'ES'} {level}%, {horizon(int(days))}"
+    return "Expected P&L" if label == "expected_pnl" else name(label)
 
 
 ACRONYMS = {"fx": "FX", "us_treasury": "US Treasury", "asset_class": "Asset class", "gdp": "GDP", "noi": "NOI"}

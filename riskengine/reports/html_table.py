@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from riskengine.reports import formats
 
 
+WORDS = 26
+"""Longer text wraps inside its column."""
 COLLAPSED = 12
 """Rows a collapsed table shows; the same number stands in report.css."""
 
@@ -129,12 +131,23 @@ def from_records(
     for key in keys:
         heading, unit = _split_unit(str(key))
         numeric = _is_numeric(r.get(key) for r in rows)
-        columns.append(Column((headings or {}).get(key, heading), unit, numeric, "" if numeric else "words"))
+        long = not numeric and max(len(str(r.get(key, ""))) for r in rows) > WORDS
+        columns.append(Column((headings or {}).get(key, heading), unit, numeric, "words" if long else ""))
     decimals = [_decimals([r.get(k) for r in rows]) if c.numeric else None for k, c in zip(keys, columns, strict=True)]
     body = tuple(
         tuple(_record_cell(r.get(k), c, d) for k, c, d in zip(keys, columns, decimals, strict=True)) for r in rows
     )
     return Table(caption, tuple(columns), body, is_long(len(body)), note=note)
+
+
+def from_mixed_records(records: object, caption: str) -> list[Table]:
+    """Records of several kinds: one table for each set of keys, in order of appearance; empty when there are none."""
+    kinds: dict[tuple[str, ...], list[Mapping]] = {}
+    for r in records if isinstance(records, (list, tuple)) else []:
+        if isinstance(r, Mapping) and r:
+            kinds.setdefault(tuple(sorted(map(str, r))), []).append(r)
+    tables = [from_records(rows, caption if i == 0 else f"{caption} (continued)") for i, rows in enumerate(kinds.values())]
+    return [t for t in tables if t is not None]
 
 
 def _record_cell(value: object, column: Column, decimals: int | None) -> Cell:

@@ -6,6 +6,8 @@ VaR and ES positive = loss, P&L positive = gain.  Row order is that of the resul
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import polars as pl
 
 from riskengine.base.axes import factor_unit
@@ -37,16 +39,6 @@ EXPOSURE_SCHEMA = {
     "schema_version": pl.String, "run_id": pl.String, "as_of": pl.String, "desk": pl.String,
     "kind": pl.String, "name": pl.String, "value": pl.Float64, "unit": pl.String,
 }
-
-
-def tables_of(night: NightResult) -> dict[str, pl.DataFrame]:
-    """File stem → table: 'risk', 'scenarios', 'ledger', 'exposures'."""
-    return {
-        "risk": risk_frame(night),
-        "scenarios": scenarios_frame(night),
-        "ledger": ledger_frame(night),
-        "exposures": exposures_frame(night),
-    }
 
 
 def risk_frame(night: NightResult) -> pl.DataFrame:
@@ -187,3 +179,9 @@ def _chain_unit(key: str) -> str:
 def _frame(rows: list[dict], schema: dict) -> pl.DataFrame:
     filled = [{key: row.get(key) for key in schema} for row in rows]
     return pl.DataFrame(filled, schema=schema, orient="row")
+
+
+TABLES: dict[str, Callable[[NightResult], pl.DataFrame]] = {
+    "risk": risk_frame, "scenarios": scenarios_frame, "ledger": ledger_frame, "exposures": exposures_frame,
+}
+"""File stem → what builds the table."""

@@ -261,8 +261,8 @@ def _tables(rng: np.random.Generator, risks: tuple[RiskResult, ...]) -> dict[str
     comparison = [
         {"metric": m, "scope": s, "before": b * 0.93, "after": b, "change": b * 0.07, "positions": b * 0.04,
          "market_state": b * 0.02, "parameters": 0.0, "data": b * 0.008, "sampling": b * 0.002}
-        for m, s, b in [("VaR 99% 1 day", "total", var), ("ES 97.5% 10 days", "total", es)]
-        + [("Expected P&L", name, -2e8 * size) for name, _, size in SCENARIOS]]
+        for m, s, b in [("var_99_1d", "total", var), ("es_97.5_10d", "total", es)]
+        + [("expected_pnl", name, -2e8 * size) for name, _, size in SCENARIOS]]
     areas = ("Japan", "United Kingdom", "China, Mainland", "Cayman Islands", "Luxembourg", "Ireland", "Canada", "Rest")
     return {
         "saving_quarterly": saving, "comparison": comparison,

@@ -110,7 +110,7 @@ def columns(
 
 def grouped_columns(
     groups: Sequence[tuple[str, Sequence[float]]], series: Sequence[tuple[str, str]], title: str, unit: str,
-    decimals: int = 1, width: float = 540, height: float = 220, signed: bool = True,
+    decimals: int = 1, width: float = 540, height: float = 205, signed: bool = True,
 ) -> Markup:
     """Columns side by side per group: groups (label, values), series (name, css; css '' colours by sign)."""
     left, right, bottom = 44.0, 6.0, 22.0
@@ -138,7 +138,7 @@ def grouped_columns(
             css = css or (("loss" if value < 0 else "gain") if signed else "c1")
             text = number(value, decimals)
             sheet.rect(x + 1, scale(0), thick - 2, scale(value) - scale(0), css, f"{label}, {words}: {text} {unit}")
-            if thick >= len(text) * 5.0:
+            if thick >= len(text) * 4.6:
                 sheet.text(x + thick / 2, scale(value) + (-4 if value >= 0 else 12), text, "small", "middle")
     return sheet.render()
 

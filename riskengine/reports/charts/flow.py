@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from riskengine.reports.charts.svg import Sheet
 
@@ -15,10 +15,11 @@ BOX_W, BOX_H = 176.0, 96.0
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One station of the chain: heading, number, interval or second line, third line; css tone."""
+    """One station of the chain: heading, number with its unit, interval, caption; css tone."""
 
     heading: str
     value: str
+    unit: str = ""
     interval: str = ""
     caption: str = ""
     css: str = ""
@@ -34,7 +35,7 @@ def chain_diagram(
     pnl_lines : (asset class, amount) under the total.
     """
     boxes = (orders, outflow, dollars, dollar, current_account, flow_yield, path_yield, pnl)
-    spoken = "; ".join(f"{b.heading}: {b.value} {b.interval}".strip() for b in boxes)
+    spoken = "; ".join(f"{b.heading}: {b.value} {b.unit} {b.interval}".strip() for b in boxes)
     sheet = Sheet(WIDTH, HEIGHT, title, spoken)
     step = (WIDTH - BOX_W - 4) / 4
     x = [2 + step * i for i in range(5)]
@@ -57,7 +58,8 @@ def chain_diagram(
     sheet.text((x[2] + BOX_W + x[3]) / 2, low + BOX_H / 2 + 6, "+", "plus", "middle")
     centre = x[3] + BOX_W / 2
     _arrow(sheet, [(centre, top + BOX_H), (centre, middle + BOX_H / 2 - 18)], small=True)
-    sheet.text(centre, HEIGHT / 2 + 2, f"{current_account.heading}: {current_account.value}", "small strong", "middle")
+    sheet.text(centre, HEIGHT / 2 + 2, f"{current_account.heading}: {current_account.value} {current_account.unit}",
+               "small strong", "middle")
     sheet.text(centre, HEIGHT / 2 + 15, current_account.interval, "small muted", "middle")
     _pnl(sheet, x[4], top, HEIGHT - 16, pnl, pnl_lines)
     return sheet.render()
@@ -66,15 +68,19 @@ def chain_diagram(
 def _box(sheet: Sheet, x: float, y: float, box: Box) -> None:
     sheet.rect(x, y, BOX_W, BOX_H, f"box {box.css}".strip(), radius=6)
     sheet.text(x + 10, y + 19, box.heading, "boxhead")
-    sheet.text(x + 10, y + 47, box.value, "boxvalue")
-    sheet.text(x + 10, y + 65, box.interval, "small muted")
+    sheet.text(x + 10, y + 46, _value(box), "boxvalue")
+    sheet.text(x + 10, y + 64, box.interval, "small muted")
     sheet.text(x + 10, y + 84, box.caption, "small")
+
+
+def _value(box: Box) -> Markup:
+    return Markup('{}<tspan class="boxunit"> {}</tspan>').format(box.value, box.unit) if box.unit else escape(box.value)
 
 
 def _pnl(sheet: Sheet, x: float, y: float, height: float, box: Box, lines: Sequence[tuple[str, str]]) -> None:
     sheet.rect(x, y, BOX_W, height, f"box pnl {box.css}".strip(), radius=6)
     sheet.text(x + 10, y + 19, box.heading, "boxhead")
-    sheet.text(x + 10, y + 48, box.value, "boxvalue")
+    sheet.text(x + 10, y + 47, _value(box), "boxvalue")
     sheet.text(x + 10, y + 66, box.interval, "small muted")
     sheet.text(x + 10, y + 83, box.caption, "small muted")
     sheet.line(x + 10, y + 95, x + BOX_W - 10, y + 95, "rule")

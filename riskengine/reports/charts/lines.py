@@ -26,7 +26,7 @@ class Line:
 
 def line_chart(
     x: Sequence[float], lines: Sequence[Line], title: str, unit: str, x_ticks: Sequence[tuple[float, str]],
-    x_label: str = "", decimals: int = 1, width: float = 540, height: float = 230, zero: bool = True,
+    x_label: str = "", decimals: int = 1, width: float = 540, height: float = 205, zero: bool = True,
 ) -> Markup:
     """Lines with bands, each named at its right end; x_ticks: (position, words).
 
@@ -35,7 +35,7 @@ def line_chart(
     x = [float(v) for v in x]
     ends = [(line, _last(line.y)) for line in lines]
     texts = [f"{line.label} {number(value, decimals)}" for line, value in ends]
-    right = min(0.3 * width, max((len(t) for t in texts), default=0) * CHARACTER + 12)
+    right = min(0.3 * width, max((len(t) for t in texts), default=0) * 1.06 * CHARACTER + 10)
     left, top, bottom = 44.0, 8.0, 34.0 if x_label else 22.0
     values = [v for line in lines for a in (line.y, line.low, line.high) if a is not None for v in np.asarray(a, float)]
     y_scale, marks = fit_scale(values, height - bottom, top, zero=zero)
@@ -71,24 +71,22 @@ def distribution(
     """Histogram of a distribution known by its quantiles, tail beyond the first mark in the loss colour.
 
     quantiles : (Q,) at equal probability steps from 0 to 1, in the chart's unit.  marks : (position, words), e.g.
-    (−VaR, 'VaR 99%'), leftmost first.  Bars between the 0.25% and 99.75% quantiles; the outermost bars take the rest.
+    (−VaR, 'VaR 99%'); bars beyond the first take the loss colour.  The axis holds the 0.5% and 99.5% quantiles and
+    the marks; the few paths beyond its ends are not drawn (the caller names the worst and the best).
     """
     q = np.asarray(quantiles, float)
     q = q[np.isfinite(q)]
-    left, right, top, bottom = 10.0, 10.0, 14.0 + 13.0 * len(marks), 22.0
+    left, right, top, bottom = 22.0, 22.0, 14.0 + 13.0 * len(marks), 22.0
     sheet = Sheet(width, height, title, f"{unit}; " + "; ".join(f"{w}: {number(v, 1)}" for v, w in marks))
     if q.size < 2 or q[-1] <= q[0]:
         sheet.text(width / 2, height / 2, "every path has the same P&L", "tick", "middle")
         return sheet.render()
     levels = np.linspace(0.0, 1.0, q.size)
-    inner = np.interp([0.0025, 0.9975], levels, q)
+    inner = np.interp([0.005, 0.995], levels, q)
     reach = [*inner, *(v for v, _ in marks if math.isfinite(v))]
     x_scale, ticks = fit_scale(reach, left, width - right, zero=False, target=7)
     edges = np.linspace(x_scale.low, x_scale.high, bins + 1)
-    below = np.interp(edges, q, levels, left=0.0, right=1.0)
-    mass = np.diff(below)
-    mass[0] += below[0]
-    mass[-1] += 1 - below[-1]
+    mass = np.diff(np.interp(edges, q, levels, left=0.0, right=1.0))
     y_scale = Scale(0.0, float(mass.max()), height - bottom, top)
     cut = marks[0][0] if marks else -math.inf
     for i, share in enumerate(mass):

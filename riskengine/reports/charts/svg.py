@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from riskengine.reports.formats import number
 
-CHARACTER = 6.1
-"""Average width of a character at the 11.5 px label size (system sans serif), px."""
+CHARACTER = 6.3
+"""Width reserved for a character at the 11.5 px label size (system sans serif), px."""
 
 
 @dataclass(slots=True)
@@ -156,6 +156,3 @@ def _f(value: float) -> str:
     """A coordinate with at most one decimal: small files."""
     text = f"{value:.1f}"
     return text[:-2] if text.endswith(".0") else text
-
-
-__all__ = ["CHARACTER", "Scale", "Sheet", "escape", "figure", "fit_scale", "legend", "short", "tick_step", "tick_text"]

@@ -24,7 +24,7 @@ def view(night: NightResult) -> dict:
     rows = night.tables.get("saving_quarterly")
     return {
         "holdings_chart": _holdings_chart(night.tables.get("accounts")),
-        "holdings": from_records(night.tables.get("accounts"), f"Foreign holdings of US securities, accounts of {night.accounts_as_of}"),
+        "holdings": _holdings(night.tables.get("accounts"), f"Foreign holdings of US securities, {night.accounts_as_of}"),
         "identities": _identities(night.tables.get("identities")),
         "gap": saving_chart(rows, "Saving, investment and the gap", (
             ("gross_saving", "Saving", "c1"), ("investment", "Investment", "c3"),
@@ -78,8 +78,16 @@ def _holdings_chart(rows: object) -> Markup | None:
                   stacked_bars([(str(r[name_key]), holdings(r)) for r in ordered], series, title, "USD bn"))
 
 
+def _holdings(rows: object, caption: str) -> Table | None:
+    """Every holder; columns of an asset class without a unit of their own are USD bn."""
+    records = [dict(r) for r in rows if isinstance(r, Mapping)] if isinstance(rows, (list, tuple)) else []
+    bare = (*ASSET_CLASSES, "real_estate", "total")
+    renamed = [{(f"{k}_usd_bn" if k in bare else k): v for k, v in r.items()} for r in records]
+    return from_records(renamed, caption)
+
+
 def _identities(rows: object) -> Table | None:
-    return from_records(rows, "Identities checked", {"ok": "Check", "lhs": "Left side", "rhs": "Right side"})
+    return from_records(rows, "Identities checked", {"ok": "Check", "holds": "Check"})
 
 
 def _year(quarter: object) -> float | None:

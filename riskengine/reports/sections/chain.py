@@ -34,7 +34,7 @@ def diagram(s: ScenarioResult) -> Markup:
         current_account=_box("Current account", c.current_account_change_usd_bn_per_year, "bn a year", ""),
         flow_yield=_box("10-year, term premium", c.treasury_10y_flow_bp, "bp", "flow channel"),
         path_yield=_box("10-year, policy path", c.treasury_10y_path_bp, "bp", "path channel"),
-        pnl=Box("Our P&L", formats.money(s.expected_pnl_usd), f"[{_bare(low)}, {_bare(high)}]", "expected [p10, p90]",
+        pnl=Box("Our P&L", formats.money(s.expected_pnl_usd), "", f"[{_bare(low)}, {_bare(high)}]", "expected [p10, p90]",
                 "bad" if formats.is_number(s.expected_pnl_usd) and s.expected_pnl_usd < 0 else "good"),
         pnl_lines=lines, title=f"{s.title}: from policy to P&L",
     )
@@ -72,6 +72,8 @@ def _fan(
         values = transform(values) if transform else values
         steps = len(values) - 1
         band = bands is None or key in bands
+        if not np.nanmax(np.abs(values)) > 0:
+            continue
         lines.append(Line(label, values[:, 1], values[:, 0] if band else None, values[:, 2] if band else None, css))
     if not lines:
         return None
@@ -95,7 +97,9 @@ def _box(heading: str, values: tuple[float, float, float], unit: str, caption: s
     if decimals is None:
         decimals = 0 if max(finite, default=0) >= 100 else 1
     median, low, high = (formats.number(v, decimals) for v in values)
-    return Box(heading, f"{median} {unit}" if finite else formats.MISSING, f"[{low}, {high}]" if finite else "", caption)
+    if not finite:
+        return Box(heading, formats.MISSING, caption=caption)
+    return Box(heading, median, unit, f"[{low}, {high}]", caption)
 
 
 def _log_percent(path: np.ndarray) -> np.ndarray:

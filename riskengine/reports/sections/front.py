@@ -14,8 +14,10 @@ HEADLINE_VAR = 0.99
 HEADLINE_ES = 0.975
 WORST = 8
 CONTRIBUTORS = 10
-CHANGES_ON_PAGE_ONE = 6
-CAUSES = ("positions", "market_state", "parameters", "data", "sampling")
+CHANGES_ON_PAGE_ONE = 8
+LIMITS_ON_PAGE_ONE = 9
+CAUSES = {"positions": "Positions", "market_state": "Market", "parameters": "Param.", "data": "Data", "sampling": "Sampling"}
+"""Key of a comparison row → heading."""
 SEVERITY = {"red": 0, "warning": 1, "info": 2}
 LIMIT_ORDER = {"breach": 0, "warning": 1, "ok": 2}
 
@@ -27,12 +29,12 @@ def view(night: NightResult) -> dict:
         "figures": _key_figures(night),
         "tails": tail_table(night.baseline),
         "worst": _worst_chart(night),
-        "limits": limits_table(night.limits),
+        "limits": limits_table(night.limits, LIMITS_ON_PAGE_ONE),
+        "limit_count": len(night.limits),
         "limit_counts": _counts([x.status for x in night.limits], ("breach", "warning", "ok")),
         "quality": [(status(x.severity), x.series, x.message) for x in order if x.severity != "info"][:5],
         "quality_counts": _counts([x.severity for x in night.data_quality], ("red", "warning", "info")),
-        "changes": comparison_table(night.tables.get("comparison"), CHANGES_ON_PAGE_ONE),
-        "has_previous": bool(night.tables.get("comparison")),
+        "changes": comparison_table(night, CHANGES_ON_PAGE_ONE),
         "contributors": _contributors(night),
     }
 
@@ -72,25 +74,43 @@ def tail_table(risks: Sequence[RiskResult]) -> Table | None:
                  groups=starts)
 
 
-def limits_table(limits: Sequence[LimitStatus]) -> Table | None:
-    """Limits, the broken ones first, with use of the hard limit."""
+def limits_table(limits: Sequence[LimitStatus], most: int | None = None) -> Table | None:
+    """Limits, the broken ones first, then by use of the hard limit; at most *most*."""
     if not limits:
         return None
-    rows = []
-    for x in sorted(limits, key=lambda x: LIMIT_ORDER.get(x.status, 1)):
-        use = x.value / x.hard if formats.is_number(x.value) and formats.is_number(x.hard) and x.hard else math.nan
-        rows.append((status(x.status), text(x.name), _limit_value(x.value, x.unit, "strong"),
-                     _limit_value(x.warning, x.unit), _limit_value(x.hard, x.unit), percent(use, 0)))
+
+    def use(x: LimitStatus) -> float:
+        known = formats.is_number(x.value) and formats.is_number(x.hard) and x.hard
+        return abs(x.value) / abs(x.hard) if known else math.nan
+
+    ordered = sorted(limits, key=lambda x: (LIMIT_ORDER.get(x.status, 1), -_or(use(x), 0.0)))[:most]
+    rows = [
+        (status(x.status), text(_limit_name(x)), _limit_value(x.value, x.unit, "strong"),
+         _limit_value(x.warning, x.unit), _limit_value(x.hard, x.unit), percent(use(x), 0), text(x.unit, "muted"))
+        for x in ordered
+    ]
     columns = (Column("Status", numeric=False), Column("Limit", numeric=False, css="words"), Column("Value"),
-               Column("Warning"), Column("Hard"), Column("Use", "of hard"))
-    return Table("Limits", columns, tuple(rows))
+               Column("Warning"), Column("Hard"), Column("Use", "of hard"), Column("Unit", numeric=False))
+    return Table("Limits", columns, tuple(rows), most is None and is_long(len(rows)))
 
 
-def comparison_table(comparison: object, most: int | None = None) -> Table | None:
-    """Change against the previous run, split by cause; *most* keeps the totals and the largest changes."""
+def comparison_rows(comparison: object) -> tuple[list[Mapping], str]:
+    """Rows of the comparison and a note on it; the rows may come bare or as {'previous_run_id', 'note', 'rows'}."""
+    note = ""
+    if isinstance(comparison, Mapping):
+        previous, remark = comparison.get("previous_run_id"), comparison.get("note")
+        note = " · ".join(str(x) for x in (f"previous run {previous}" if previous else "", remark) if x)
+        comparison = comparison.get("rows")
     rows = [r for r in comparison if isinstance(r, Mapping)] if isinstance(comparison, (list, tuple)) else []
+    return rows, note
+
+
+def comparison_table(night: NightResult, most: int | None = None) -> Table | None:
+    """Change against the previous run, split by cause; *most* keeps the totals and the largest changes."""
+    rows, note = comparison_rows(night.tables.get("comparison"))
     if not rows:
         return None
+    titles = {s.name: s.title for s in night.scenarios}
 
     def size(row: Mapping) -> float:
         return abs(row["change"]) if formats.is_number(row.get("change")) else 0.0
@@ -102,17 +122,22 @@ def comparison_table(comparison: object, most: int | None = None) -> Table | Non
         shown = totals + others[: most - len(totals)]
     unit = formats.money_unit(r.get(k) for r in shown for k in ("before", "after", "change"))
     columns = (
-        Column("Metric", numeric=False, css="words"), Column("Scope", numeric=False, css="words"),
-        Column("Before", unit.label), Column("After", unit.label), Column("Change", unit.label),
-        *(Column(formats.name(c), unit.label) for c in CAUSES),
+        Column("Risk, or scenario (expected P&L)", numeric=False, css="words"),
+        *([Column("Before")] if most is None else []), Column("Now"), Column("Change"),
+        *(Column(words) for words in CAUSES.values()),
     )
-    body = tuple(
-        (text(r.get("metric")), text(formats.name(r.get("scope") or formats.MISSING)), money(r.get("before"), unit),
-         money(r.get("after"), unit), money(r.get("change"), unit, css="strong", plus=True),
-         *(money(r.get(c), unit, plus=True) for c in CAUSES))
-        for r in shown
-    )
-    return Table("Change against the previous run, by cause", columns, body, is_long(len(body)))
+    body = []
+    for r in shown:
+        scope = str(r.get("scope") or "")
+        label = formats.metric(r.get("metric") or formats.MISSING)
+        if scope.casefold() not in ("", "total"):
+            where = titles.get(scope, formats.name(scope))
+            label = where if r.get("metric") == "expected_pnl" else f"{label}: {where}"
+        body.append((text(label), *([money(r.get("before"), unit)] if most is None else []),
+                     money(r.get("after"), unit), money(r.get("change"), unit, css="strong", plus=True),
+                     *(money(r.get(c), unit, plus=True) for c in CAUSES)))
+    return Table(f"Change against the previous run by cause, {unit.label}", columns, tuple(body), is_long(len(body)),
+                 note=note)
 
 
 def contributor_cells(p: PositionRisk, unit: formats.MoneyUnit, total: float) -> tuple[Cell, ...]:
@@ -125,7 +150,8 @@ def contributor_cells(p: PositionRisk, unit: formats.MoneyUnit, total: float) ->
 
 def _key_figures(night: NightResult) -> list[tuple[str, str, str, str]]:
     """(heading, value, small print, tone) of the strip at the top."""
-    figures = [("Net asset value", formats.money(night.nav_usd), f"{_position_count(night)} positions", "")]
+    count = len(night.baseline[0].positions) if night.baseline else 0
+    figures = [("Net asset value", formats.money(night.nav_usd), f"{count} positions", "")]
     for risk in night.baseline:
         tail = risk.total
         for words, values, errors, level in (
@@ -138,7 +164,7 @@ def _key_figures(night: NightResult) -> list[tuple[str, str, str, str]]:
             ))
     worst = min(night.scenarios, key=lambda s: _or(s.expected_pnl_usd, math.inf), default=None)
     if worst is not None:
-        figures.append(("Worst scenario (expected)", formats.money(worst.expected_pnl_usd),
+        figures.append(("Worst scenario, expected", formats.money(worst.expected_pnl_usd),
                         f"{worst.title}, {formats.horizon(worst.horizon_days)}",
                         "bad" if _or(worst.expected_pnl_usd, 0.0) < 0 else ""))
     return figures
@@ -157,7 +183,7 @@ def _worst_chart(night: NightResult):
     ]
     title = "Worst scenarios: expected P&L"
     return figure(title, f"{unit.label}, whiskers p10–p90 over parameter draws",
-                  bar_chart(bars, title, unit.label, unit.decimals, width=560, row=22, label_share=0.46))
+                  bar_chart(bars, title, unit.label, unit.decimals, width=560, row=22, label_share=0.5))
 
 
 def _contributors(night: NightResult) -> Table | None:
@@ -168,7 +194,7 @@ def _contributors(night: NightResult) -> Table | None:
     ordered = sorted(risk.positions, key=lambda p: -abs(_or(p.component_es, 0.0)))[:CONTRIBUTORS]
     unit = formats.money_unit(p.component_es for p in ordered)
     columns = (Column("Position", numeric=False), Column("Description", numeric=False, css="words"),
-               Column("Desk", numeric=False), Column("Component ES ± s.e.", unit.label), Column("Share", "of ES"))
+               Column("Desk", numeric=False), Column("Component ES", f"{unit.label} ± s.e."), Column("Share", "of ES"))
     note = "* priced off an assumed market input" if any(p.assumed_inputs for p in ordered) else ""
     caption = (f"Ten largest contributors to ES {level_name(risk.position_level)}, "
                f"{formats.horizon(risk.horizon_days)} (negative: hedges)")
@@ -176,21 +202,23 @@ def _contributors(night: NightResult) -> Table | None:
 
 
 def _limit_value(value: float, unit: str, css: str = "") -> Cell:
-    if unit.upper().startswith("USD") and formats.is_number(value):
-        rest = unit[3:].strip()
-        return Cell(formats.money(value) + (f" {rest}" if rest else ""), float(value), css=css)
+    if unit.upper().startswith("USD"):
+        return Cell(formats.money(value).removeprefix("USD "), _or(value, None), css=css)
     if unit in ("share", "fraction"):
         return percent(value, 1, css)
-    shown = formats.significant(value, 4)
-    return Cell(f"{shown} {unit}".strip() if shown != formats.MISSING else shown, _or(value, None), css=css)
+    return Cell(formats.significant(value, 4), _or(value, None), css=css)
+
+
+def _limit_name(x: LimitStatus) -> str:
+    """The limit's name and, when the name does not say it, where it holds: 'ES 97.5% 10 days · FX'."""
+    where = x.scope.split(":", 1)[-1]
+    if where == "total" or where.casefold() in x.name.casefold():
+        return x.name
+    return f"{x.name} · {formats.name(where)}"
 
 
 def _counts(words: Sequence[str], order: Sequence[str]) -> list[tuple[Cell, int]]:
     return [(status(w), words.count(w)) for w in order]
-
-
-def _position_count(night: NightResult) -> int:
-    return len(night.baseline[0].positions) if night.baseline else 0
 
 
 def _share(value: float, whole: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from riskengine.base.axes import REPORT_CLASSES
 from riskengine.reports import formats
@@ -16,10 +17,11 @@ HEAT_STEPS = 5
 def view(night: NightResult) -> dict:
     """The heat map as a sortable table, and the scale of its colours."""
     if not night.scenarios:
-        return {"table": None, "scale": []}
+        return {"table": None, "scale": [], "unit": ""}
     classes = list(dict.fromkeys([*REPORT_CLASSES, *(k for s in night.scenarios for k in s.by_asset_class)]))
     values = [v for s in night.scenarios for v in (s.expected_pnl_usd, *s.by_asset_class.values())]
-    unit = formats.money_unit(values)
+    unit = formats.money_unit([*values, *(x for s in night.scenarios for x in s.pnl_interval_usd)])
+    unit = replace(unit, decimals=0) if unit.decimals <= 1 else unit
     largest = max((abs(v) for v in values if formats.is_number(v)), default=0.0)
     tail = night.scenarios[0].tail
     level = level_name(tail.levels[at_level(tail, HEADLINE_ES)])
@@ -27,7 +29,7 @@ def view(night: NightResult) -> dict:
         Column("Scenario", numeric=False, css="words"), Column("Horizon", "days"),
         *(Column(formats.name(c), unit.label) for c in classes), Column("Expected P&L", unit.label),
         Column("p10 … p90", "parameters"), Column("p10 … p90", "with markets"), Column(f"ES {level}", unit.label),
-        Column("Mahalanobis", "std. dev."), Column("Plausibility", "prob."), Column("Enactment", "prob."),
+        Column("Distance", "Mahal."), Column("Plausibility", "prob."), Column("Enactment", "prob."),
     )
     rows = []
     for s in sorted(night.scenarios, key=lambda s: s.expected_pnl_usd if formats.is_number(s.expected_pnl_usd) else 0):
@@ -43,9 +45,9 @@ def view(night: NightResult) -> dict:
     note = ("Expected P&L is the difference to the baseline at the same horizon, gains positive. Plausibility: chance of "
             "a core move at least as far out in the ordinary night at the horizon (Mahalanobis distance, chi-square). "
             "⚑ flagged: see its page.")
-    scale = [(f"h{i}" if i >= 0 else f"hm{-i}", formats.money(_edge(i, largest), plus=True))
+    scale = [(f"h{i}" if i >= 0 else f"hm{-i}", unit.text(_edge(i, largest), plus=True))
              for i in range(-HEAT_STEPS, HEAT_STEPS + 1)]
-    return {"table": Table("Expected P&L, scenario × asset class", columns, tuple(rows), note=note), "scale": scale}
+    return {"unit": unit.label, "table": Table("Expected P&L, scenario × asset class", columns, tuple(rows), note=note), "scale": scale}
 
 
 def heat_cell(value: object, unit: formats.MoneyUnit, largest: float, css: str = "") -> Cell:

@@ -7,7 +7,9 @@ import math
 from riskengine.reports import formats
 from riskengine.reports.charts import Bar, bar_chart, distribution, figure
 from riskengine.reports.html_table import Column, Table, is_long, money, percent, text
-from riskengine.reports.sections.front import HEADLINE_ES, HEADLINE_VAR, at_level, comparison_table, level_name
+from riskengine.reports.sections.front import (
+    HEADLINE_ES, HEADLINE_VAR, at_level, comparison_table, level_name, limits_table,
+)
 from riskengine.result import NightResult, RiskResult
 
 FIRST_DIMENSIONS = ("desk", "asset_class", "book", "strategy")
@@ -19,7 +21,8 @@ def view(night: NightResult) -> dict:
         "distributions": [_distribution(risk) for risk in night.baseline],
         "dimensions": [_dimension(night, d) for d in _dimensions(night)],
         "positions": _positions(night),
-        "changes": comparison_table(night.tables.get("comparison")),
+        "changes": comparison_table(night),
+        "limits": limits_table(night.limits),
         "noise": sorted({formats.name(r.noise) for r in night.baseline}),
     }
 
@@ -41,7 +44,8 @@ def _distribution(risk: RiskResult):
     marks = [m for m in marks if m[1].startswith("VaR")] + [m for m in marks if not m[1].startswith("VaR")]
     title = f"P&L over {formats.horizon(risk.horizon_days)}"
     return figure(title, f"{unit.label}, share of paths; orange beyond VaR {level_name(tail.levels[v])}",
-                  distribution(risk.pnl_quantiles / unit.divisor, marks, title, unit.label))
+                  distribution(risk.pnl_quantiles / unit.divisor, marks, title, unit.label),
+                  f"Worst path {formats.money(risk.pnl_quantiles[0])}, best {formats.money(risk.pnl_quantiles[-1])}.")
 
 
 def _dimension(night: NightResult, dimension: str) -> dict:
@@ -57,7 +61,8 @@ def _dimension(night: NightResult, dimension: str) -> dict:
     columns = [Column(formats.name(dimension), numeric=False), Column("Value", nav_unit.label)]
     for r in night.baseline:
         days = formats.horizon(r.horizon_days)
-        columns += [Column(f"VaR {var_name} ± s.e., {days}", unit.label), Column(f"ES {es_name} ± s.e., {days}", unit.label),
+        columns += [Column(f"VaR {var_name}, {days}", f"{unit.label} ± s.e."),
+                    Column(f"ES {es_name}, {days}", f"{unit.label} ± s.e."),
                     Column(f"Component ES, {days}", unit.label), Column("Share", "of total ES")]
     rows = []
     for name in names:
@@ -79,20 +84,23 @@ def _dimension(night: NightResult, dimension: str) -> dict:
         component = sum(g.component_es[e] for g in groups.values())
         foot += [money(total.var[v], unit, total.se_var[v], "strong"), money(total.es[e], unit, total.se_es[e], "strong"),
                  money(component, unit, css="strong"), percent(component / total.es[e] if total.es[e] else math.nan)]
-    title = f"{formats.name(dimension)}: component ES {es_name}, {formats.horizon(risk.horizon_days)}"
-    groups = sorted(by_horizon[0].values(), key=lambda g: -g.component_es[e])
-    shown = groups[:14]
-    chart_unit = formats.money_unit(g.component_es[e] for g in groups)
-    bars = [Bar(formats.name(g.name), chart_unit.scale(g.component_es[e]),
-                css="c1" if g.component_es[e] >= 0 else "c3", note="hedge" if g.component_es[e] < 0 else "")
-            for g in shown]
     return {
         "name": formats.name(dimension),
         "table": Table(f"Risk by {formats.name(dimension).lower()}", tuple(columns), tuple(rows), is_long(len(rows)),
                        (tuple(foot),)),
-        "chart": figure(title, f"{chart_unit.label}, adds up to the total; negative reduces it",
-                        bar_chart(bars, title, chart_unit.label, chart_unit.decimals)),
+        "charts": [_components(r, dimension, e, es_name) for r in night.baseline],
     }
+
+
+def _components(risk: RiskResult, dimension: str, e: int, es_name: str):
+    """Bars of component ES at one horizon, largest first."""
+    groups = sorted((g for g in risk.groups if g.dimension == dimension), key=lambda g: -g.component_es[e])[:14]
+    unit = formats.money_unit(g.component_es[e] for g in groups)
+    bars = [Bar(formats.name(g.name), unit.scale(g.component_es[e]), css="c1" if g.component_es[e] >= 0 else "c3",
+                note="hedge" if g.component_es[e] < 0 else "") for g in groups]
+    title = f"Component ES {es_name} by {formats.name(dimension).lower()}, {formats.horizon(risk.horizon_days)}"
+    return figure(title, f"{unit.label}; adds up to the total, negative reduces it",
+                  bar_chart(bars, title, unit.label, unit.decimals))
 
 
 def _positions(night: NightResult) -> Table | None:
@@ -107,7 +115,7 @@ def _positions(night: NightResult) -> Table | None:
                Column("Book", numeric=False), Column("Value", value_unit.label), Column("Notional", value_unit.label)]
     for r in night.baseline:
         days = formats.horizon(r.horizon_days)
-        columns += [Column(f"Standalone ES, {days}", unit.label), Column(f"Component ES ± s.e., {days}", unit.label)]
+        columns += [Column(f"Standalone ES, {days}", unit.label), Column(f"Component ES, {days}", f"{unit.label} ± s.e.")]
     columns.append(Column("Largest sensitivities", "USD per +1% or +1 bp", numeric=False, css="words"))
     rows = []
     for p in first:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from riskengine.reports import formats
-from riskengine.reports.html_table import Cell, Column, Table, amount, from_records, is_long, percent, status, text
+from riskengine.reports.html_table import Cell, Column, Table, amount, from_mixed_records, is_long, percent, status, text
 from riskengine.result import NightResult
 
 TAGS = {"C": "confirmed", "O": "own computation", "D": "derived", "R": "recalled", "A": "assumption"}
@@ -15,7 +15,7 @@ def view(night: NightResult) -> dict:
     """Tables of the method page; its words are in the template."""
     return {
         "parameters": _parameters(night.tables.get("parameters")),
-        "diagnostics": from_records(night.tables.get("factor_diagnostics"), "Factor model: diagnostics"),
+        "diagnostics": from_mixed_records(night.tables.get("factor_diagnostics"), "Factor model: diagnostics"),
         "coverage": _coverage(night.tables.get("coverage")),
         "tags": TAGS, "paths": f"{night.paths:,}", "draws": f"{night.draws:,}", "seed": night.seed,
         "noise": sorted({formats.name(r.noise) for r in night.baseline}),

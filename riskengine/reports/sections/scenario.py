@@ -8,7 +8,7 @@ import math
 from riskengine.base.axes import ASSET_CLASSES
 from riskengine.reports import formats
 from riskengine.reports.charts import Bar, bar_chart, figure, grouped_columns, split_bar, stacked_bars, waterfall
-from riskengine.reports.html_table import Cell, Column, Table, amount, is_long, money, text
+from riskengine.reports.html_table import Cell, Column, Table, amount, money, text
 from riskengine.reports.sections.chain import diagram, paths
 from riskengine.reports.sections.front import HEADLINE_ES, HEADLINE_VAR, at_level, level_name
 
@@ -17,6 +17,11 @@ from riskengine.result import ChainSummary, LedgerTable, NightResult, ScenarioRe
 TOP_HOLDERS = 10
 TOP_POSITIONS = 5
 CLASS_COLOURS = {"treasury": "c1", "agency": "c2", "corporate": "c4", "equity": "c3", "real_estate": "c5"}
+FAMILIES = (
+    (("FX",), "Currencies", "% vs USD"), (("UST",), "Treasury zero rates", "bp"), (("EQ", "VOL"), "Equity, volatility", "%"),
+    (("CAP",), "Cap rates", "bp"), (("HOME",), "House prices", "%"),
+)
+"""Factor kinds, heading of their table, unit."""
 IDENTITIES = {
     "proceeds": "Where the proceeds go", "dollars": "Who ends up with the dollars", "income": "Income",
     "memo": "Memo (outside the sums)",
@@ -30,11 +35,23 @@ def view(night: NightResult) -> dict:
     return {"pages": [_page(s, names) for s in ordered]}
 
 
+def idle(chain: ChainSummary | None) -> bool:
+    """True when no capital flows and no yield or dollar moves come from the chain."""
+    if chain is None:
+        return True
+    links = (*chain.gross_orders_usd_bn, *chain.dollars_out_usd_bn, *chain.broad_dollar, *chain.treasury_10y_flow_bp,
+             *chain.treasury_10y_path_bp)
+    return not any(formats.is_number(v) and abs(v) > 1e-12 for v in links)
+
+
 def _page(s: ScenarioResult, positions: dict) -> dict:
+    quiet = idle(s.chain)
+    moves = any(formats.is_number(m) and abs(m) > 1e-9 for m in s.moves.values())
     return {
         "name": s.name, "title": s.title, "narrative": s.narrative, "source": s.source, "flags": s.flags,
         "loss": formats.is_number(s.expected_pnl_usd) and s.expected_pnl_usd < 0,
-        "pnl": formats.money(s.expected_pnl_usd), "facts": _facts(s), "chain": s.chain is not None,
+        "pnl": formats.money(s.expected_pnl_usd), "facts": _facts(s), "chain": s.chain is not None and not (quiet and moves),
+        "still": quiet and not moves, "flows": not quiet,
         "diagram": diagram(s) if s.chain else None,
         "holders": _holders(s.chain) if s.chain else None,
         "absorbers": _absorbers(s.chain) if s.chain else None,
@@ -114,9 +131,9 @@ def _identity(identity: str) -> str:
 
 def _channels(s: ScenarioResult):
     items = [(formats.name(k), v) for k, v in s.channels.items() if formats.is_number(v) and v != 0]
-    unit = formats.money_unit([s.expected_pnl_usd, *(v for _, v in items)])
     if not items:
         return None
+    unit = formats.money_unit([s.expected_pnl_usd, *(v for _, v in items)])
     title = "P&L by channel"
     return figure(title, f"{unit.label}, expected, adds up to the total",
                   waterfall([(k, unit.scale(v)) for k, v in items], ("Expected P&L", unit.scale(s.expected_pnl_usd)),
@@ -179,20 +196,30 @@ def _positions(s: ScenarioResult, positions: dict) -> Table | None:
                  note="* priced off an assumed market input" if any(r[0].text.endswith("*") for r in rows) else "")
 
 
-def _moves(s: ScenarioResult) -> Table | None:
-    """Mean move of every factor at the horizon in the market's units."""
-    rows = []
-    for label, move in s.moves.items():
-        if label.startswith(("UST_", "CAP_")):
-            rows.append((text(label), amount(move, 1, plus=True, scale=1e-4), text("bp")))
-        else:
-            percent = 100 * math.expm1(move) if formats.is_number(move) else math.nan
-            rows.append((text(label), amount(percent, 2, plus=True), text("%")))
-    if not rows:
-        return None
-    columns = (Column("Factor", numeric=False), Column("Mean move"), Column("Unit", numeric=False))
-    return Table("Market moves at the horizon", columns, tuple(rows), is_long(len(rows)),
-                 note="FX: USD per unit of the foreign currency, up = the dollar fell.")
+def _moves(s: ScenarioResult) -> list[Table]:
+    """Mean moves at the horizon in the market's units, one small table per family of factors."""
+    tables = []
+    for prefixes, heading, unit in FAMILIES:
+        rows = []
+        for label, move in s.moves.items():
+            kind, _, bare = label.partition("_")
+            if kind not in prefixes:
+                continue
+            if unit == "bp":
+                cell = amount(move, 1, plus=True, scale=1e-4)
+            else:
+                cell = amount(100 * math.expm1(move) if formats.is_number(move) else None, 2, plus=True)
+            rows.append((text(factor_name(kind, bare)), cell))
+        if rows:
+            columns = (Column(heading, numeric=False), Column("Mean move", unit))
+            tables.append(Table(heading, columns, tuple(rows)))
+    return tables
+
+
+def factor_name(kind: str, bare: str) -> str:
+    """The part of a factor label people read: ('FX', 'JPY') → 'JPY', ('VOL', 'FX') → 'FX volatility'."""
+    words = bare if kind in ("FX", "UST") or bare in ("SP500", "NASDAQ", "FX") else bare.replace("_", " ").capitalize()
+    return f"{words} volatility" if kind == "VOL" else words
 
 
 def _bn_decimals(values) -> int:
