@@ -8,7 +8,7 @@ sum of leaves, so nothing of size paths × positions is ever held.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from riskengine.base.errors import InputError, Problem
 from riskengine.base.units import Horizon
 from riskengine.instruments import equity, fx, real_estate, treasury
 from riskengine.instruments.legs import Legs
-from riskengine.instruments.portfolio import Instrument, Portfolio, describe
+from riskengine.instruments.portfolio import Instrument, Portfolio, Position, describe
 from riskengine.instruments.valuation import Valuation
 from riskengine.kernels.reprice import LegArrays, reprice
 from riskengine.market import MarketSnapshot
@@ -103,8 +103,7 @@ def compile_book(portfolio: Portfolio, snapshot: MarketSnapshot, axis: Axis = FA
     if portfolio.as_of != snapshot.as_of:
         raise InputError(Problem("the portfolio's terms were resolved for another as-of date",
                                  got=portfolio.as_of, accepted=snapshot.as_of))
-    market = Valuation(snapshot, axis, horizon)
-    legs = Legs(axis)
+    market, legs = Valuation(snapshot, axis, horizon), Legs(axis)
     n = len(portfolio.positions)
     value, notional = np.zeros(n), np.zeros(n)
     assumed: list[tuple[str, ...]] = []
@@ -114,11 +113,7 @@ def compile_book(portfolio: Portfolio, snapshot: MarketSnapshot, axis: Axis = FA
         try:
             value[i], notional[i] = lower(position.instrument, market, legs)
         except InputError as error:
-            problems += [
-                Problem(f"position {position.position_id}: {p.rule}", portfolio.source, position.row, p.field, p.got,
-                        p.accepted)
-                for p in error.problems
-            ]
+            problems += _located(error, position, portfolio.source)
         assumed.append(tuple(market.used))
     if problems:
         raise InputError(problems)
@@ -147,6 +142,27 @@ def compile_book(portfolio: Portfolio, snapshot: MarketSnapshot, axis: Axis = FA
     )
 
 
+def keep_priceable(portfolio: Portfolio, snapshot: MarketSnapshot,
+                   axis: Axis = FACTORS) -> tuple[Portfolio, tuple[Problem, ...]]:
+    """The positions the snapshot can price, and why the others cannot be (for runs that skip bad rows).
+
+    Raises
+    ------
+    InputError
+        With all problems, when no position can be priced.
+    """
+    kept, problems = [], []
+    for position in portfolio.positions:
+        try:
+            lower(position.instrument, Valuation(snapshot, axis, None), Legs(axis))
+            kept.append(position)
+        except InputError as error:
+            problems += _located(error, position, portfolio.source)
+    if problems and not kept:
+        raise InputError(problems)
+    return replace(portfolio, positions=tuple(kept)), tuple(problems)
+
+
 def lower(instrument: Instrument, market: Valuation, legs: Legs) -> tuple[float, float]:
     """Add the legs of one instrument; (value, notional) in USD."""
     match instrument:
@@ -169,6 +185,13 @@ def lower(instrument: Instrument, market: Valuation, legs: Legs) -> tuple[float,
         case real_estate.Residential():
             return real_estate.lower_residential(instrument, market, legs)
     raise TypeError(f"no pricing for {type(instrument).__name__}")
+
+
+def _located(error: InputError, position: Position, file: str) -> list[Problem]:
+    return [
+        Problem(f"position {position.position_id}: {p.rule}", file, position.row, p.field, p.got, p.accepted)
+        for p in error.problems
+    ]
 
 
 def _lay_out(legs: Legs, group_of: np.ndarray, groups: int) -> LegArrays:

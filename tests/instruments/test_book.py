@@ -11,6 +11,7 @@ import pytest
 from riskengine.base.axes import FACTORS
 from riskengine.base.errors import InputError
 from riskengine.base.units import Horizon
+from riskengine.instruments.book import keep_priceable
 from riskengine.instruments.portfolio import Portfolio, compile_book, parse_position
 
 TEN_DAYS = Horizon(10, 1)
@@ -226,6 +227,17 @@ def test_everything_that_cannot_be_priced_is_reported_at_once(snapshot):
     assert len(caught.value.problems) == 5
     for word in ("p0", "p1", "p2", "p3", "p4", "short_rate.EUR", "vol_now.FX_GBP", "143.77", "debt exceeds"):
         assert word in text
+
+
+def test_what_can_be_priced_is_kept_and_the_rest_is_named(portfolio, snapshot):
+    poor = dataclasses.replace(snapshot, spot={k: v for k, v in snapshot.spot.items() if k not in ("THB", "EUR")})
+    kept, problems = keep_priceable(portfolio, poor)
+    gone = {p.position_id for p in portfolio.positions} - {p.position_id for p in kept.positions}
+    assert gone == {"FX-THB-1", "FX-EUR-1", "FX-EUR-2", "FX-EUR-3", "OV-EUR-P1"}
+    assert len(problems) == len(gone) and all(p.row for p in problems)
+    compile_book(kept, poor)
+    with pytest.raises(InputError, match="FX-EUR-1"):
+        keep_priceable(dataclasses.replace(portfolio, positions=portfolio.positions[:3]), poor)
 
 
 def test_wrong_shapes_and_dates_are_refused(portfolio, snapshot):
