@@ -78,6 +78,7 @@ def resolve_date(text: str | date, as_of: str | date) -> date:
 
 
 def is_month_end(day: date) -> bool:
+    """True on the last calendar day of a month."""
     return day.day == calendar.monthrange(day.year, day.month)[1]
 
 
@@ -154,6 +155,7 @@ def federal_holidays(year: int) -> frozenset[date]:
 
 
 def is_business_day(day: date) -> bool:
+    """True on a weekday that is no Federal Reserve holiday."""
     return day.weekday() < 5 and day not in federal_holidays(day.year)
 
 

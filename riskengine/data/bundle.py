@@ -98,6 +98,7 @@ def _period_end(text: pl.Series) -> pl.Series:
 
 
 def main(argv: list[str] | None = None) -> None:
+    """Build from the command line and print one line per table."""
     parser = argparse.ArgumentParser(prog="riskengine.data.bundle", description=__doc__.splitlines()[0])
     parser.add_argument("public_dir", type=Path, help="folder with the publishers' CSV files")
     parser.add_argument("--target", type=Path, default=BUNDLED, help="where the Parquet files go")

@@ -35,7 +35,8 @@ except ImportError:  # Windows: single steps stay atomic, only two prunings at o
     fcntl = None
 
 __all__ = [
-    "RunStore", "make_run_id", "hash_arrays", "hash_files", "hash_json", "hash_text", "write_json", "write_table",
+    "RunStore", "make_run_id", "hash_arrays", "hash_files", "hash_json", "hash_text", "write_json",
+    "write_table",
 ]
 HIDDEN = re.compile(r"^\.(partial|removed|latest|probe)-([0-9a-f]{8})-(\d+)-(\d+)-[0-9a-f]{16}$")
 """Kind, host (hash of its name), process number, start of the process, random part."""
