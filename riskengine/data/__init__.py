@@ -1,1 +1,1 @@
-
+"""The data room: figures, what was known when, configuration, run folders. Importing it loads nothing."""
