@@ -3,18 +3,23 @@
 ``configs/market_inputs.csv``: one row per figure, columns ``id, value, se, unit, date, source, assumed``.
 The family of an id (the part before the first dot) fixes its meaning and the values it may take::
 
-    short_rate.<CCY>                 decimal, continuously compounded       level.<EQ>          index points
-    dividend_yield.<EQ>              decimal, continuous                    implied_vol.<NAME>  decimal, overrides the model
-    vol_premium.equity | .fx         added to the model's forecast (vol)    cap_rate.<TYPE>     decimal
-    half_spread.<type or factor>     decimal of price                       adv_usd.<type or factor>  USD per day
-    loading.<NAME>.<FACTOR>          per unit move                          residual_vol.<FACTOR>     per year
+    short_rate.<CCY>                     decimal per year, continuously compounded
+    dividend_yield.<EQ>                  decimal per year, continuous
+    level.<EQ>                           index points
+    implied_vol.<CCY or EQ>              decimal per year; overrides the model's forecast
+    vol_premium.equity, vol_premium.fx   added to the model's forecast, decimal per year
+    half_spread.<type or factor>         decimal of price
+    adv_usd.<type or factor>             traded volume, USD per day
+    loading.<NAME>.<FACTOR>              per unit move of the factor
+    residual_vol.<FACTOR>                per year, in the factor's unit
+    cap_rate.<TYPE>                      decimal per year
     foreign_revenue_share.<EQ>, imported_cost_share.<EQ>, metro_exposure.<METRO>   shares, ratio
 
 A row with ``assumed = true`` has no observed series behind it; positions priced off it are marked.
 
-An id may have several rows with different dates: the newest one dated on or before the as-of date is taken.  Where all
-are later, the earliest is taken, its source says so and it counts as assumed: the engine cannot run without it, and no
-reader should take it for what was known at the time.
+An id may have several rows with different dates: the newest one dated on or before the as-of date is taken.
+Where all are later, the earliest is taken, its source says so and it counts as assumed: the engine cannot run
+without it, and no reader should take it for what was known at the time.
 """
 
 from __future__ import annotations
@@ -120,7 +125,8 @@ def _known_at(rows: list[MarketInput], as_of: str | None) -> MarketInput:
     if known:
         return known[-1]
     first = rows[0]
-    return dataclasses.replace(first, assumed=True, source=f"dated after the as-of date {as_of}: {first.source}")
+    source = f"dated after the as-of date {as_of}: {first.source}"
+    return dataclasses.replace(first, assumed=True, source=source)
 
 
 def _check_row(values: dict, file: str, row: int) -> MarketInput | list[Problem]:

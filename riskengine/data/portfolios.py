@@ -1,8 +1,9 @@
 """Portfolio files: CSV or Parquet, one row per position, columns in any order.
 
-``position_id, type, desk, book, strategy`` on every row, a size (``quantity`` or ``notional``), ``currency``, and the
-terms of the type (``instruments.terms``).  Unknown columns become grouping tags.  A bad row never disappears: the file
-is refused with every problem listed, or, on request, the good rows go on and the problems travel with them.
+``position_id, type, desk, book, strategy`` on every row, a size (``quantity`` or ``notional``),
+``currency``, and the terms of the type (``instruments.terms``).  Unknown columns become grouping tags.  A bad
+row never disappears: the file is refused with every problem listed, or, on request, the good rows go on and
+the problems travel with them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from riskengine.instruments.portfolio import COLUMNS, REQUIRED_COLUMNS, Portfoli
 Rows = list[tuple[int, dict[str, str]]]
 
 
-def load_portfolio(path: Path | str, as_of: str, skip_bad_rows: bool = False) -> tuple[Portfolio, tuple[Problem, ...]]:
+def load_portfolio(path: Path | str, as_of: str,
+                   skip_bad_rows: bool = False) -> tuple[Portfolio, tuple[Problem, ...]]:
     """Read a portfolio as it stands at *as_of* (tenors count from there).
 
     Returns
@@ -28,8 +30,8 @@ def load_portfolio(path: Path | str, as_of: str, skip_bad_rows: bool = False) ->
     Raises
     ------
     InputError
-        With every problem of the file at once; with *skip_bad_rows* only when the file as a whole cannot be read
-        (missing, not UTF-8, no header, missing columns) or no good row is left.
+        With every problem of the file at once; with *skip_bad_rows* only when the file as a whole cannot be
+        read (missing, not UTF-8, no header, missing columns) or no good row is left.
     """
     path = Path(path)
     if not path.is_file():
@@ -48,8 +50,8 @@ def load_portfolio(path: Path | str, as_of: str, skip_bad_rows: bool = False) ->
             position = None
         identifier = cells.get("position_id", "").strip()
         if identifier in first_row:
-            problems.append(Problem("position ids must be unique", path.name, row, "position_id", repr(identifier),
-                                    f"first used in row {first_row[identifier]}"))
+            problems.append(Problem("position ids must be unique", path.name, row, "position_id",
+                                    repr(identifier), f"first used in row {first_row[identifier]}"))
         elif identifier:
             first_row[identifier] = row
             if position is not None:
@@ -78,7 +80,7 @@ def _check_header(header: list[str], file: str) -> None:
 
 
 def _read_csv(path: Path) -> tuple[list[str], Rows, list[Problem]]:
-    """Header in lower case, rows with the line number an editor shows, rows of the wrong width as problems."""
+    """Header in lower case, rows with an editor's line numbers, rows of the wrong width as problems."""
     raw = path.read_bytes()
     try:
         text = raw.decode("utf-8-sig")
@@ -86,7 +88,9 @@ def _read_csv(path: Path) -> tuple[list[str], Rows, list[Problem]]:
         line = raw[: error.start].count(b"\n") + 1
         raise InputError(Problem("the file must be UTF-8 text", path.name, line)) from None
     if not text.strip():
-        raise InputError(Problem("the file is empty", path.name, accepted="a header and one row per position"))
+        raise InputError(
+            Problem("the file is empty", path.name, accepted="a header and one row per position")
+        )
     if "\0" in text:
         raise InputError(Problem("the file contains NUL bytes: not a text file", path.name))
     reader = csv.reader(io.StringIO(text, newline=""))
@@ -122,7 +126,8 @@ def _read_parquet(path: Path) -> tuple[list[str], Rows, list[Problem]]:
         raise InputError(Problem("not a Parquet file", path.name, got=reason)) from None
     header = [c.strip().lower() for c in frame.columns]
     rows = [
-        (i + 2, dict(zip(header, (_text(v) for v in values), strict=True))) for i, values in enumerate(frame.rows())
+        (i + 2, dict(zip(header, (_text(v) for v in values), strict=True)))
+        for i, values in enumerate(frame.rows())
     ]
     return header, rows, []
 

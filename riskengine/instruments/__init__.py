@@ -1,1 +1,1 @@
-"""The book: instruments, portfolios, valuation today and on every path, exposures. Nothing here reads a file."""
+"""The book: instruments, portfolios, valuation today and on every path, exposures. No disk."""

@@ -2,8 +2,8 @@
 
     pnl[g] = Σ_{i in g} V_i(t + h, moves) + cash received − V_i(t)
 
-Leaf groups are the distinct combinations of desk, book, strategy, asset class and tags; every other breakdown is a
-sum of leaves, so nothing of size paths × positions is ever held.
+Leaf groups are the distinct combinations of desk, book, strategy, asset class and tags; every other
+breakdown is a sum of leaves, so nothing of size paths × positions is ever held.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Book:
     """Compiled portfolio; arrays are read-only.
 
     position_ids, types, asset_class, descriptions : N each.  assumed_inputs : N tuples of market-input ids.
-    group_dimensions : desk, book, strategy, asset_class, then tag names; group_labels : G tuples in that order.
+    group_dimensions : desk, book, strategy, asset_class, then tag names; group_labels : G such tuples.
     group_of : (N,) int64.  base_value, notional : (N,) USD (notional signed: + = long).
     fixings : (factor index, step) whose accumulated moves ``pnl`` needs as fixing_moves.
     horizon : None for an instantaneous book (no ageing, no carry).
@@ -72,7 +72,8 @@ class Book:
     def groups_where(self, dimension: str, name: str) -> np.ndarray:
         """Leaf groups (int64 indices) with *name* in *dimension*."""
         column = self.group_dimensions.index(dimension)
-        return np.array([g for g, label in enumerate(self.group_labels) if label[column] == name], dtype=np.int64)
+        found = [g for g, label in enumerate(self.group_labels) if label[column] == name]
+        return np.array(found, dtype=np.int64)
 
     def _run(self, legs: LegArrays, moves: np.ndarray, fixing_moves: np.ndarray | None) -> np.ndarray:
         moves = _canonical(moves)
@@ -98,7 +99,8 @@ def compile_book(portfolio: Portfolio, snapshot: MarketSnapshot, axis: Axis = FA
     Raises
     ------
     InputError
-        With every position that cannot be priced at once: no spot rate, missing market input, strike out of range.
+        With every position that cannot be priced at once: no spot rate, missing market input, strike out of
+        range.
     """
     if portfolio.as_of != snapshot.as_of:
         raise InputError(Problem("the portfolio's terms were resolved for another as-of date",

@@ -69,7 +69,7 @@ def lower_holding(deal: EquityHolding, market: Valuation, legs: Legs) -> tuple[f
 
 
 def lower_future(deal: EquityFuture, market: Valuation, legs: Legs) -> tuple[float, float]:
-    """Value 0 (marked to market daily); notional at the index level.  Inside the horizon it settles at its fixing."""
+    """Value 0 (marked to market daily); notional at the index level.  Expired inside: settles at its fixing."""
     spot, dividend = market.level(deal.underlying), _dividend_yield(deal.underlying, market)
     row = legs.axis.index(f"EQ_{deal.underlying}")
     size = deal.contracts * deal.multiplier

@@ -1,7 +1,7 @@
 """What the book is exposed to: first and second derivatives of the instantaneous book, by central bumps.
 
     delta_k  = (f(+b e_k) − f(−b e_k)) / 2b
-    gamma_kl = (f(b_k e_k + b_l e_l) − f(b_k e_k − b_l e_l) − f(−b_k e_k + b_l e_l) + f(−b_k e_k − b_l e_l)) / 4 b_k b_l
+    gamma_kl = (f(b e_k + b e_l) − f(b e_k − b e_l) − f(−b e_k + b e_l) + f(−b e_k − b e_l)) / 4b²
 
 and what the quadratic approximation misses against full revaluation.
 """
@@ -12,7 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from riskengine.base.axes import CURRENCIES, EQUITIES, KEY_RATES, METROS, PROPERTY_TYPES, VOLATILITIES, factor_unit
+from riskengine.base.axes import (
+    CURRENCIES,
+    EQUITIES,
+    KEY_RATES,
+    METROS,
+    PROPERTY_TYPES,
+    VOLATILITIES,
+    factor_unit,
+)
 from riskengine.base.errors import InputError, Problem
 from riskengine.base.units import BASIS_POINT
 from riskengine.instruments.book import Book
@@ -35,12 +43,13 @@ def sensitivities(book: Book) -> np.ndarray:
 
 def report_units(book: Book) -> np.ndarray:
     """(K,) move in which sensitivities are printed: 1% of a log factor, 1 bp of an absolute one."""
-    return np.array([BASIS_POINT if factor_unit(f).startswith("absolute") else 0.01 for f in book.axis.labels])
+    absolute = [factor_unit(f).startswith("absolute") for f in book.axis.labels]
+    return np.where(absolute, BASIS_POINT, 0.01)
 
 
 @dataclass(frozen=True, slots=True)
 class DeltaGamma:
-    """Quadratic approximation by leaf group: pnl ≈ delta · x + ½ x' gamma x; delta (G, K), gamma (G, K, K), USD."""
+    """Quadratic approximation by leaf group: pnl ≈ delta x + ½ x' gamma x; delta (G, K), gamma (G, K, K)."""
 
     delta: np.ndarray
     gamma: np.ndarray
@@ -71,8 +80,8 @@ def delta_gamma(book: Book) -> DeltaGamma:
 def delta_gamma_error(book: Book, moves: np.ndarray) -> dict[str, float]:
     """How far the quadratic approximation is from full revaluation of the total, on given moves (K, n).
 
-    Returns USD: ``mean``, ``rms`` and ``largest`` absolute difference, ``rms_of_pnl`` the size of the P&L itself,
-    ``worst_full`` and ``worst_quadratic`` the P&L at the largest full-revaluation loss.
+    Returns USD: ``mean``, ``rms`` and ``largest`` absolute difference, ``rms_of_pnl`` the size of the P&L
+    itself, ``worst_full`` and ``worst_quadratic`` the P&L at the largest full-revaluation loss.
     """
     full = book.pnl(moves).sum(axis=0)
     quadratic = delta_gamma(book).pnl(moves).sum(axis=0)
@@ -93,7 +102,8 @@ def exposures(portfolio: Portfolio, book: Book, snapshot: MarketSnapshot) -> Exp
 
     Only labels with an exposure other than zero appear.  Property values are the owner's equity.
     """
-    if portfolio.as_of != snapshot.as_of or book.position_ids != tuple(p.position_id for p in portfolio.positions):
+    ids = tuple(p.position_id for p in portfolio.positions)
+    if portfolio.as_of != snapshot.as_of or book.position_ids != ids:
         raise InputError(Problem("book, portfolio and snapshot must belong together", got=snapshot.as_of,
                                  accepted=portfolio.as_of))
     by_position = sensitivities(book)
@@ -151,4 +161,5 @@ def _central(pnl, k: int) -> np.ndarray:
 def _check_instantaneous(book: Book) -> None:
     if book.horizon is not None:
         raise InputError(Problem("sensitivities are those of an instantaneous move", field="horizon",
-                                 got=f"{book.horizon.days} business days", accepted="a book compiled with horizon=None"))
+                                 got=f"{book.horizon.days} business days",
+                                 accepted="a book compiled with horizon=None"))

@@ -81,6 +81,7 @@ def lower_option(deal: FxOption, market: Valuation, legs: Legs) -> tuple[float, 
     spot, foreign = market.spot(deal.currency), market.short_rate(deal.currency)
     factor = f"FX_{deal.currency}"
     return lower_european(
-        sign=deal.sign, quantity=deal.notional, spot=spot, income=foreign, expiry=deal.expiry, strike=deal.strike,
-        factor=factor, name=deal.currency, kind="fx", volatility_factor="VOL_FX", market=market, legs=legs,
+        sign=deal.sign, quantity=deal.notional, spot=spot, income=foreign, expiry=deal.expiry,
+        strike=deal.strike, factor=factor, name=deal.currency, kind="fx", volatility_factor="VOL_FX",
+        market=market, legs=legs,
     )

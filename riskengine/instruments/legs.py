@@ -3,12 +3,13 @@
     P&L_i(x) = constant_i + Σ legs of i,        x the stacked rows (factor moves, then fixing moves)
 
     exponential  a · exp(c₁ x₁ + c₂ x₂ + c₃ x₃)              cash flows, currencies, indices, futures, homes
-    option       w (A e^x N(w d₁) − B e^y N(w d₂))           Garman–Kohlhagen, Black–Scholes; y moves the discount
+    option       w (A e^x N(w d₁) − B e^y N(w d₂))           Garman–Kohlhagen, Black–Scholes; y: discount
     payoff       q · max(w (S e^x − K), 0)                    an option that expires inside the horizon
-    property     q · max(n / max(c + x, c_min) − d, 0)        net operating income over the cap rate, less debt
+    property     q · max(n / max(c + x, c_min) − d, 0)        net operating income over cap rate, less debt
 
-Legs are gathered position by position, then laid out as arrays for the kernel.  Exponential legs of one group with
-the same rows and coefficients are merged: the book's thousand cash flows fall on a few hundred dates.
+Legs are gathered position by position, then laid out as arrays for the kernel.  Exponential legs of one
+group with the same rows and coefficients are merged: the book's thousand cash flows fall on a few hundred
+dates.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ class Legs:
     def add_option(self, sign: float, quantity: float, asset: float, cash: float, sigma_root_t: float,
                    row: int, curve: tuple[int, int, float, float], volatility_row: int) -> None:
         """asset, cash : S e^{−qT} and K e^{−zT} per unit; curve : rows and −T times the weights."""
-        self.option.append((self.position, sign, quantity, asset, cash, sigma_root_t, row, curve, volatility_row))
+        self.option.append(
+            (self.position, sign, quantity, asset, cash, sigma_root_t, row, curve, volatility_row)
+        )
 
     def add_payoff(self, sign: float, quantity: float, spot: float, strike: float, row: int) -> None:
         self.payoff.append((self.position, sign, quantity, spot, strike, row))

@@ -1,10 +1,11 @@
-"""European options: strikes, the closed form at today's market, and the legs of an option on any asset with income.
+"""European options: strikes, the closed form, and the legs of an option on any asset with income.
 
 Black and Scholes (1973), Merton (1973), Garman and Kohlhagen (1983), in the forward form::
 
     V = w (A N(w d₁) − B N(w d₂)),   d₁ = ln(A/B)/s + s/2,   d₂ = d₁ − s,   s = σ √T
 
-A = S e^{−qT} the asset's and B = K e^{−zT} the strike's present value; q the dividend yield or the foreign short rate.
+A = S e^{−qT} the asset's and B = K e^{−zT} the strike's present value; q the dividend yield or the foreign
+short rate.
 """
 
 from __future__ import annotations

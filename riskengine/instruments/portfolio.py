@@ -34,7 +34,7 @@ COLUMNS = (*REQUIRED_COLUMNS, "quantity", "notional", "currency", *TERM_COLUMNS)
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """One holding. type : the file's word (treasury_note …). tags : (column, value). row : line in its file."""
+    """One holding. type : the file's word (treasury_note …). tags : (column, value). row : its line."""
 
     position_id: str
     type: str
@@ -68,7 +68,8 @@ class Portfolio:
         twice = []
         for p in self.positions:
             if p.position_id in seen:
-                twice.append(Problem("position ids must be unique", self.source, p.row, "position_id", p.position_id))
+                twice.append(Problem("position ids must be unique", self.source, p.row, "position_id",
+                                     p.position_id))
             seen.add(p.position_id)
         if twice:
             raise InputError(twice)
@@ -94,8 +95,9 @@ def parse_position(cells: Mapping[str, str], as_of: str, file: str = "", row: in
             problems += [Problem(p.rule, file, row, p.field, p.got, p.accepted) for p in error.problems]
     if problems or instrument is None:
         raise InputError(problems)
-    return Position(values["position_id"], kind, instrument, values["desk"], values["book"], values["strategy"],
-                    tuple((t, values.get(t, "")) for t in tag_names), row)
+    tags = tuple((t, values.get(t, "")) for t in tag_names)
+    return Position(values["position_id"], kind, instrument, values["desk"], values["book"],
+                    values["strategy"], tags, row)
 
 
 def compile_book(portfolio: Portfolio, snapshot: MarketSnapshot, axis: Axis = FACTORS,
@@ -124,7 +126,8 @@ def describe(position: Position) -> str:
             rate = "par coupon" if coupon == PAR else f"{100 * float(coupon):g}%"
             return f"{position.type.removeprefix('treasury_')} {_size(face)} {rate} {maturity}"
         case EquityHolding(underlying, units, value):
-            return f"{underlying} " + (f"{_size(units)} units" if units is not None else f"USD {_size(value or 0.0)}")
+            size = f"{_size(units)} units" if units is not None else f"USD {_size(value or 0.0)}"
+            return f"{underlying} {size}"
         case EquityFuture(underlying, contracts, multiplier, expiry):
             return f"{underlying} {contracts:,.0f} × {multiplier:g} futures {expiry}"
         case EquityOption(underlying, contracts, multiplier, expiry, strike, sign):

@@ -3,8 +3,8 @@
     property     E = max(NOI / (c + dc) − D, 0) + (NOI − r_D D) h       (NOI does not grow)
     residential  V e^x + n h
 
-Debt D is non-recourse and stays at face: the owner's equity cannot fall below zero.  The cap rate never falls below
-``legs.CAP_RATE_FLOOR``.  Values are appraisals: they move with the factor, not with a sale.
+Debt D is non-recourse and stays at face: the owner's equity cannot fall below zero.  The cap rate never
+falls below ``legs.CAP_RATE_FLOOR``.  Values are appraisals: they move with the factor, not with a sale.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from riskengine.instruments.valuation import Valuation
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """*share* of a property: NOI USD a year; cap rate decimal (None: market input); debt USD, or loan-to-value."""
+    """*share* of a property: NOI USD a year; cap rate decimal (None: market input); debt USD, or ltv."""
 
     property_type: str
     noi: float

@@ -1,8 +1,8 @@
 """From the words of a row to an instrument: which terms each type needs, and what they may say.
 
-Dates are ISO dates or tenors counted from the as-of date (``10Y``).  Strikes are levels (FX: USD per unit of foreign
-currency), ``ATM`` / ``ATMF`` (spot, forward at the as-of date), or per cent of either: ``98%``, ``102%F``.
-Every broken rule of a row is reported, not the first one only.
+Dates are ISO dates or tenors counted from the as-of date (``10Y``).  Strikes are levels (FX: USD per unit of
+foreign currency), ``ATM`` / ``ATMF`` (spot, forward at the as-of date), or per cent of either: ``98%``,
+``102%F``.  Every broken rule of a row is reported, not the first one only.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from riskengine.instruments.real_estate import Property, Residential
 from riskengine.instruments.treasury import PAR, TreasuryBill, TreasuryCouponBond
 
 Instrument = (
-    FxSpot | FxForward | FxOption | TreasuryBill | TreasuryCouponBond | EquityHolding | EquityFuture | EquityOption
-    | Property | Residential
+    FxSpot | FxForward | FxOption | TreasuryBill | TreasuryCouponBond
+    | EquityHolding | EquityFuture | EquityOption | Property | Residential
 )
 
 TERM_COLUMNS = (
-    "maturity", "coupon", "frequency", "expiry", "strike", "put_call", "underlying", "multiplier", "forward_rate",
-    "property_type", "noi", "cap_rate", "ltv", "debt", "loan_rate", "metro", "value",
+    "maturity", "coupon", "frequency", "expiry", "strike", "put_call", "underlying", "multiplier",
+    "forward_rate", "property_type", "noi", "cap_rate", "ltv", "debt", "loan_rate", "metro", "value",
 )
 
 TYPES: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
@@ -109,7 +109,8 @@ def _build(kind: str, row: _Row, currency: str) -> Instrument:
         case "treasury_bill":
             return TreasuryBill(row.size(kind)[1], row.later_date("maturity"))
         case "treasury_note" | "treasury_bond":
-            return TreasuryCouponBond(row.size(kind)[1], row.later_date("maturity"), row.coupon(), row.frequency())
+            return TreasuryCouponBond(row.size(kind)[1], row.later_date("maturity"), row.coupon(),
+                                      row.frequency())
         case "equity_index":
             column, size = row.size(kind)
             underlying = row.choice("underlying", INDICES)
@@ -124,8 +125,8 @@ def _build(kind: str, row: _Row, currency: str) -> Instrument:
                                 row.number("multiplier", 1e-6, 1e6), row.later_date("expiry"))
         case "equity_option":
             return EquityOption(row.choice("underlying", INDICES), row.size(kind)[1],
-                                row.number("multiplier", 1e-6, 1e6), row.later_date("expiry"), row.strike("strike"),
-                                row.put_call())
+                                row.number("multiplier", 1e-6, 1e6), row.later_date("expiry"),
+                                row.strike("strike"), row.put_call())
         case "property":
             return row.property()
         case "residential":

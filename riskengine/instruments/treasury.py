@@ -56,7 +56,8 @@ def cash_flows(deal: TreasuryBill | TreasuryCouponBond, market: Valuation) -> li
     return flows
 
 
-def lower_treasury(deal: TreasuryBill | TreasuryCouponBond, market: Valuation, legs: Legs) -> tuple[float, float]:
+def lower_treasury(deal: TreasuryBill | TreasuryCouponBond, market: Valuation,
+                   legs: Legs) -> tuple[float, float]:
     """Payments inside the horizon are held as cash; the others are discounted at their remaining life."""
     value = 0.0
     for t, amount in cash_flows(deal, market):

@@ -1,4 +1,4 @@
-"""The market as an instrument sees it: curve, foreign rates, dividends, implied volatility, at t = 0 and at the horizon.
+"""The market as an instrument sees it: curve, foreign rates, dividends, implied volatility, now and at the horizon.
 
 Conventions
 -----------
@@ -129,7 +129,8 @@ class Valuation:
         if missing:
             raise InputError(
                 Problem("an option needs an implied volatility or the model's forecast",
-                        got="missing " + ", ".join(missing), accepted=f"{override}, or all of " + ", ".join(forecast))
+                        got="missing " + ", ".join(missing),
+                        accepted=f"{override}, or all of " + ", ".join(forecast))
             )
         now, long_run, persistence = (self.input(i) for i in forecast)
         return average_volatility(now, long_run, persistence, t) + self.input(f"vol_premium.{market}")

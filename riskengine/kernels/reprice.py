@@ -3,12 +3,13 @@
 The legs are those of ``instruments/legs.py``::
 
     exponential  a · exp(c₁ x₁ + c₂ x₂ (+ c₃ x₃))
-    option       w q (A e^x N(w d₁) − B e^y N(w d₂)),  s = s₀ e^v,  d₁ = (ln(A/B) + x − y)/s + s/2,  d₂ = d₁ − s
+    option       w q (A e^x N(w d₁) − B e^y N(w d₂)),
+                 s = s₀ e^v,  d₁ = (ln(A/B) + x − y)/s + s/2,  d₂ = d₁ − s
     payoff       q max(w (S e^x − K), 0)
     property     q max(n / max(c + x, c_min) − d, 0)
 
-Paths are taken in tiles that stay in cache, inside a tile leg after leg in the order of the arrays: each path sees the
-same operations in the same order wherever it sits, so its P&L has the same bits in any chunk.
+Paths are taken in tiles that stay in cache, inside a tile leg after leg in the order of the arrays: each
+path sees the same operations in the same order wherever it sits, so its P&L has the same bits in any chunk.
 Black and Scholes (1973); Garman and Kohlhagen (1983).
 """
 

@@ -1,4 +1,4 @@
-"""The table of market inputs: complete for the book, dated, sourced, in the right units; faults are all reported."""
+"""The table of market inputs: complete for the book, dated, sourced, in units; all faults reported."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def portfolio():
 
 @pytest.fixture(scope="session")
 def draw_moves():
-    """Function (n, seed, scale = 1, rows = 0) → (K or rows, n) normal moves: 1% for log factors, 8 bp for others."""
+    """Function (n, seed, scale = 1, rows = 0) → (K or rows, n) normal moves: 1% for log factors, else 8 bp."""
     size = np.array([8e-4 if f.startswith(("UST_", "CAP_")) else 0.01 for f in FACTORS.labels])
 
     def draw(n: int, seed: int, scale: float = 1.0, rows: int | None = None) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The compiled book: bits that do not depend on the chunk, sums, carry, settlement inside the horizon, bad markets."""
+"""The compiled book: bits that do not depend on the chunk, sums, carry, settlement inside the horizon."""
 
 from __future__ import annotations
 

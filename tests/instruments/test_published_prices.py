@@ -66,7 +66,7 @@ class TestTreasuryBonds:
         assert book.pnl(moves)[0] == pytest.approx(wanted, abs=1e-8)
 
     def test_key_rates(self, row, curve):
-        """Zero nodes bumped ±1 bp in the snapshot, flat before the first key rate; and the engine's own ladder."""
+        """Zero nodes bumped ±1 bp in the snapshot, flat before the first key rate; the engine's ladder."""
         ladder = [k for k in row if k.startswith("krd01_")]
         for node, name in enumerate(ladder, start=1):
             bump = 1e-4 * ((np.arange(11) == node) | ((np.arange(11) == 0) & (node == 1)))

@@ -1,4 +1,4 @@
-"""QuantLib as oracle, live: dated Treasuries, currency and index options, today and after moves of curve and spot."""
+"""QuantLib as oracle, live: dated Treasuries, currency and index options, before and after moves."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ql = pytest.importorskip("QuantLib", reason="QuantLib is not installed: no oracl
 AS_OF = date(2024, 9, 24)
 NODES = {"3M": 91, "6M": 183, "1Y": 365, "2Y": 730, "3Y": 1095, "5Y": 1825, "7Y": 2555, "10Y": 3650, "20Y": 7300,
          "30Y": 10950}
-"""Days to the curve's nodes; 91 and 183 days are not 0.25 and 0.5 years, so all moves up to 1Y are equal below."""
+"""Days to the curve's nodes; 91 and 183 days are not 0.25 and 0.5 years, so moves up to 1Y are equal."""
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The compiled book against a plain reference that values every position on every path from its terms alone."""
+"""The compiled book against a plain reference that values every position on every path by its terms."""
 
 from __future__ import annotations
 
