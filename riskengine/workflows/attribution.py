@@ -82,7 +82,7 @@ def _stages(
     same_book = manifest["hashes"].get("portfolio") == hashes["portfolio"]
     same_day = manifest["as_of"] == world.as_of
     inputs = previous / "inputs"
-    old_models = {n: load_model(inputs / f"factor_model_{n}.npz") for n in ("daily", "weekly")}
+    old_models = {n: load_model(inputs / f"factor_model_{n}") for n in ("daily", "weekly")}
     same_models = all(manifest["hashes"].get(f"factor_model_{n}") == hashes[f"factor_model_{n}"] for n in old_models)
     same_world = same_day and same_models and manifest.get("accounts") == accounts
     if same_book and same_world:

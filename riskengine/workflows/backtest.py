@@ -1,13 +1,39 @@
-"""Backtests from the command line: coverage of the default model on the embedded currencies."""
+"""Backtests from the command line and for the report: coverage of the default model on the embedded series."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from riskengine.data.artefacts import cache_folder
 from riskengine.data.catalog import DEFAULT_AS_OF
+from riskengine.data.store import hash_files, hash_text
 from riskengine.result import BacktestResult
 
 
 def run_coverage(as_of: str | None = None) -> tuple[BacktestResult, ...]:
-    """Kupiec, Christoffersen and Basel lights of one-day 99% VaR by currency, re-estimated without looking ahead."""
-    from backtests.coverage import quick_coverage
+    """Kupiec, Christoffersen and Basel lights of one-day 99% VaR by series, re-estimated without looking ahead."""
+    from backtests.coverage import run_coverage as coverage
 
-    return quick_coverage(as_of or DEFAULT_AS_OF)
+    return coverage(as_of or DEFAULT_AS_OF)
+
+
+def cached_coverage(as_of: str) -> tuple[BacktestResult, ...]:
+    """The same, kept on disk: it depends on the as-of date, the embedded data and the code of the court only."""
+    root = Path(__file__).resolve().parents[2]
+    code = sorted([*(root / "backtests").glob("*.py"), *(root / "factors").glob("*.py")])
+    data = sorted((root / "riskengine" / "data" / "bundled").glob("*.parquet"))
+    file = cache_folder() / f"coverage-{as_of}-{hash_text(as_of + hash_files([*code, *data]))[:16]}.json"
+    try:
+        return tuple(BacktestResult(**row) for row in json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        rows = run_coverage(as_of)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial = file.with_name(f".{file.name}.partial")
+        partial.write_text(json.dumps([asdict(row) for row in rows]), encoding="utf-8")
+        partial.replace(file)
+    except OSError:
+        return rows
+    return rows

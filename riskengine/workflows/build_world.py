@@ -6,7 +6,6 @@ This is where the rooms are joined: data and configs are read, the laboratory es
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
@@ -21,6 +20,9 @@ from riskengine.data.snapshot import load_snapshot
 from riskengine.engine.paths import World
 from riskengine.factor_model import FactorModel
 from riskengine.market import MarketInput
+from riskengine.result import DataQualityItem
+
+MODEL_ROWS = ("vol_now.", "vol_long_run.", "vol_persistence.")
 
 
 def build_world(
@@ -84,6 +86,21 @@ def load_history(as_of: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     return history
 
 
-def bundled_configs() -> Path:
-    """The folder of configs in force (a checkout's or the wheel's)."""
-    return config_root()
+def input_quality(world: World) -> tuple[DataQualityItem, ...]:
+    """Remarks on configs/market_inputs.csv: rows dated after the as-of date, and how many are assumptions."""
+    rows = [x for x in world.snapshot.inputs.values() if not x.id.startswith(MODEL_ROWS)]
+    late = sorted(x.id for x in rows if x.date > world.as_of)
+    assumed = sorted(x.id for x in rows if x.assumed)
+    items = []
+    if late:
+        items.append(DataQualityItem(
+            "red", "market_inputs",
+            f"{len(late)} inputs have no row dated by {world.as_of}; the earliest later row stands in: "
+            + ", ".join(late[:8]) + (" …" if len(late) > 8 else ""),
+        ))
+    if assumed:
+        items.append(DataQualityItem(
+            "warning", "market_inputs",
+            f"{len(assumed)} of {len(rows)} inputs are assumptions; positions priced off them are marked",
+        ))
+    return tuple(items)

@@ -14,4 +14,4 @@ def run_estimate(as_of: str | None = None) -> EstimationResult:
     from factors.diagnostics import estimate_table
 
     day = as_of or DEFAULT_AS_OF
-    return estimate_table(estimate_models(day, load_market_inputs(config_root() / "market_inputs.csv")))
+    return estimate_table(estimate_models(day, load_market_inputs(config_root() / "market_inputs.csv", day)))

@@ -9,6 +9,8 @@ from riskengine.data.quality import series_status
 from riskengine.engine.paths import World
 from riskengine.instruments.portfolio import Portfolio
 from riskengine.result import NightResult
+from riskengine.workflows.backtest import cached_coverage
+from riskengine.workflows.build_world import MODEL_ROWS
 
 
 def night_tables(night: NightResult, world: World, positions: Portfolio) -> dict[str, object]:
@@ -26,7 +28,7 @@ def night_tables(night: NightResult, world: World, positions: Portfolio) -> dict
             {"id": x.id, "value": x.value, "se": x.se, "unit": x.unit, "date": x.date, "source": x.source,
              "assumed": x.assumed}
             for x in world.snapshot.inputs.values()
-            if not x.id.startswith("vol_") or x.id.startswith("vol_premium")
+            if not x.id.startswith(MODEL_ROWS)
         ],
     }
 
@@ -74,14 +76,12 @@ def parameter_table(world: World) -> list[dict]:
 
 
 def coverage_table(world: World) -> list[dict]:
-    """One-day 99% coverage of the default model on currencies, a sanity test (issue of the day: does it cover?)."""
-    from backtests.coverage import quick_coverage
-
+    """One-day 99% coverage of the default model on currencies, a sanity test of its volatility and tails."""
     return [
         {"series": r.series, "model": r.model, "level": r.level, "observations": r.observations,
          "exceptions": r.exceptions, "kupiec_lr": r.kupiec_lr, "kupiec_p": r.kupiec_p,
          "traffic_light": r.traffic_light, **r.extra}
-        for r in quick_coverage(world.as_of)
+        for r in cached_coverage(world.as_of)
     ]
 
 

@@ -274,7 +274,7 @@ def _with_sensitivities(baseline: tuple[RiskResult, ...], table: np.ndarray) -> 
 
 def _hashes(config: NightlyConfig, book_file: Path, world: World) -> dict[str, str]:
     """SHA-256 of everything the numbers depend on."""
-    from riskengine.data.artefacts import hash_model
+    from riskengine.data.artefacts import model_hash
 
     root = config_root()
     bundled = Path(__file__).resolve().parents[1] / "data" / "bundled"
@@ -285,8 +285,8 @@ def _hashes(config: NightlyConfig, book_file: Path, world: World) -> dict[str, s
         "scenarios": hash_files(list(config.scenarios)),
         "data": hash_files(sorted(bundled.glob("*.parquet"))),
         "portfolio": hash_files([book_file]),
-        "factor_model_daily": hash_model(world.daily),
-        "factor_model_weekly": hash_model(world.weekly),
+        "factor_model_daily": model_hash(world.daily),
+        "factor_model_weekly": model_hash(world.weekly),
     }
 
 
@@ -332,8 +332,8 @@ def _publish(
         inputs = folder / "inputs"
         inputs.mkdir()
         (inputs / f"portfolio{book_file.suffix}").write_bytes(book_file.read_bytes())
-        save_model(world.daily, inputs / "factor_model_daily.npz")
-        save_model(world.weekly, inputs / "factor_model_weekly.npz")
+        save_model(world.daily, inputs / "factor_model_daily")
+        save_model(world.weekly, inputs / "factor_model_weekly")
         clock("")
         write_json(folder / "manifest.json", {
             "schema_version": "1.0", "run_id": night.run_id, "as_of": night.as_of, "accounts": accounts,
