@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from riskengine.base.sampling import REDUCTION_QUANTUM
 from riskengine.kernels import tails
 
 
@@ -106,3 +107,7 @@ def test_input_is_left_alone():
     before = x.copy()
     tails.smallest(x, np.array([5, 500]))
     assert np.array_equal(x, before)
+
+
+def test_the_quantum_is_the_engines():
+    assert tails.QUANTUM == REDUCTION_QUANTUM

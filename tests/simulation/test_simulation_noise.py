@@ -189,6 +189,13 @@ def test_float32_and_float64_agree_far_inside_the_sampling_error():
         assert np.abs(ordered[0] - ordered[1]).max() < 1e-6 * sd.max()
 
 
+def test_chunks_cover_every_path_once():
+    spec = RunSpec(paths=20_480)
+    for size in (1000, 8160, 20_480, 50_000):
+        cut = chunks(spec, size)
+        assert [c.lo for c in cut] == [0] + [c.hi for c in cut[:-1]] and cut[-1].hi == spec.paths
+
+
 def test_other_steps_fixings_and_models_are_refused():
     model, spec = make_model(step_days=5), RunSpec()
     with pytest.raises(InputError, match="5 days"):

@@ -1,0 +1,147 @@
+"""What moves with what: the mean of every factor, and the noise that is left once some factors are known.
+
+Core factors follow their response μ_d(t), all others B_d μ_d(t) with B drawn from its estimated covariance
+(METHOD 8); a factor gets either a response of the chain or one through B, never both.  Pinned factors are known at
+the horizon and the noise of the rest is conditional on theirs,
+
+    noise ← (I − Σ[:, c] Σ_cc⁻¹ E_c) noise,     Σ the covariance of the accumulated move, E_c picks the pinned
+
+whose covariance is Σ_xx − Σ_xc Σ_cc⁻¹ Σ_cx.  Fixings before the horizon stay random given the end (a bridge).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from riskengine.base.axes import Axis
+from riskengine.base.errors import InputError, ModelError, Problem
+from riskengine.base.sampling import RunSpec
+from riskengine.base.units import Horizon
+from riskengine.factor_model import FactorModel
+from riskengine.impact.response import ResponseDraws
+from riskengine.simulation.draws import loading_normals
+
+_SINGULAR = 1e-10
+"""Smallest accepted reciprocal condition number of the pinned factors' correlation."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShockDistribution:
+    """Mean of every factor by parameter draw, and what is done to the noise.
+
+    path : (D, T, K) cumulative move at the end of each step, factor's own unit, difference to the baseline.
+    channels : C names.  by_channel : (C, D, K) at the horizon; sums over C to path[:, -1].
+    pinned : (K,) bool.  noise_map : (K, K) to multiply the accumulated noise with, None = identity.
+    """
+
+    axis: Axis
+    horizon: Horizon
+    path: np.ndarray
+    channels: tuple[str, ...]
+    by_channel: np.ndarray
+    pinned: np.ndarray
+    noise_map: np.ndarray | None
+
+
+def condition(response: ResponseDraws, model: FactorModel, spec: RunSpec) -> ShockDistribution:
+    """Mean path of every factor and the conditional noise of a scenario.
+
+    Factors outside ``response.core`` follow B_d times the response of the core factors; this part is their whole
+    response and carries the channel 'co_movement'.  B_d = B + Σ_q F_q z_dq with z standard normal from the counter
+    stream (block BLOCK_LOADINGS), z = 0 without parameter uncertainty.  A core factor of the model that the response
+    leaves out of its core has no loadings on others and stays at zero.
+
+    Raises
+    ------
+    InputError : axes, shapes or steps that do not fit.
+    ModelError : a response for a factor outside the core (it would move twice), or pinned factors whose
+        covariance is singular.
+    """
+    _check_response(response, model, spec)
+    core = response.core
+    follow = ~core
+    moves = response.path[:, :, core]
+    followed = np.einsum("ij,dtj->dti", model.loadings[np.ix_(follow, core)], moves)
+    factor = model.loadings_draw_factor
+    if factor is not None and factor.shape[2] and spec.parameter_uncertainty:
+        spread = factor[np.ix_(follow, core)]
+        z = loading_normals(spec, spread.shape[2])
+        for d in range(spec.draws):
+            followed[d] += moves[d] @ (spread @ z[d]).T
+    path = response.path.copy()
+    path[:, :, follow] = followed + 0.0
+
+    channels = response.channels
+    by_channel = response.by_channel
+    if "co_movement" not in channels:
+        channels = (*channels, "co_movement")
+        by_channel = np.concatenate([by_channel, np.zeros((1, *path[:, -1].shape))])
+    else:
+        by_channel = by_channel.copy()
+    by_channel[channels.index("co_movement")][:, follow] = path[:, -1, follow]
+    noise_map = _noise_map(model, response.horizon, response.pinned)
+    pinned = response.pinned.copy()
+    for array in (path, by_channel, pinned, noise_map):
+        if array is not None:
+            array.flags.writeable = False
+    return ShockDistribution(response.axis, response.horizon, path, channels, by_channel, pinned, noise_map)
+
+
+def fixing_map(shock: ShockDistribution, model: FactorModel, fixings: Sequence[tuple[int, int]]) -> np.ndarray:
+    """(F, K) matrix A that carries pinning to fixings: fixing_moves − A @ noise, *noise* before the noise map.
+
+    Increments are uncorrelated over steps, so the covariance of an earlier level with the end is the covariance at
+    the earlier step: A = Σ_s[k, c] Σ_cc⁻¹ E_c.
+    """
+    carry = np.zeros((len(fixings), len(model.axis)))
+    pinned = np.flatnonzero(shock.pinned)
+    if pinned.size:
+        end = model.horizon_covariance(shock.horizon.steps)[np.ix_(pinned, pinned)]
+        for row, (k, step) in enumerate(fixings):
+            carry[row, pinned] = np.linalg.solve(end, model.horizon_covariance(step + 1)[pinned, k])
+    return carry
+
+
+def _check_response(response: ResponseDraws, model: FactorModel, spec: RunSpec) -> None:
+    problems = []
+    if response.axis != model.axis:
+        problems.append(Problem("response and model need the same factors", got=response.axis.name))
+    if response.horizon.step_days != model.step_days:
+        problems.append(Problem("the response's step must be the model's", got=f"{response.horizon.step_days} days",
+                                accepted=f"{model.step_days} days"))
+    shape = (spec.draws, response.horizon.steps, len(model.axis))
+    if response.path.shape != shape:
+        problems.append(Problem("response path must be (draws, steps, factors)", got=str(response.path.shape),
+                                accepted=str(shape)))
+    elif not np.all(np.isfinite(response.path)):
+        problems.append(Problem("response path must be finite"))
+    if problems:
+        raise InputError(problems)
+    outside = ~response.core
+    twice = np.any(response.path[:, :, outside] != 0, axis=(0, 1)) | np.any(
+        response.by_channel[:, :, outside] != 0, axis=(0, 1)
+    )
+    if np.any(twice):
+        names = [response.axis.labels[k] for k in np.flatnonzero(outside)[twice]]
+        raise ModelError(f"factors outside the core carry a response of their own: {', '.join(names)}")
+
+
+def _noise_map(model: FactorModel, horizon: Horizon, pinned: np.ndarray) -> np.ndarray | None:
+    c = np.flatnonzero(pinned)
+    if not c.size:
+        return None
+    covariance = model.horizon_covariance(horizon.steps)
+    sd = np.sqrt(np.diag(covariance))
+    within = covariance[np.ix_(c, c)] / np.outer(sd[c], sd[c])
+    if 1.0 / np.linalg.cond(within) < _SINGULAR:
+        names = ", ".join(model.axis.labels[k] for k in c)
+        raise ModelError(f"pinned factors are linearly dependent in the model: {names}")
+    across = covariance[:, c] / np.outer(sd, sd[c])
+    weights = np.linalg.solve(within, across.T).T * np.outer(sd, 1.0 / sd[c])
+    noise_map = np.eye(len(sd))
+    noise_map[:, c] -= weights
+    noise_map[c, :] = 0.0
+    return noise_map
