@@ -17,7 +17,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from riskengine.base.errors import InputError
+from riskengine.base.errors import RiskEngineError
 from riskengine.base.sampling import RunSpec
 from riskengine.base.units import Horizon
 from riskengine.data.artefacts import load_model
@@ -52,8 +52,8 @@ def compare_with_previous(
     note = ""
     try:
         stages = _stages(previous, manifest, world, positions, scenarios, small, hashes, accounts, executor)
-    except InputError as error:
-        stages, note = None, f"the previous run cannot be rebuilt: {error.problems[0]}"
+    except RiskEngineError as error:
+        stages, note = None, f"the previous run cannot be rebuilt: {error}"
     rows = []
     for key in after:
         if key not in before:
