@@ -96,7 +96,7 @@ def money_unit(values: Iterable[object]) -> MoneyUnit:
     if largest >= 1e6:
         return MoneyUnit(1e6, "USD m", 0 if largest >= 1e10 else 1 if largest >= 1e7 else 2)
     if largest >= 1e3:
-        return MoneyUnit(1e3, "USD k", 1 if largest < 1e5 else 0)
+        return MoneyUnit(1e3, "USD k", 2 if largest < 1e4 else 1 if largest < 1e5 else 0)
     return MoneyUnit(1.0, "USD", 0 if largest >= 1 or largest == 0 else 2)
 
 

@@ -30,7 +30,7 @@ def diagram(s: ScenarioResult) -> Markup:
         orders=_box("Orders of foreign holders", c.gross_orders_usd_bn, "USD bn", "sales negative"),
         outflow=_box("Net outflow, securities", c.net_outflow_usd_bn, "USD bn", "bought by US residents"),
         dollars=_box("Dollars sold for currency", c.dollars_out_usd_bn, "USD bn", "after hedges, other US assets"),
-        dollar=_box("Foreign currency vs dollar", s_percent, "%", "broad; + = the dollar falls", 2),
+        dollar=_box("Dollar depreciation", s_percent, "%", "broad; + = the dollar falls", 2),
         current_account=_box("Current account", c.current_account_change_usd_bn_per_year, "bn a year", ""),
         flow_yield=_box("10-year, term premium", c.treasury_10y_flow_bp, "bp", "flow channel"),
         path_yield=_box("10-year, policy path", c.treasury_10y_path_bp, "bp", "path channel"),
@@ -45,8 +45,7 @@ def diagram(s: ScenarioResult) -> Markup:
 def paths(chain: ChainSummary, horizon_days: int) -> list[Markup]:
     """Charts over time: the dollar, the 10-year yield by channel, current account with saving and investment, dollars."""
     charts = [
-        _fan(chain, horizon_days, "The dollar's path", "%, foreign currency against the broad dollar, up = the dollar "
-             "falls; band p16–p84", (("broad_dollar", "Dollar falls", "c1"),), _log_percent, 2),
+        _fan(chain, horizon_days, "The dollar's path", "% depreciation, broad; up = the dollar falls; band p16–p84", (("broad_dollar", "Dollar falls", "c1"),), _log_percent, 2),
         _fan(chain, horizon_days, "10-year yield by channel", "bp; bands p16–p84",
              (("treasury_10y_flow_bp", "Flow", "c3"), ("treasury_10y_path_bp", "Path", "c1")), None, 1),
         _fan(chain, horizon_days, "Current account = saving − investment", "change, USD bn per year; band p16–p84",

@@ -22,6 +22,8 @@ FAMILIES = (
     (("CAP",), "Cap rates", "bp"), (("HOME",), "House prices", "%"),
 )
 """Factor kinds, heading of their table, unit."""
+LONGEST_FAMILY = 12
+"""A longer family is printed as two tables side by side."""
 IDENTITIES = {
     "proceeds": "Where the proceeds go", "dollars": "Who ends up with the dollars", "income": "Income",
     "memo": "Memo (outside the sums)",
@@ -210,9 +212,11 @@ def _moves(s: ScenarioResult) -> list[Table]:
             else:
                 cell = amount(100 * math.expm1(move) if formats.is_number(move) else None, 2, plus=True)
             rows.append((text(factor_name(kind, bare)), cell))
-        if rows:
-            columns = (Column(heading, numeric=False), Column("Mean move", unit))
-            tables.append(Table(heading, columns, tuple(rows)))
+        columns = (Column(heading, numeric=False), Column("Mean move", unit))
+        half = len(rows) if len(rows) <= LONGEST_FAMILY else -(-len(rows) // 2)
+        for part in (rows[:half], rows[half:]):
+            if part:
+                tables.append(Table(heading, columns, tuple(part), sortable=False))
     return tables
 
 

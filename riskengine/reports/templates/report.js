@@ -27,12 +27,17 @@
     var heads = Array.from(table.tHead.rows[0].cells);
     heads.forEach(function (head, column) {
       var label = head.querySelector(".head");
-      var button = document.createElement("button");
-      button.type = "button";
+      var button = document.createElement("span");
+      button.setAttribute("role", "button");
+      button.className = "sort";
+      button.tabIndex = 0;
       button.title = "Sort by this column";
       while (label.firstChild) button.appendChild(label.firstChild);
       label.appendChild(button);
       head.setAttribute("aria-sort", "none");
+      button.addEventListener("keydown", function (e) {
+        if (e.key === "Enter" || e.key === " ") { e.preventDefault(); button.click(); }
+      });
       button.addEventListener("click", function () {
         var down = head.getAttribute("aria-sort") === "none"
           ? head.classList.contains("n") : head.getAttribute("aria-sort") === "ascending";
