@@ -1,8 +1,9 @@
-"""Where the chunks of a run are computed: here, on threads, or on a cluster. The answer is the same to the bit.
+"""Where the chunks of a run are computed: here, on threads, or on a cluster; same answer to the bit.
 
-An executor maps a function over items and returns the results in the order of the items.  Kernels release the GIL,
-so threads scale; a task should be half a second of work or more on a cluster.  The function (with the book and the
-model it holds) travels to each worker once; a task whose worker dies is computed again on another.
+An executor maps a function over items and returns the results in the order of the items.  Kernels release
+the GIL, so threads scale; a task should be half a second of work or more on a cluster.  The function
+(with the book and the model it holds) travels to each worker once; a task whose worker dies is computed
+again on another.
 """
 
 from __future__ import annotations
@@ -113,8 +114,8 @@ class Dask(_Closing):
             ) from error
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-        # the function is the result of a task: the graph holds it once, workers pass it on, and it is made again
-        # when the worker that held it dies (scattered data would be lost)
+        # the function is the result of a task: the graph holds it once, workers pass it on, and it is made
+        # again when the worker that held it dies (scattered data would be lost)
         shared = self._client.submit(_identity, function, pure=False, retries=_RETRIES)
         futures = [
             self._client.submit(_apply, shared, item, pure=False, retries=_RETRIES) for item in items

@@ -18,9 +18,9 @@ BLOCK_BOOTSTRAP = 0x8000_0001
 BLOCK_PERMUTATION = 0x8000_0002
 """Permutation of parameter draws; the 'path' counter is the block number b, the step is the draw."""
 BLOCK_LOADINGS = 0x8001_0000
-"""And on: normal q of a draw of the loadings is entry q % 4 of this block + q // 4; the 'path' is the draw d, step 0."""
+"""And on: normal q of the loadings is word q % 4 of block + q // 4; the 'path' is the draw d, step 0."""
 BLOCK_PARAMETERS = 0x8002_0000
-"""And on: Owen scrambling of Sobol dimension j uses this block + j; the 'path' is the node of its binary tree, step 0."""
+"""And on: Owen scrambling of Sobol dimension j, this block + j; the 'path' is a node of its tree, step 0."""
 REDUCTION_QUANTUM = 1024
 """Paths per leaf of the fixed reduction tree."""
 

@@ -1,12 +1,13 @@
-"""All compiled code: raw arrays in, raw arrays out; nothing of the engine is imported here, not even ``base``.
+"""All compiled code: raw arrays in, raw arrays out; nothing of the engine is imported, not even ``base``.
 
-This file answers one question: where do compiled kernels live on disk?  Numba looks only at the file of a decorated
-function, so an edit in an imported file would bring back old machine code.  The cache folder is therefore named by a
-hash of every ``kernels/*.py`` and set before any kernel is imported.  A folder that cannot be used (not writable,
-owned by somebody else, a full disk, a truncated file) costs one line of notice and a compilation, never the run.
+This file answers one question: where do compiled kernels live on disk?  Numba looks only at the file of a
+decorated function, so an edit in an imported file would bring back old machine code.  The cache folder is
+therefore named by a hash of every ``kernels/*.py`` and set before any kernel is imported.  A folder that
+cannot be used (not writable, owned by somebody else, a full disk, a truncated file) costs one line of
+notice and a compilation, never the run.
 
-Kernels hold to what is the same on every x86-64: + − × ÷ sqrt, explicit fma, our own exp and log; no contraction,
-no reassociation, no libm, no BLAS.
+Kernels hold to what is the same on every x86-64: + − × ÷ sqrt, explicit fma, our own exp and log; no
+contraction, no reassociation, no libm, no BLAS.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ class _ForgivingCache(FunctionCache):
             return super().load_overload(sig, target_context)
         except (OSError, EOFError, ValueError, AttributeError, ImportError, IndexError, KeyError, TypeError,
                 pickle.UnpicklingError) as error:
-            _notice(f"kernel cache file in {self.cache_path} unreadable ({type(error).__name__}); compiling again")
+            _notice(f"kernel cache {self.cache_path} unreadable ({type(error).__name__}); compiling again")
             try:
                 self.flush()
             except OSError:
@@ -103,7 +104,7 @@ class _ForgivingCache(FunctionCache):
         try:
             super().save_overload(sig, data)
         except OSError as error:
-            _notice(f"kernel cache {self.cache_path} not written ({error.strerror}); compiling in every process")
+            _notice(f"kernel cache {self.cache_path} not written ({error.strerror}); compiled, not kept")
             self.disable()
 
 

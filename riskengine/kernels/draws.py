@@ -8,11 +8,11 @@ gives four 32-bit words.  Words (a, b) make two normals by Box and Muller (1958)
 
     r = sqrt(−2 ln u),  u = (a + ½)/2³²,  θ = 2π(b + ½)/2³²,   (z₀, z₁) = (r sin θ, r cos θ)
 
-so dimension k of a step is entry k % 4 of block k // 4, and |z| ≤ 6.8.  In float32 a is rounded to 24 bits, θ is
-2πb/2³² and the polynomials are shorter; everything else is equal.
+so dimension k of a step is entry k % 4 of block k // 4, and |z| ≤ 6.8.  In float32 a is rounded to 24
+bits, θ is 2πb/2³² and the polynomials are shorter; everything else is equal.
 
-Student-t, any ν > 2: word 0 of the mixing block of (path, step) is turned by x = ln(u/(1 − u)) and a table of cubics
-into sqrt((ν − 2)/χ²_ν(u)), which all dimensions share: a multivariate t with unit variances.
+Student-t, any ν > 2: word 0 of the mixing block of (path, step) is turned by x = ln(u/(1 − u)) and a
+table of cubics into sqrt((ν − 2)/χ²_ν(u)), which all dimensions share: a multivariate t with unit variances.
 
 Words and normals are separate loops: 64-bit lanes carry the products of Philox, 32-bit lanes the float32
 polynomials, and one loop over both would run at the width of the wider.
@@ -52,8 +52,8 @@ _HALF_WIDTH = u64(32)
 def philox(c0, c1, c2, c3, k0, k1):
     """Ten rounds of Philox4x32; 32-bit values carried in uint64.
 
-    Only the low 32 bits of each result count: the upper ones are left over from the products (masking the factors
-    alone is free, the multiplier of the vector unit reads 32 bits).
+    Only the low 32 bits of each result count: the upper ones are left over from the products (masking the
+    factors alone is free, the multiplier of the vector unit reads 32 bits).
     """
     for _ in range(10):
         product0 = _MULTIPLIER_0 * (c0 & _WORD)
@@ -67,7 +67,7 @@ def philox(c0, c1, c2, c3, k0, k1):
     return c0, c1, c2, c3
 
 
-# ---------------------------------------------------------------- words: paths first … first + n − 1, one step
+# ---------------------------------------------------------------- words of paths first … first + n − 1
 @kernel
 def fill_words(first, block, step, seed, out):
     """Words of one block and step: out (4, n) uint32, column i is path first + i."""
@@ -84,7 +84,7 @@ def fill_words(first, block, step, seed, out):
 
 @kernel
 def fill_rows(first, block, step, seed, rows, out):
-    """Row 0 … rows − 1 of the historical residuals drawn by each path: out (n,) int64; floor(word·rows/2³²)."""
+    """Row 0 … rows − 1 of the historical residuals of each path: out (n,) int64, floor(word·rows/2³²)."""
     k0 = u64(seed) & _WORD
     k1 = u64(seed) >> _HALF_WIDTH
     for i in range(out.shape[0]):
@@ -143,7 +143,7 @@ def _pair_normals(words, row, out, target):
 
 @kernel
 def fill_normals(first, block, step, seed, out):
-    """Standard normals: out (K, n) float32 or float64, K a multiple of 4; row k is entry k % 4 of block + k // 4."""
+    """Standard normals: out (K, n) of either precision, K a multiple of 4; row k: block + k // 4, entry k % 4."""
     words = np.empty((4, out.shape[1]), dtype=np.uint32)
     for j in range(out.shape[0] // 4):
         fill_words(first, block + j, step, seed, words)

@@ -1,11 +1,12 @@
 """Joint noise of all factors over all steps for one chunk of paths, in one call that holds no lock.
 
-    a_T[k] = Σ_{t < T} v_t[k] · w_t · (L z_t)[k],     z_t normal, w_t the Student-t scale (1 for Gaussian noise)
-    a_T[k] = Σ_{t < T} v_t[k] · e[row_t, k]           filtered historical simulation (Barone-Adesi et al. 1999)
+    a_T[k] = Σ_{t < T} v_t[k] · w_t · (L z_t)[k],     z_t normal, w_t the Student-t scale (1 for Gaussian
+    noise) a_T[k] = Σ_{t < T} v_t[k] · e[row_t, k]           filtered historical simulation (Barone-Adesi
+    et al. 1999)
 
-A chunk is walked in tiles that stay in the second-level cache; a tile goes through all steps before the next one
-starts, and only the accumulated noise leaves it: at the end, and at fixing steps for the factors that ask.  Every
-operation belongs to one path alone, so neither chunk nor tile can change a bit.
+A chunk is walked in tiles that stay in the second-level cache; a tile goes through all steps before the
+next one starts, and only the accumulated noise leaves it: at the end, and at fixing steps for the factors
+that ask.  Every operation belongs to one path alone, so neither chunk nor tile can change a bit.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ TILE = 240
 class Noise(NamedTuple):
     """What every path shares; ``real`` is float32 or float64, the type of draws and products.
 
-    packed : pack_rows(L) real, empty for filtered historical.  volatility : (T, K) real, standard deviation of
-    each step.  mixing : (N + 1, 4) float64 table of draws.fill_mixing, or (0, 4) for Gaussian noise.
+    packed : pack_rows(L) real, empty for filtered historical.  volatility : (T, K) real, standard
+    deviation of each step.  mixing : (N + 1, 4) float64 table of draws.fill_mixing, or (0, 4) for
+    Gaussian noise.
     residuals : (K, R) real, standardised residuals by factor, (K, 0) when unused.
     fixings : (F, 2) int64 rows (factor, step), ascending in step.
     """

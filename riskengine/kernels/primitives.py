@@ -1,12 +1,13 @@
 """Elementary functions as straight-line arithmetic, so that loops over paths vectorise and repeat to the bit.
 
-The vector units have no exp, log, sin or cos; a call to a mathematics library is scalar, and another library gives
-other last bits.  Here each function is a range reduction by integer operations on the bits of the number, one
-polynomial in Horner form with explicit fused multiply-add, and no branch.
+The vector units have no exp, log, sin or cos; a call to a mathematics library is scalar, and another
+library gives other last bits.  Here each function is a range reduction by integer operations on the bits
+of the number, one polynomial in Horner form with explicit fused multiply-add, and no branch.
 
-Coefficients: log from fdlibm ``e_log.c`` (Sun Microsystems 1993) · float32 log, sin, cos from Cephes 2.8 (Moshier)
-· exp its Taylor series · normal distribution function: exp(x²/2)·Φ(−x)·(x + 5) as a polynomial of degree 22 in
-(x − 5)/(x + 5), the map of Shepherd and Laframboise (1981, Math. Comp. 36), Chebyshev fit in 60-digit arithmetic.
+Coefficients: log from fdlibm ``e_log.c`` (Sun Microsystems 1993) · float32 log, sin, cos from Cephes 2.8
+(Moshier) · exp its Taylor series · normal distribution function: exp(x²/2)·Φ(−x)·(x + 5) as a polynomial
+of degree 22 in (x − 5)/(x + 5), the map of Shepherd and Laframboise (1981, Math. Comp. 36), Chebyshev fit
+in 60-digit arithmetic.
 
 Accuracy (tests/kernels): log, exp ≤ 2 ulp; Φ ≤ 1e-15 absolute, ≤ 2e-15 relative down to x = −37.3.
 """
@@ -27,7 +28,7 @@ u32 = np.uint32
 u64 = np.uint64
 
 
-# ---------------------------------------------------------------- bits, and 32-bit integers that stay 32 bits wide
+# ---------------------------------------------------------------- bits, and integers that stay 32 bits
 def _cast(operation: str, source, target, llvm_type):
     @intrinsic
     def cast(typing_context, x):
@@ -237,7 +238,8 @@ def sincos_turn(word):
 def log32(x):
     """Natural logarithm of a positive normal float32; ≤ 2 ulp."""
     shifted = add32(bits_of_float32(x), u32(0x3F80_0000 - 0x3F35_04F3))
-    exponent = float32_of_bits(or32(shift_right32(shifted, u32(23)), u32(0x4B00_0000))) - f32(8388608.0 + 127.0)
+    biased = float32_of_bits(or32(shift_right32(shifted, u32(23)), u32(0x4B00_0000)))
+    exponent = biased - f32(8388608.0 + 127.0)
     f = float32_of_bits(add32(and32(shifted, u32(0x007F_FFFF)), u32(0x3F35_04F3))) - f32(1.0)
     z = f * f
     p = fma(f, f32(7.0376836292e-2), f32(-1.1514610310e-1))
@@ -256,7 +258,8 @@ def log32(x):
 def sincos_turn32(word):
     """(sin, cos) of 2π(word)/2³² in float32, *word* a uint32."""
     quadrant = shift_right32(add32(word, u32(0x2000_0000)), u32(30))
-    x = _float32_of_signed(sub32(word, shift_left32(quadrant, u32(30)))) * f32(6.283185307179586 / 4294967296.0)
+    offset = _float32_of_signed(sub32(word, shift_left32(quadrant, u32(30))))
+    x = offset * f32(6.283185307179586 / 4294967296.0)
     z = x * x
     s = fma(z, f32(-1.9515295891e-4), f32(8.3321608736e-3))
     s = fma(z, s, f32(-1.6666654611e-1))

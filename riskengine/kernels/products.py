@@ -3,9 +3,9 @@
     X = L Z,   L (K, K) lower triangular,   Z, X (K, n) with the paths along a row
 
 A 6 × 64-byte block of X stays in twelve vector registers while one row of Z after the other is multiplied in
-(the register blocking of Goto and van de Geijn 2008, ACM TOMS 34).  Row block i … i + 5 of a triangular L needs
-columns 0 … i + 5 only; the rest of the zero triangle is skipped.  Each entry is summed over columns in ascending
-order by fused multiply-add: the same bits wherever the path stands in its tile.
+(the register blocking of Goto and van de Geijn 2008, ACM TOMS 34).  Row block i … i + 5 of a triangular L
+needs columns 0 … i + 5 only; the rest of the zero triangle is skipped.  Each entry is summed over columns
+in ascending order by fused multiply-add: the same bits wherever the path stands in its tile.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ MICRO_BYTES = 64
 
 @intrinsic
 def multiply_block(typing_context, packed, start, depth, z, x, row, column):
-    """x[row : row + 6, column : column + lanes] = Σ_{k < depth} packed[start + 6k + (0 … 5)] · z[k, column : …].
+    """x[row : row + 6, column : column + lanes] = Σ_{k < depth} packed[start + 6k + (0 … 5)] · z[k,
+    column : …].
 
     packed : 1-d, panels of MICRO_ROWS coefficients per k.  z, x : 2-d, C-contiguous, of the type of *packed*.
     """
@@ -109,7 +110,9 @@ def multiply_block(typing_context, packed, start, depth, z, x, row, column):
 
 
 def pack_rows(matrix: np.ndarray, dtype) -> np.ndarray:
-    """Rows of *matrix* (R, K) in panels of six, column by column: the layout of multiply_block. Zero rows fill up."""
+    """Rows of *matrix* (R, K) in panels of six, column by column: the layout of multiply_block. Zero rows
+    fill up.
+    """
     rows, columns = matrix.shape
     panels = -(-rows // MICRO_ROWS)
     padded = np.zeros((panels * MICRO_ROWS, columns), dtype=dtype)
@@ -121,8 +124,8 @@ def pack_rows(matrix: np.ndarray, dtype) -> np.ndarray:
 def multiply_triangular(packed, columns, z, x):
     """X = L Z for a packed lower triangular L with *columns* columns.
 
-    packed : pack_rows(L).  z : (≥ columns, n).  x : (rows rounded up to a multiple of 6, n); n a multiple of the lanes
-    (16 float32, 8 float64).  Vector form: x[:] = L @ z.
+    packed : pack_rows(L).  z : (≥ columns, n).  x : (rows rounded up to a multiple of 6, n); n a multiple
+    of the lanes (16 float32, 8 float64).  Vector form: x[:] = L @ z.
     """
     lanes = MICRO_BYTES // x.itemsize
     for column in range(0, x.shape[1], lanes):

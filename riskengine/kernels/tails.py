@@ -4,13 +4,13 @@ For a sample x of size P and counts k: the k-th smallest value x_(k) and the sum
 
     Σ_{i: x_i < x_(k)} x_i + (k − #{x_i < x_(k)}) · x_(k),
 
-so that ties at x_(k) enter with exactly the number that is missing, whatever their places.  A pilot (a strided
-sample) gives a threshold just above the largest count; one pass keeps what lies at or below it, in path order;
-quickselect (Hoare 1961, CACM 4) runs on that remainder.  A pilot that was too low is noticed by the count and the
-whole sample is kept: the answer is exact in every case.
+so that ties at x_(k) enter with exactly the number that is missing, whatever their places.  A pilot (a
+strided sample) gives a threshold just above the largest count; one pass keeps what lies at or below it,
+in path order; quickselect (Hoare 1961, CACM 4) runs on that remainder.  A pilot that was too low is
+noticed by the count and the whole sample is kept: the answer is exact in every case.
 
-Sums run through a fixed tree: the paths of each quantum of 1,024 in path order, then quanta pairwise.  The same
-bits for any number of threads and any chunking.
+Sums run through a fixed tree: the paths of each quantum of 1,024 in path order, then quanta pairwise. 
+The same bits for any number of threads and any chunking.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     move[k, p] = path_d(p)[T, k] + noise[k, p],     d(p) = perm_b[p − bD],  b = p // D
 
-Noise of a scenario and of the baseline is the same (counter-based streams, base/sampling.py).  ``noise`` runs the
-kernels, ``draws`` numbers the parameter draws, ``conditioning`` says what moves with what.
+Noise of a scenario and of the baseline is the same (counter-based streams, base/sampling.py).  ``noise``
+runs the kernels, ``draws`` numbers the parameter draws, ``conditioning`` says what moves with what.
 """
 
 from riskengine.simulation.conditioning import ShockDistribution, condition, fixing_map

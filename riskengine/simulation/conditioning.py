@@ -1,8 +1,8 @@
 """What moves with what: the mean of every factor, and the noise that is left once some factors are known.
 
 Core factors follow their response μ_d(t), all others B_d μ_d(t) with B drawn from its estimated covariance
-(METHOD 8); a factor gets either a response of the chain or one through B, never both.  Pinned factors are known at
-the horizon and the noise of the rest is conditional on theirs,
+(METHOD 8); a factor gets either a response of the chain or one through B, never both.  Pinned factors are
+known at the horizon and the noise of the rest is conditional on theirs,
 
     noise ← (I − Σ[:, c] Σ_cc⁻¹ E_c) noise,     Σ the covariance of the accumulated move, E_c picks the pinned
 
@@ -49,10 +49,10 @@ class ShockDistribution:
 def condition(response: ResponseDraws, model: FactorModel, spec: RunSpec) -> ShockDistribution:
     """Mean path of every factor and the conditional noise of a scenario.
 
-    Factors outside ``response.core`` follow B_d times the response of the core factors; this part is their whole
-    response and carries the channel 'co_movement'.  B_d = B + Σ_q F_q z_dq with z standard normal from the counter
-    stream (block BLOCK_LOADINGS), z = 0 without parameter uncertainty.  A core factor of the model that the response
-    leaves out of its core has no loadings on others and stays at zero.
+    Factors outside ``response.core`` follow B_d times the response of the core factors; this part is
+    their whole response and carries the channel 'co_movement'.  B_d = B + Σ_q F_q z_dq with z standard
+    normal from the counter stream (block BLOCK_LOADINGS), z = 0 without parameter uncertainty.  A core
+    factor of the model that the response leaves out of its core has no loadings on others and stays at zero.
 
     Raises
     ------
@@ -90,11 +90,14 @@ def condition(response: ResponseDraws, model: FactorModel, spec: RunSpec) -> Sho
     return ShockDistribution(response.axis, response.horizon, path, channels, by_channel, pinned, noise_map)
 
 
-def fixing_map(shock: ShockDistribution, model: FactorModel, fixings: Sequence[tuple[int, int]]) -> np.ndarray:
-    """(F, K) matrix A that carries pinning to fixings: fixing_moves − A @ noise, *noise* before the noise map.
+def fixing_map(
+    shock: ShockDistribution, model: FactorModel, fixings: Sequence[tuple[int, int]]
+) -> np.ndarray:
+    """(F, K) matrix A that carries pinning to fixings: fixing_moves − A @ noise, *noise* before the noise
+    map.
 
-    Increments are uncorrelated over steps, so the covariance of an earlier level with the end is the covariance at
-    the earlier step: A = Σ_s[k, c] Σ_cc⁻¹ E_c.
+    Increments are uncorrelated over steps, so the covariance of an earlier level with the end is the
+    covariance at the earlier step: A = Σ_s[k, c] Σ_cc⁻¹ E_c.
     """
     carry = np.zeros((len(fixings), len(model.axis)))
     pinned = np.flatnonzero(shock.pinned)
@@ -110,8 +113,8 @@ def _check_response(response: ResponseDraws, model: FactorModel, spec: RunSpec) 
     if response.axis != model.axis:
         problems.append(Problem("response and model need the same factors", got=response.axis.name))
     if response.horizon.step_days != model.step_days:
-        problems.append(Problem("the response's step must be the model's", got=f"{response.horizon.step_days} days",
-                                accepted=f"{model.step_days} days"))
+        problems.append(Problem("the response's step must be the model's",
+                                got=f"{response.horizon.step_days} days", accepted=f"{model.step_days} days"))
     shape = (spec.draws, response.horizon.steps, len(model.axis))
     if response.path.shape != shape:
         problems.append(Problem("response path must be (draws, steps, factors)", got=str(response.path.shape),

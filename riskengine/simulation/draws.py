@@ -2,8 +2,8 @@
 
     d(p) = perm_b[p − bD],  b = p // D        METHOD 9: every block of D paths holds every draw once
 
-All of them come from the counter stream under reserved blocks (base/sampling.py): they do not depend on the version
-of a library, on the number of parameters, or on who asks first.
+All of them come from the counter stream under reserved blocks (base/sampling.py): they do not depend on
+the version of a library, on the number of parameters, or on who asks first.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ def draw_of_path(spec: RunSpec, lo: int, hi: int) -> np.ndarray:
 def parameter_normals(spec: RunSpec, dimensions: int) -> np.ndarray:
     """Scrambled Sobol normals for parameter draws: (D, dimensions) float64, untruncated.
 
-    Sobol points (Joe and Kuo directions) under nested uniform scrambling (Owen 1995) with flips from the counter
-    stream: dimension j depends on (seed, j) only, so that more parameters leave the draws of the others alone.
+    Sobol points (Joe and Kuo directions) under nested uniform scrambling (Owen 1995) with flips from the
+    counter stream: dimension j depends on (seed, j) only, so that more parameters leave the draws of the
+    others alone.
     """
     from scipy.stats import qmc
 

@@ -1,9 +1,11 @@
 """Noise of all factors accumulated over a horizon, one chunk of paths at a time.
 
     a_T[k] = Σ_{t < T} v_t[k] · w_t · (L z_t)[k]      Student-t (w = sqrt((ν − 2)/χ²_ν)) or Gaussian (w = 1)
-    a_T[k] = Σ_{t < T} v_t[k] · e[row_t, k]           filtered historical simulation (Barone-Adesi et al. 1999)
+    a_T[k] = Σ_{t < T} v_t[k] · e[row_t, k]           filtered historical simulation (Barone-Adesi et al.
+    1999)
 
-v_t from FactorModel.step_volatilities.  Residual columns are centred, so that the baseline has zero-mean moves.
+v_t from FactorModel.step_volatilities.  Residual columns are centred, so that the baseline has zero-mean
+moves.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ _assembled: OrderedDict[tuple, tuple[FactorModel, Noise]] = OrderedDict()
 def chunks(spec: RunSpec, size: int = 8160) -> list[Chunk]:
     """The paths of a run cut into chunks of *size*; the cut changes no bit of any result.
 
-    The default is 34 tiles of the kernel, and no power of two (as a row stride that makes cache sets collide).
+    The default is 34 tiles of the kernel, and no power of two (as a row stride that makes cache sets
+    collide).
     """
     return [Chunk(lo, min(lo + size, spec.paths)) for lo in range(0, spec.paths, size)]
 
@@ -77,10 +80,12 @@ def simulate_noise(
 
 # ---------------------------------------------------------------- assembly
 def mixing_table(dof: float) -> np.ndarray:
-    """Cubics of ln sqrt((ν − 2)/χ²_ν(u)) in x = ln(u/(1 − u)): (N + 1, 4), the layout of kernels.draws.fill_mixing.
+    """Cubics of ln sqrt((ν − 2)/χ²_ν(u)) in x = ln(u/(1 − u)): (N + 1, 4), the layout of
+    kernels.draws.fill_mixing.
 
-    Hermite interpolation with the exact slope −½ u(1 − u)/(q f(q)), f the χ² density at the quantile q; relative
-    error of the scale below 1e-8 for every ν > 2 (tested).  The 32-bit uniform cuts the scale at u = 1.2e-10.
+    Hermite interpolation with the exact slope −½ u(1 − u)/(q f(q)), f the χ² density at the quantile q;
+    relative error of the scale below 1e-8 for every ν > 2 (tested).  The 32-bit uniform cuts the scale at
+    u = 1.2e-10.
     """
     if not dof > 2:
         raise InputError(Problem("Student-t noise needs more than 2 degrees of freedom", got=str(dof)))
@@ -138,7 +143,7 @@ def _build_noise(
                                     accepted=f"0 … {factors - 1}, 0 … {horizon.steps - 1}"))
     historical = noise == "filtered_historical"
     if historical and not (model.residuals.ndim == 2 and model.residuals.shape[0] > 1):
-        problems.append(Problem("filtered historical noise needs residual rows", got=str(model.residuals.shape)))
+        problems.append(Problem("filtered historical noise needs residuals", got=str(model.residuals.shape)))
     if problems:
         raise InputError(problems)
     volatility = model.step_volatilities(horizon.steps)

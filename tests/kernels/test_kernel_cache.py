@@ -17,7 +17,8 @@ print(CACHE_FOLDER, add_pairwise(np.arange(10.0)))
 def run(cache, tmp):
     environment = {k: v for k, v in os.environ.items() if k not in ("NUMBA_CACHE_DIR",)}
     environment |= {"XDG_CACHE_HOME": str(cache), "TMPDIR": str(tmp), "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=120)
+    command = [sys.executable, "-c", PROGRAM]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     folder, value = done.stdout.split()
     assert float(value) == 45.0

@@ -33,8 +33,9 @@ def test_normal_sample(paths):
 
 def test_structured_samples_that_mislead_the_pilot():
     ramp = np.arange(100_352.0)
-    for x in (ramp, -ramp, np.sin(ramp * 2 * np.pi / 12), np.where(ramp % 12 == 0, 5.0, -ramp), np.zeros(50_000)):
-        check(np.ascontiguousarray(x), [1, 1004, 2509, 5018, 100_352 if x.size > 60_000 else 50_000])
+    wave, comb = np.sin(ramp * 2 * np.pi / 12), np.where(ramp % 12 == 0, 5.0, -ramp)
+    for x in (ramp, -ramp, wave, comb, 0 * ramp):
+        check(x, [1, 1004, 2509, 5018, 100_352])
 
 
 def test_ties_enter_with_the_missing_number():

@@ -73,8 +73,9 @@ def test_an_error_of_a_task_is_raised(executor):
 
 def test_the_same_bits_everywhere(executor):
     model, spec = make_model(), RunSpec(paths=2048)
-    expected = np.concatenate(Serial().map(functools.partial(noise_of, model, spec), chunks(spec, 2048)), axis=1)
-    got = np.concatenate(executor.map(functools.partial(noise_of, model, spec), chunks(spec, 500)), axis=1)
+    function = functools.partial(noise_of, model, spec)
+    expected = np.concatenate(Serial().map(function, chunks(spec, 2048)), axis=1)
+    got = np.concatenate(executor.map(function, chunks(spec, 500)), axis=1)
     assert np.array_equal(got, expected)
 
 

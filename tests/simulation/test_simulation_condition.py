@@ -1,4 +1,4 @@
-"""Conditioning: who follows whom, with what uncertainty, and the noise that is left when factors are pinned."""
+"""Conditioning: who follows whom, with what uncertainty, and the noise left when factors are pinned."""
 
 from dataclasses import replace
 
@@ -64,7 +64,8 @@ def test_channels_add_up_and_followers_move_through_co_movement_only():
     for channels in (("flow", "exchange_rate"), ("flow", "co_movement")):
         response = make_response(model, channels=channels)
         if channels[1] == "co_movement":
-            response = replace(response, by_channel=np.array([response.path[:, -1], 0 * response.path[:, -1]]))
+            end = response.path[:, -1]
+            response = replace(response, by_channel=np.array([end, 0 * end]))
         shock = condition(response, model, SPEC)
         assert shock.channels.count("co_movement") == 1
         assert np.allclose(shock.by_channel.sum(axis=0), shock.path[:, -1], rtol=1e-14, atol=0)
@@ -78,7 +79,8 @@ def test_doubling_the_response_doubles_every_factor():
     model = make_core_model(coefficients=2)
     response = make_response(model)
     twice = replace(response, path=2 * response.path, by_channel=2 * response.by_channel)
-    assert np.allclose(condition(twice, model, SPEC).path, 2 * condition(response, model, SPEC).path, rtol=1e-13)
+    one, two = condition(response, model, SPEC), condition(twice, model, SPEC)
+    assert np.allclose(two.path, 2 * one.path, rtol=1e-13)
 
 
 def test_loadings_vary_over_draws_with_the_estimated_covariance():

@@ -57,8 +57,8 @@ def rebuild(model, horizon, spec, chunk):
     levels, total = [], np.zeros((factors, path.size))
     for step in range(horizon.steps):
         if spec.noise == "filtered_historical":
-            rows = (philox(path, BLOCK_BOOTSTRAP, step, spec.seed)[0] * len(model.residuals) // 2**32).astype(int)
-            shock = model.residuals[rows].T
+            word = philox(path, BLOCK_BOOTSTRAP, step, spec.seed)[0]
+            shock = model.residuals[(word * len(model.residuals) // 2**32).astype(int)].T
         else:
             z = []
             for block in range(-(-factors // 4)):
@@ -123,12 +123,14 @@ def test_variance_correlation_and_independence_of_the_accumulated_noise():
     noise, _ = simulate_noise(model, horizon, spec, Chunk(0, spec.paths))
     n = spec.paths
     t = np.arange(8)[:, None]
-    variance = (model.vol_long_run**2 + (model.vol_now**2 - model.vol_long_run**2) * model.persistence**t).sum(axis=0)
+    decay = (model.vol_now**2 - model.vol_long_run**2) * model.persistence**t
+    variance = (model.vol_long_run**2 + decay).sum(axis=0)
     assert np.abs(noise.var(axis=1) / variance - 1).max() < 4.5 * np.sqrt(2 / n)
     assert np.abs(noise.mean(axis=1) / np.sqrt(variance)).max() < 4.5 / np.sqrt(n)
     covariance = model.horizon_covariance(8)
     correlation = covariance / np.sqrt(np.outer(variance, variance))
-    z = np.arctanh(np.corrcoef(noise)[np.triu_indices(48, 1)]) - np.arctanh(correlation[np.triu_indices(48, 1)])
+    pairs = np.triu_indices(48, 1)
+    z = np.arctanh(np.corrcoef(noise)[pairs]) - np.arctanh(correlation[pairs])
     assert np.abs(z).max() < 5.2 / np.sqrt(n)
     unit = noise / np.sqrt(variance)[:, None]
     assert np.abs((unit[:, 1:] * unit[:, :-1]).mean(axis=1)).max() < 4.5 / np.sqrt(n)
@@ -227,8 +229,9 @@ def test_every_block_of_paths_holds_every_draw_once():
 
 def test_permutations_follow_the_reserved_block():
     spec = RunSpec(paths=1024, draws=4, seed=5)
-    words = [[philox(np.array([b], dtype=np.uint64), 0x8000_0002, d, 5)[:2, 0] for d in range(4)] for b in range(3)]
-    expected = [sorted(range(4), key=lambda d, w=row: (w[d][0], w[d][1])) for row in words]
+    block = [np.array([b], dtype=np.uint64) for b in range(3)]
+    words = [[tuple(philox(b, 0x8000_0002, d, 5)[:2, 0]) for d in range(4)] for b in block]
+    expected = [sorted(range(4), key=row.__getitem__) for row in words]
     assert draw_of_path(spec, 0, 12).reshape(3, 4).tolist() == expected
 
 
@@ -249,4 +252,4 @@ def test_first_two_sobol_dimensions_form_a_net():
     u = stats.norm.cdf(parameter_normals(RunSpec(draws=256, seed=3), 2))
     for columns in (1, 4, 16, 64, 256):
         cell = (u[:, 0] * columns).astype(int) * (256 // columns) + (u[:, 1] * (256 // columns)).astype(int)
-        assert np.array_equal(np.sort(cell), np.arange(256)), "a (0, 8, 2)-net holds one point in every elementary box"
+        assert np.array_equal(np.sort(cell), np.arange(256)), "a (0, 8, 2)-net: one point in every box"
