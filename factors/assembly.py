@@ -2,7 +2,7 @@
 
 1. levels → moves → GARCH per factor (daily data; the weekly model takes its own long-run variance and correlation,
    and from the daily filter only the ratio of expected to long-run variance over the coming week, ρ_w = ρ⁵);
-2. correlation of standardised moves by Stambaugh / EM, shrunk by Ledoit–Wolf; degrees of freedom by profile
+2. correlation of standardised moves by Stambaugh / EM, recent years weighing more, shrunk by Ledoit–Wolf; degrees of freedom by profile
    likelihood on currencies and yields (constant conditional correlation: Bollerslev 1990);
 3. derived factors (factors.structure); everything on the K factors of the axis;
 4. stress correlation from crisis windows, rows for filtered historical simulation, betas, loadings.
@@ -19,10 +19,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from factors import diagnostics
-from factors.covariance import (complete_rows, expected_moments, ledoit_wolf_intensity, shrink, stambaugh_moments,
-                                to_correlation)
-from factors.definitions import CRISIS_WINDOWS, NON_CORE, STATISTICAL_FACTORS, VOL_BURN_IN, VOL_FORECAST_DAYS, \
-    VOL_FX_CURRENCIES
+from factors.covariance import (complete_rows, decay_weights, expected_moments, ledoit_wolf_intensity, shrink,
+                                stambaugh_moments, to_correlation, update_long_block)
+from factors.definitions import (CORRELATION_HALF_LIFE, CRISIS_WINDOWS, NON_CORE, STATISTICAL_FACTORS, VOL_BURN_IN,
+                                 VOL_FORECAST_DAYS, VOL_FX_CURRENCIES)
 from factors.history import Levels, daily_moves, factor_levels, weekly_anchors, weekly_moves
 from factors.loadings import core_loadings, currency_betas, index_weights, path_betas
 from factors.real_estate import NationalProperty, estimate_national
@@ -192,10 +192,15 @@ def _build(name: str, s: Standardised, moments: tuple[np.ndarray, int], crisis: 
     """One model from standardised moves."""
     z, n = s.z, s.z.shape[1]
     cov, em_steps = moments
+    long = np.arange(n) < RATES_AND_FX
+    half_life = CORRELATION_HALF_LIFE[s.step_days] * BUSINESS_DAYS_PER_YEAR / s.step_days
+    recent = stambaugh_moments(z[:, long], decay_weights(len(z), half_life))[1]
+    recent = update_long_block(cov, long, recent)
     usable = mostly_observed(z[:, :RATES_AND_FX])
     block = complete_rows(z[:, :RATES_AND_FX][:, usable])
-    intensity = ledoit_wolf_intensity(block, np.eye(block.shape[1]))
-    correlation_s = shrink(to_correlation(cov), np.eye(n), intensity)
+    intensity = ledoit_wolf_intensity(block, np.eye(block.shape[1]), decay_weights(len(block), half_life))
+    correlation_s = shrink(to_correlation(recent), np.eye(n), intensity)
+    long_run_s = shrink(to_correlation(cov), np.eye(n), intensity)
     dof, se_dof = profile_dof(block)
 
     column = {label: j for j, label in enumerate(STATISTICAL_FACTORS)}
@@ -217,7 +222,8 @@ def _build(name: str, s: Standardised, moments: tuple[np.ndarray, int], crisis: 
     persistence[at] = s.persistence
     z_all = np.full((len(z), len(FACTORS)), np.nan)
     z_all[:, at] = z
-    residuals, drawn, synthetic = fill_rows(z_all, s.dates, correlation, dof)
+    long_run = to_correlation(assemble(structure, long_run_s, s.vol_long_run, s.step_days))
+    residuals, drawn, synthetic = fill_rows(z_all, s.dates, long_run, dof)
 
     counts = np.zeros(len(FACTORS), dtype=np.int64)
     counts[at] = np.isfinite(z).sum(axis=0)

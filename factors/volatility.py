@@ -59,16 +59,21 @@ class VolatilityFit:
         return float(self.variance[-1])
 
 
-def fit_garch(moves: np.ndarray, asymmetric: bool = False) -> VolatilityFit:
+def fit_garch(moves: np.ndarray, asymmetric: bool = False, near: VolatilityFit | None = None,
+              errors: bool = True) -> VolatilityFit:
     """GARCH of *moves* (n,) without NaN, any unit; EWMA where it fails.
 
-    asymmetric : GJR term for negative moves (Glosten, Jagannathan and Runkle 1993).
+    asymmetric : GJR term for negative moves (Glosten, Jagannathan and Runkle 1993).  near : a fit to start from,
+    e.g. last year's.  errors : False leaves the standard errors out (NaN), which saves a numerical Hessian.
     """
     x = np.asarray(moves, dtype=np.float64)
     scale = math.sqrt(float(np.mean(x * x)))
     y = x / scale
     model = ZeroMean(y, volatility=GARCH(p=1, o=int(asymmetric), q=1), distribution=StudentsT(), rescale=False)
     start = START_ASYMMETRIC if asymmetric else START
+    if near is not None and math.isfinite(near.nu):
+        middle = [near.alpha, near.gamma, near.beta] if asymmetric else [near.alpha, near.beta]
+        start = np.array([1.0 - near.persistence, *middle, near.nu])
     result = model.fit(disp="off", show_warning=False, starting_values=start, cov_type="robust")
     p = result.params.to_numpy()
     alpha, gamma, beta = p[1], p[2] if asymmetric else 0.0, p[3 if asymmetric else 2]
@@ -80,7 +85,7 @@ def fit_garch(moves: np.ndarray, asymmetric: bool = False) -> VolatilityFit:
         return ewma(x, nu=nu)
     if persistence >= MAX_PERSISTENCE:
         beta, persistence, method = MAX_PERSISTENCE - news, MAX_PERSISTENCE, method + ", capped"
-    se = result.std_err.to_numpy()
+    se = result.std_err.to_numpy() if errors else np.full(len(p), math.nan)
     h = garch_filter(x, alpha, gamma, beta, scale**2)
     calibration = float(np.mean(x * x / h[:-1]))
     return VolatilityFit(
