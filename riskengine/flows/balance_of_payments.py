@@ -1,10 +1,26 @@
-"""The dollar, the current account and the ledger (METHOD 5)."""
+"""The dollar, the current account and the ledger (METHOD 5).
+
+    s(t) = Γ (X$(t) − C(t) − θ P(t)) − ρ (Δ2y_US − Δ2y_foreign)
+    CA(t) − CA(0) = η GDP Σ_u j(t−u) s(u),  u < t;   C = Σ (CA − CA(0)) dt
+    Γ = γ/GDP,  θ = max(0, 1 − k*/k),  k = Γ η GDP,  P = η GDP Σ_{u<t} s dt − C_s
+
+Intermediaries hold what the current account has not absorbed, at a price (Kouri 1976; Blanchard, Giavazzi and Sa 2005;
+Gabaix and Maggiori 2015).  There is no automatic quantity mechanism: the ledger shows which matching entry it was.
+Saving and investment: dCA = dS − dI (Klitgaard 2025).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from riskengine.base.axes import ASSET_CLASSES
+
+if TYPE_CHECKING:
+    from riskengine.flows.draws import ParameterDraws
+    from riskengine.flows.propagation import CapitalFlows
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +43,94 @@ class Ledger:
             pick = [i for i, n in enumerate(self.identity) if n == name]
             worst = max(worst, float(np.abs(self.lines[:, :, pick].sum(axis=2)).max()))
         return worst
+
+
+def jcurve_response(
+    t: np.ndarray, trough: float = -0.15, trough_years: float = 0.5, zero_years: float = 1.0, full_years: float = 3.0
+) -> np.ndarray:
+    """Step response of the current account to a lasting depreciation, share of the long run, at *t* years."""
+    return np.interp(t, [0.0, trough_years, zero_years, full_years], [0.0, trough, 0.0, 1.0])
+
+
+def jcurve_weights(dt: float, draws: ParameterDraws | None = None) -> np.ndarray:
+    """(L,) impulse weights j by lag, first lag first; they sum to 1."""
+    names = ("jcurve_trough", "jcurve_trough_years", "jcurve_zero_years", "jcurve_full_years")
+    shape = () if draws is None else tuple(float(np.median(draws[n])) for n in names)
+    full = shape[3] if shape else 3.0
+    lags = int(np.ceil(full / dt - 1e-9))
+    return np.diff(jcurve_response(np.arange(lags + 1) * dt, *shape))
+
+
+def look_through(gamma: np.ndarray, eta_gdp: np.ndarray, threshold: np.ndarray | float = 0.19) -> np.ndarray:
+    """θ = max(0, 1 − k*/k): share of the improvement in the pipeline that intermediaries look through."""
+    k = gamma * eta_gdp
+    return np.maximum(0.0, 1.0 - threshold / np.maximum(k, 1e-300))
+
+
+def split_current_account(
+    change: np.ndarray, t: np.ndarray, draws: ParameterDraws
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Saving change (D, T), investment change (D, T) and saving by sector (3, D, T) behind a change of the current
+    account (D, T), USD bn a year; dCA = dS − dI."""
+    early, late = draws["investment_share_early"][:, None], draws["investment_share_late"][:, None]
+    share = early + (late - early) * np.clip((t - 1.0) / 2.0, 0.0, 1.0)[None]
+    investment = -share * change
+    saving = change + investment
+    sectors = np.stack([draws[f"saving_share_{s}"] for s in ("household", "business", "government")])
+    return saving, investment, sectors[:, :, None] * saving[None]
+
+
+def build_ledger(flows: CapitalFlows, draws: ParameterDraws) -> Ledger:
+    """Every flow of the scenario as a signed line; see :class:`Ledger`.
+
+    Signs inside an identity: securities, + buys and − sells; proceeds, + what was received and − what it was used for;
+    dollars, + leaves the dollar and − who takes it; income, + paid to the United States and − paid by non-residents.
+    """
+    names: list[str] = []
+    identity: list[str] = []
+    lines: list[np.ndarray] = []
+
+    def put(kind: str, name: str, cumulative: np.ndarray, needed: bool = False) -> None:
+        if needed or cumulative.any():
+            names.append(name)
+            identity.append(kind)
+            lines.append(np.diff(cumulative, axis=1, prepend=0.0))
+
+    for a, name in enumerate(ASSET_CLASSES):
+        kind = f"securities.{name}"
+        put(kind, f"{name}: sellers", flows.own_orders[a], needed=True)
+        put(kind, f"{name}: bought by sellers of other classes", flows.reallocated[a])
+        put(kind, f"{name}: official targets", -flows.target_sold[a])
+        put(kind, f"{name}: holders that migrate", -flows.migration[a])
+        put(kind, f"{name}: untaxed paper of the same borrowers", flows.migration[a])
+        put(kind, f"{name}: other foreigners", -flows.foreign_absorbed[a], needed=True)
+        put(kind, f"{name}: US residents", -flows.net[a], needed=True)
+
+    uses = flows.proceeds
+    migrated = sum(flows.migration)
+    put("proceeds", "sale to US residents", uses["sold"], needed=True)
+    put("proceeds", "sale of migrating holders", migrated)
+    put("proceeds", "migration to untaxed paper", -migrated)
+    put("proceeds", "other US classes", -uses["other_us"])
+    put("proceeds", "dollar deposits", -uses["deposits"])
+    put("proceeds", "hedges unwound (no dollar leaves)", -uses["hedges"])
+    put("proceeds", "kept in dollars by USD-domiciled funds", -uses["retained"])
+    put("proceeds", "sold to own residents (defence of the currency)", -uses["defended"])
+    put("proceeds", "abroad: out of the dollar", -uses["dollars"], needed=True)
+
+    put("dollars", "abroad: out of the dollar", uses["dollars"], needed=True)
+    for name, outside in flows.outside:
+        put("dollars", name, outside)
+    put("dollars", "official targets beyond holdings (swap lines, forwards)", flows.beyond)
+    put("dollars", "intermediaries", -flows.position, needed=True)
+    put("dollars", "current account", -np.cumsum(flows.current_account * flows.dt, axis=1), needed=True)
+    for name, extra in flows.extra_account:
+        put("dollars", f"current account: {name}", -np.cumsum(extra * flows.dt, axis=1))
+
+    put("income", "tax and fee revenue, a current transfer", np.cumsum(flows.revenue, axis=1), needed=True)
+    put("income", "paid out of dollar balances by non-residents", -np.cumsum(flows.revenue, axis=1), needed=True)
+
+    put("memo", "US purchases abroad fall", draws["us_purchases_abroad"][:, None] * uses["dollars"])
+    put("memo", "of the intermediaries: managed and pegged currencies' reserves",
+        flows.managed_share[:, None] * flows.position)
+    return Ledger(tuple(names), tuple(identity), np.stack(lines, axis=2))

@@ -1,0 +1,84 @@
+"""Parameter draws and settings: with which numbers one run of the chain is made.
+
+Every number of the method has a name in ``configs/impact`` and one value per draw here; what is not a number with a
+band (weights of the broad dollar, pegs, switches) is a setting, the same for every draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from riskengine.base.errors import InputError, Problem, suggest
+from riskengine.base.estimate import TRUNCATION, Distribution
+
+TENOR_PROFILES = ("hump", "flat_to_30y", "short_end")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What is not drawn.
+
+    index_weights : currency → weight in the broad dollar, sum 1.  pegs : currencies that do not move.
+    managed : currencies that follow their beta and are not scaled.  tenor_profiles : profile → {tenor: weight of the
+    flow impact on the 10-year}.  tenor_profile : the one in use.  rate_differentials : ρ on or off.
+    announcement : prices move before flows, on or off.  sources : setting → where it comes from.
+    """
+
+    index_weights: Mapping[str, float]
+    pegs: tuple[str, ...]
+    managed: tuple[str, ...]
+    tenor_profiles: Mapping[str, Mapping[str, float]]
+    tenor_profile: str = "hump"
+    rate_differentials: bool = True
+    announcement: bool = True
+    sources: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterDraws:
+    """name → (D,) values; ``draws[name]``.
+
+    shock_scores : (D, n) standard normals for the uncertain numbers of a scenario, in the order in which they appear.
+    regime_scores : (D, m) uniforms in (0, 1) that decide mixtures (credibility, tariff regime).
+    uncertain : False: every draw holds the defaults, mixtures take their likelier branch.
+    """
+
+    values: Mapping[str, np.ndarray]
+    shock_scores: np.ndarray
+    regime_scores: np.ndarray
+    uncertain: bool
+    settings: Settings
+
+    @property
+    def count(self) -> int:
+        """Number of draws D."""
+        return self.shock_scores.shape[0]
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        try:
+            return self.values[name]
+        except KeyError:
+            raise InputError(Problem("unknown parameter", got=name,
+                                     accepted=suggest(name, sorted(self.values)))) from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.values
+
+
+def quantiles(distribution: Distribution, scores: np.ndarray) -> np.ndarray:
+    """Values of *distribution* at standard normal *scores* (any shape): the vector form of ``quantile_of_normal``."""
+    from scipy.special import ndtr
+
+    x, kind = distribution, distribution.kind
+    z = np.clip(scores, -TRUNCATION, TRUNCATION)
+    if kind == "fixed":
+        return np.full(z.shape, x.default)
+    if kind == "normal":
+        return x.default + z * (x.hi - x.lo) / 2
+    if kind == "lognormal2":
+        return x.default * np.where(z > 0, x.hi / x.default, x.default / x.lo) ** z
+    low = ndtr(-TRUNCATION)
+    return x.lo + (x.hi - x.lo) * (ndtr(z) - low) / (1 - 2 * low)

@@ -1,0 +1,37 @@
+"""Prices move before flows arrive (METHOD 5, announcement).
+
+    price(t) = path(t) + a·p·(E[path(t + 1 year)] − path(t))
+
+a is the announcement share, p the probability of enactment, E the mean over the parameter draws of the same regime
+(markets learn whether an accord holds, not the parameters).  With p = 1 this is (1 − a) path(t) + a E[path(t + 1)].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """weight : (D,) a·p, zero: prices follow flows.  ahead : steps looked ahead.  regime : (D,) label.
+    steps : T of the scenario; paths come T + ahead long."""
+
+    weight: np.ndarray
+    ahead: int
+    regime: np.ndarray
+    steps: int
+
+    def price(self, path: np.ndarray, exempt: np.ndarray | None = None) -> np.ndarray:
+        """(D, T, …) price path of a flow-driven path (D, T + ahead, …); exempt : (D,) draws whose path is pinned."""
+        now = path[:, : self.steps]
+        if self.ahead == 0 or not self.weight.any():
+            return now
+        later = path[:, self.ahead : self.ahead + self.steps]
+        expected = np.empty_like(now)
+        for label in np.unique(self.regime):
+            members = self.regime == label
+            expected[members] = later[members].mean(axis=0)
+        weight = self.weight if exempt is None else np.where(exempt, 0.0, self.weight)
+        return now + weight.reshape(-1, *[1] * (path.ndim - 1)) * (expected - now)
