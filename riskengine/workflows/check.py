@@ -1,4 +1,4 @@
-"""Is everything in order? Config, scenarios, limits, portfolio and data, every problem at once; and ``init``."""
+"""Is everything in order? Config, scenarios, limits, portfolio, data, every problem at once; and ``init``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from riskengine.base.errors import InputError, Problem, suggest
 from riskengine.data.configs import (
     check_limits, check_nightly_config, check_scenario, config_root, find_config, find_scenario,
 )
+from riskengine.policy.night import Limit, NightlyConfig
 from riskengine.policy.scenario import Scenario
 from riskengine.policy.shocks import HistoricalReplay
 
@@ -35,7 +36,8 @@ def check_everything(
     if as_of is not None:
         day = _collect(problems, lambda: check_day(as_of, "--as-of"), day)
     if config is not None:
-        remarks.append(f"config {config.source}: {config.run.paths} paths, {len(config.scenarios)} scenarios, as of {day}")
+        size = f"{config.run.paths} paths, {len(config.scenarios)} scenarios"
+        remarks.append(f"config {config.source}: {size}, as of {day}")
     _check_data(day, problems, remarks)
     if config is None:
         return problems, remarks
@@ -50,18 +52,7 @@ def check_everything(
     remarks.append(f"limits {config.limits}: {len(limits)} in order")
     desks = _check_portfolio(portfolio or config.portfolio, day, problems, remarks)
     for limit in limits:
-        desk = limit.scope.removeprefix("desk:")
-        if desks is not None and limit.scope.startswith("desk:") and desk not in desks:
-            problems.append(Problem(f"limit '{limit.name}' names a desk the portfolio does not have", str(config.limits),
-                                    field="scope", got=desk, accepted=suggest(desk, sorted(desks))))
-        if limit.level is not None and limit.level not in config.run.levels:
-            problems.append(Problem(f"limit '{limit.name}' needs a level the night does not compute", str(config.limits),
-                                    field="level", got=f"{limit.level:g}",
-                                    accepted=", ".join(f"{x:g}" for x in config.run.levels)))
-        if limit.horizon_days is not None and limit.horizon_days not in config.horizons_days:
-            problems.append(Problem(f"limit '{limit.name}' needs a horizon the night does not compute", str(config.limits),
-                                    field="horizon_days", got=str(limit.horizon_days),
-                                    accepted=", ".join(str(x) for x in config.horizons_days)))
+        problems += _check_limit(limit, config, desks)
     return problems, remarks
 
 
@@ -69,8 +60,8 @@ def check_scenarios(names: Sequence[str], config_path: Path | None = None) -> tu
     """(every problem of the named scenario files, one line per file in order)."""
     problems: list[Problem] = []
     beside = find_config(config_path).parent
-    files = [file for name in names if (file := _collect(problems, lambda n=name: find_scenario(n, beside), None))]
-    scenarios = _read_scenarios(files, problems)
+    files = [_collect(problems, lambda n=name: find_scenario(n, beside), None) for name in names]
+    scenarios = _read_scenarios([file for file in files if file is not None], problems)
     remarks = [
         f"{s.name}: {len(s.shocks)} shock{'' if len(s.shocks) == 1 else 's'}, {s.horizon.steps} "
         f"{'daily' if s.horizon.step_days == 1 else 'weekly'} steps, probability {s.probability:.0%}"
@@ -80,7 +71,7 @@ def check_scenarios(names: Sequence[str], config_path: Path | None = None) -> tu
 
 
 def init_folder(folder: Path) -> list[Path]:
-    """Copy the starter configuration to *folder*; InputError, and nothing written, when a file is already there."""
+    """Copy the starter configuration to *folder*; InputError, and nothing written, when a file is there."""
     starter = config_root() / "starter"
     sources = {file.relative_to(starter): file for file in sorted(starter.rglob("*")) if file.is_file()}
     sources[Path("limits.toml")] = config_root() / "limits.toml"
@@ -88,7 +79,7 @@ def init_folder(folder: Path) -> list[Path]:
         raise InputError(Problem("is a file, not a folder", file=str(folder)))
     present = [folder / name for name in sources if (folder / name).exists()]
     if present:
-        raise InputError([Problem("exists already and is not overwritten", file=str(file)) for file in present])
+        raise InputError(Problem("exists already and is not overwritten", file=str(file)) for file in present)
     written = []
     for name, source in sorted(sources.items()):
         target = folder / name
@@ -96,6 +87,23 @@ def init_folder(folder: Path) -> list[Path]:
         shutil.copyfile(source, target)
         written.append(target)
     return written
+
+
+def _check_limit(limit: Limit, config: NightlyConfig, desks: set[str] | None) -> list[Problem]:
+    """Does the night compute what is limited, and is there such a desk (None: the portfolio has problems)?"""
+    file, name = str(config.limits), f"limit '{limit.name}'"
+    found = []
+    desk = limit.scope.removeprefix("desk:")
+    if desks is not None and limit.scope.startswith("desk:") and desk not in desks:
+        found.append(Problem(f"{name} names a desk the portfolio does not have", file, field="scope",
+                             got=desk, accepted=suggest(desk, sorted(desks))))
+    if limit.level is not None and limit.level not in config.run.levels:
+        found.append(Problem(f"{name} needs a level the night does not compute", file, field="level",
+                             got=f"{limit.level:g}", accepted=", ".join(f"{x:g}" for x in config.run.levels)))
+    if limit.horizon_days is not None and limit.horizon_days not in config.horizons_days:
+        found.append(Problem(f"{name} needs a horizon the night does not compute", file, field="horizon_days",
+                             got=str(limit.horizon_days), accepted=", ".join(map(str, config.horizons_days))))
+    return found
 
 
 def _read_scenarios(files: Sequence[Path], problems: list[Problem]) -> list[Scenario]:

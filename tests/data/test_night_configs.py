@@ -83,7 +83,7 @@ def test_every_problem_of_a_night_at_once(tmp_path):
 
 def test_paths_count_from_the_config_and_shipped_files_fill_in(tmp_path):
     file = tmp_path / "nightly.toml"
-    file.write_text('portfolio = "mine.csv"\nscenarios = ["tariffs"]\nlimits = "limits.toml"\n', encoding="utf-8")
+    file.write_text('portfolio = "mine.csv"\nscenarios = ["tariffs"]\nlimits = "limits.toml"\n')
     config = load_nightly_config(tmp_path)  # the folder stands for its nightly.toml
     assert config.portfolio == tmp_path / "mine.csv"  # not there, so its own name is what a message will show
     assert config.limits == config_root() / "limits.toml"
@@ -135,7 +135,8 @@ def test_a_malformed_limit(tmp_path, lines, field, words):
 def test_limits_levels_are_ordered_and_names_are_unique(tmp_path):
     file = tmp_path / "limits.toml"
     one = '[[limits]]\nname = "x"\nmetric = "dv01"\nwarning = {}\nhard = {}\n'
-    file.write_text(one.format(3, 2) + one.format(1, 2) + one.format(-1, 2) + one.format(1, 3) + "limit = 1\n")
+    tables = (one.format(3, 2), one.format(1, 2), one.format(-1, 2), one.format(1, 3))
+    file.write_text("".join(tables) + "limit = 1\n")
     _, found = check_limits(file)
     assert [p.row for p in found] == [1, 11, 21]
     assert "warning ≤ hard" in found[0].rule and "unknown key" in found[2].rule

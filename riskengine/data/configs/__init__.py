@@ -7,8 +7,8 @@ Names are resolved on first use, so that listing scenarios needs neither pydanti
 One convention for numbers in scenario files: **shares are shares** (``rate = 0.30`` is 30%), amounts carry
 their unit in the key (``amount_usd_bn``), ``bp`` are basis points, durations are tables with their unit
 (``{ months = 12 }``), moves of factors are in the factor's own unit (log return, or absolute decimal for
-yields and cap rates).  Any uncertain number may be a table ``{ default, lo, hi, dist, source }`` with lo and hi
-the 16th and 84th percentiles (see :mod:`riskengine.base.estimate`).
+yields and cap rates).  Any uncertain number may be a table ``{ default, lo, hi, dist, source }`` with lo and
+hi the 16th and 84th percentiles (see :mod:`riskengine.base.estimate`).
 """
 
 from __future__ import annotations

@@ -6,9 +6,8 @@ another is answered with the number to write (``30 looks like percent: write 0.3
 
 from __future__ import annotations
 
-import csv
 import math
-import re
+import tomllib
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Annotated, ClassVar
@@ -23,14 +22,13 @@ from riskengine.base.units import Horizon
 from riskengine.data.configs.folders import config_root
 from riskengine.policy.shocks import SCHEDULES, USES_OF_PROCEEDS, Schedule
 
-HOLDINGS_FILE = "foreign_holdings_2026-05.csv"
-_AGGREGATE_AREAS = re.compile(r"^(All Countries|Grand Total|Of Which|Total |Memo)")
+HOLDERS_FILE = "holders.toml"
 
 HOLDER_GROUPS: dict[str, tuple[str, ...]] = {
-    "europe": ("United Kingdom", "Luxembourg", "Ireland", "Switzerland", "Belgium", "France", "Germany", "Netherlands",
-               "Norway", "Sweden", "Denmark", "Italy", "Spain"),
-    "asia": ("Japan", "China, Mainland", "Taiwan", "Korea, South", "Singapore", "Hong Kong", "India", "Thailand",
-             "Malaysia", "Indonesia", "Philippines"),
+    "europe": ("United Kingdom", "Luxembourg", "Ireland", "Switzerland", "Belgium", "France", "Germany",
+               "Netherlands", "Norway", "Sweden", "Denmark", "Italy", "Spain"),
+    "asia": ("Japan", "China, Mainland", "Taiwan", "Korea, South", "Singapore", "Hong Kong", "India",
+             "Thailand", "Malaysia", "Indonesia", "Philippines"),
 }
 """Names that stand for several areas of the holders' table; replaced by the areas when a file is read."""
 
@@ -95,7 +93,9 @@ def check_between(x: float, low: float, high: float, *, open_low: bool = False, 
 
     if inside(x):
         return
-    span = f"a {what} from {low:g}{' (excluded)' if open_low else ''} to {high:g}{' (excluded)' if open_high else ''}"
+    ends = [f"{end:g}{' (excluded)' if is_open else ''}"
+            for end, is_open in ((low, open_low), (high, open_high))]
+    span = f"a {what} from {' to '.join(ends)}"
     if abs(x) >= 1 and inside(x / 100):
         raise refuse(f"{x:g} looks like percent: write {plain(x / 100)}", span)
     raise refuse("out of range", span)
@@ -119,16 +119,22 @@ def _check_basis_points(x: float) -> None:
     if abs(x) > 2000:
         raise refuse("out of range", "basis points from -2000 to 2000 (100 = one percentage point)")
     if 0 < abs(x) < 0.2:
-        raise refuse(f"{x:g} looks like a decimal yield: write {x * 1e4:g}", "basis points (100 = one percentage point)")
+        raise refuse(f"{x:g} looks like a decimal yield: write {x * 1e4:g}",
+                     "basis points (100 = one percentage point)")
 
 
 def _check_amount(x: float) -> None:
     if x <= 0:
-        raise refuse("must be positive: a sale is a positive amount", "USD bn, e.g. 500")
+        raise refuse("must be positive (a sale is a positive amount)", "USD bn, e.g. 500")
     if x > 70_000:
         unit = "USD" if x >= 1e9 else "USD mn"
         better = x / 1e9 if x >= 1e9 else x / 1e3
         raise refuse(f"{x:g} looks like {unit}: write {better:g}", "USD bn; foreigners hold less than 70000")
+
+
+def _commitment(x: float) -> float:
+    _check_amount(x)
+    return x
 
 
 Number = Annotated[DistributionTable, BeforeValidator(_bare_number)]
@@ -138,6 +144,7 @@ Share = Annotated[Number, AfterValidator(_between(0, 1))]
 HedgeChange = Annotated[Number, AfterValidator(_between(-1, 1, open_low=True, open_high=True, what="change"))]
 Appreciation = Annotated[Number, AfterValidator(_between(-0.5, 1, open_low=True, open_high=True))]
 BasisPoints = Annotated[Number, AfterValidator(_each(_check_basis_points))]
+Commitment = Annotated[float, AfterValidator(_commitment)]
 UsdBillions = Annotated[Number, AfterValidator(_each(_check_amount))]
 
 
@@ -152,7 +159,8 @@ def check_move(factor: str, x: float) -> None:
                 "an absolute decimal (0.0100 = 100 bp)",
             )
     elif abs(x) > 2.5:
-        raise refuse(f"{factor}: {x:g} looks like percent: write {plain(math.log1p(x / 100) if x > -100 else -1.0)[:7]}",
+        log = math.log1p(x / 100) if x > -100 else -1.0
+        raise refuse(f"{factor}: {x:g} looks like percent: write {plain(round(log, 4))}",
                      "a log return (ln 1.10 = 0.0953; -0.2231 = a fall of 20%)")
 
 
@@ -168,30 +176,37 @@ def _one_of(kind: str, accepted: tuple[str, ...]) -> Callable[[str], str]:
 
 
 @lru_cache(maxsize=1)
-def accepted_holders() -> tuple[str, ...]:
-    """'all', 'Rest', the groups, and the areas of the holders' table (its aggregate rows are no holders).
-
-    Empty when the holders' table is not there: then holder names cannot be checked.
-    """
-    file = config_root() / HOLDINGS_FILE
+def _areas() -> dict[str, str]:
+    """Name or alias → name of every holder of ``holders.toml``; empty when the file is not there."""
+    file = config_root() / HOLDERS_FILE
     if not file.is_file():
-        return ()
-    with file.open(newline="", encoding="utf-8") as stream:
-        rows = csv.DictReader(line for line in stream if not line.startswith("#"))
-        areas = [row["area"] for row in rows if not _AGGREGATE_AREAS.match(row["area"])]
-    return ("all", *HOLDER_GROUPS, *areas, "Rest")
+        return {}
+    rows = tomllib.loads(file.read_text(encoding="utf-8")).get("holder", [])
+    return {name: row["name"] for row in rows for name in (row["name"], *row.get("aliases", ()))}
+
+
+def accepted_holders() -> tuple[str, ...]:
+    """'all', the groups, the holders of the accounts and their aliases (the rest of the world is 'Rest').
+
+    Empty when ``holders.toml`` is not there: then names cannot be checked at this door, only by the chain.
+    """
+    areas = _areas()
+    return ("all", *HOLDER_GROUPS, *areas) if areas else ()
 
 
 def _known_holder(name: str) -> str:
     accepted = accepted_holders()
     if accepted and name not in accepted:
         raise refuse(f"unknown holder '{name}'", suggest(name, accepted, most=60))
-    return name
+    return _areas().get(name, name)
 
 
 def _known_party(name: str) -> str:
     """A currency or a holder."""
-    return name if name in CURRENCIES else _known_holder(name)
+    accepted = (*CURRENCIES, *accepted_holders())
+    if accepted_holders() and name not in accepted:
+        raise refuse(f"unknown currency or holder '{name}'", suggest(name, accepted, most=80))
+    return _areas().get(name, name)
 
 
 def _expand(names: list[str]) -> list[str]:
@@ -217,6 +232,7 @@ Currency = Annotated[str, AfterValidator(_one_of("currency", CURRENCIES))]
 Tenor = Annotated[str, AfterValidator(_one_of("tenor", tuple(KEY_RATES)))]
 Factor = Annotated[str, AfterValidator(_one_of("factor", FACTORS.labels))]
 Party = Annotated[str, AfterValidator(_known_party)]
+Parties = Annotated[list[Party], AfterValidator(_expand), AfterValidator(distinct)]
 UseOfProceeds = Annotated[str, AfterValidator(_one_of("use of proceeds", USES_OF_PROCEEDS))]
 ScheduleKind = Annotated[str, AfterValidator(_one_of("schedule", SCHEDULES))]
 
@@ -239,7 +255,8 @@ class Duration(Strict):
     @model_validator(mode="after")
     def _one_unit(self) -> Duration:
         if len(self._given()) != 1:
-            raise refuse("a duration has exactly one unit", "{ days = 10 }, { weeks = 13 }, { months = 12 } or { years = 2 }")
+            raise refuse("a duration has exactly one unit",
+                         "{ days = 10 }, { weeks = 13 }, { months = 12 } or { years = 2 }")
         if self.in_years() > 80:
             raise refuse("longer than 80 years")
         return self
@@ -277,7 +294,10 @@ def _no_wait() -> Duration:
 
 
 class ScheduleTable(Strict):
-    """``{ kind = "linear", over = { months = 12 }, start = { months = 3 } }``; for half_life *over* is the half-life."""
+    """``{ kind = "linear", over = { months = 12 }, start = { months = 3 } }``.
+
+    For kind half_life, *over* is the half-life; *start* is the delay before anything happens.
+    """
 
     kind: ScheduleKind
     over: Duration = Field(default_factory=_no_wait)

@@ -14,7 +14,7 @@ _PACKAGE = Path(__file__).resolve().parents[2]
 
 
 def config_root() -> Path:
-    """The folder of the shipped configuration: ``configs/`` beside the package in a checkout, else the wheel's."""
+    """The shipped configuration: ``configs/`` beside the package in a checkout, else the wheel's copy."""
     candidates = (_PACKAGE.parent / "configs", _PACKAGE / "_configs")
     for folder in candidates:
         if (folder / "nightly.toml").is_file():
@@ -70,8 +70,8 @@ def scenario_headings(beside: Path | None = None) -> list[dict[str, str]]:
     rows = []
     for name in list_scenarios(beside):
         file = find_scenario(name, beside)
-        row = {"name": name, "title": "(not readable: riskengine scenarios check)", "probability": "", "horizon": "",
-               "file": str(file)}
+        row = {"name": name, "title": "(not readable: riskengine scenarios check)", "probability": "",
+               "horizon": "", "file": str(file)}
         try:
             document = tomllib.loads(file.read_text(encoding="utf-8"))
             horizon = document.get("horizon", {})

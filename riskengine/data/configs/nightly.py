@@ -133,7 +133,8 @@ def check_nightly_config(path: Path | None = None) -> tuple[NightlyConfig | None
             except InputError as error:
                 refer(error, "scenarios")
         if len({s.stem for s in scenarios}) < len(scenarios):
-            problems.append(Problem("a scenario is named twice", shown, text.line(("scenarios",)), "scenarios"))
+            row = text.line(("scenarios",))
+            problems.append(Problem("a scenario is named twice", shown, row, "scenarios"))
     run = None
     if model is not None:
         try:
@@ -146,15 +147,15 @@ def check_nightly_config(path: Path | None = None) -> tuple[NightlyConfig | None
     if problems or model is None or run is None:
         return None, sorted(problems, key=lambda p: p.row or 0)
     return NightlyConfig(
-        portfolio=_beside(folder, model.portfolio), limits=_beside(folder, model.limits), scenarios=tuple(scenarios),
-        run=run, horizons_days=tuple(model.horizons_days), position_level=model.position_level, as_of=model.as_of,
-        accounts=model.accounts, out=Path(model.out), threads=model.threads, memory_gb=model.memory_gb,
-        keep=model.keep, source=file,
+        portfolio=_beside(folder, model.portfolio), limits=_beside(folder, model.limits),
+        scenarios=tuple(scenarios), run=run, horizons_days=tuple(model.horizons_days),
+        position_level=model.position_level, as_of=model.as_of, accounts=model.accounts, out=Path(model.out),
+        threads=model.threads, memory_gb=model.memory_gb, keep=model.keep, source=file,
     ), []
 
 
 def _beside(folder: Path, name: str) -> Path:
-    """*name* relative to the config's folder, or the shipped file of that name when there is none beside it."""
+    """*name* relative to the config's folder, or the shipped file of that name when there is none there."""
     path = folder / name
     if path.exists() or Path(name).is_absolute():
         return path
@@ -179,7 +180,8 @@ class LimitModel(Strict):
             raise refuse(f"needs 0 < warning ≤ hard, got warning = {self.warning:g}, hard = {self.hard:g}")
         tail = self.metric in ("var", "es")
         if tail and (self.level is None or self.horizon_days is None):
-            raise refuse(f"metric '{self.metric}' needs level and horizon_days", "level = 0.99, horizon_days = 1")
+            raise refuse(f"metric '{self.metric}' needs level and horizon_days",
+                         "level = 0.99, horizon_days = 1")
         if not tail and (self.level is not None or self.horizon_days is not None):
             raise refuse(f"metric '{self.metric}' takes no level and no horizon_days")
         if self.scope != "total" and self.scope != "desk" and not self.scope.startswith("desk:"):
@@ -189,8 +191,9 @@ class LimitModel(Strict):
         return self
 
     def build(self) -> Limit:
-        return Limit(self.name, self.metric, self.warning, self.hard, LIMIT_METRICS[self.metric][0], self.scope,
-                     self.level, self.horizon_days)
+        unit = LIMIT_METRICS[self.metric][0]
+        return Limit(self.name, self.metric, self.warning, self.hard, unit, self.scope, self.level,
+                     self.horizon_days)
 
 
 def load_limits(path: Path | None = None) -> tuple[Limit, ...]:
@@ -214,7 +217,8 @@ def check_limits(path: Path) -> tuple[tuple[Limit, ...], list[Problem]]:
     ]
     tables = text.document.get("limits", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        problems.append(Problem("limits are tables, each headed [[limits]]", shown, text.line(("limits",)), "limits"))
+        row = text.line(("limits",))
+        problems.append(Problem("limits are tables, each headed [[limits]]", shown, row, "limits"))
         tables = []
     limits: list[Limit] = []
     for i, table in enumerate(tables):
@@ -230,9 +234,21 @@ def check_limits(path: Path) -> tuple[tuple[Limit, ...], list[Problem]]:
     return tuple(limits), sorted(problems, key=lambda p: p.row or 0)
 
 
+def check_accounts_choice(text: str, field: str) -> str:
+    """*text* as the choice of accounts; InputError naming *field* when it is none."""
+    if text in ("as_of", "latest"):
+        return text
+    try:
+        return datetime.date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise InputError(Problem("unknown accounts", field=field, got=text,
+                                 accepted="as_of, latest, or a date YYYY-MM-DD")) from None
+
+
 def check_day(text: str, field: str) -> str:
     """*text* as an ISO date; InputError naming *field* when it is none."""
     try:
         return datetime.date.fromisoformat(text).isoformat()
     except ValueError:
-        raise InputError(Problem("not a date", field=field, got=text, accepted="YYYY-MM-DD, e.g. 2024-09-24")) from None
+        problem = Problem("not a date", field=field, got=text, accepted="YYYY-MM-DD, e.g. 2024-09-24")
+        raise InputError(problem) from None

@@ -79,8 +79,10 @@ def field_name(place: tuple[Key, ...]) -> str:
     return name
 
 
-def _key_problem(kind: str, loc: tuple[Key, ...], owner: type[BaseModel] | None, value: object, text: TomlText,
-                 place: tuple[Key, ...], shown: str) -> Problem:
+def _key_problem(
+    kind: str, loc: tuple[Key, ...], owner: type[BaseModel] | None, value: object, text: TomlText,
+    place: tuple[Key, ...], shown: str,
+) -> Problem:
     accepted = (*owner.model_fields, *getattr(owner, "also_accepted", ())) if owner is not None else ()
     row, name = text.line(place + loc), field_name(place + loc)
     if kind == "missing":

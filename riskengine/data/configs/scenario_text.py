@@ -1,4 +1,4 @@
-"""A scenario as TOML text: the inverse of :func:`load_scenario` (reading the text gives the scenario back)."""
+"""A scenario as TOML text: the inverse of :func:`load_scenario`; reading the text gives the scenario back."""
 
 from __future__ import annotations
 
@@ -28,8 +28,10 @@ def write_scenario(scenario: Scenario) -> str:
         lines.append(f"probability_source = {_text(probability_source.partition(': ')[2])}")
     elif scenario.probability < 1:
         lines.append('probability_source = "not stated"')
-    lines += [f"announcement = {_text(scenario.announcement)}", f"flow_channel = {_text(scenario.flow_channel)}",
-              f"risk_off = {_text(scenario.risk_off)}", f"tags = {_value(scenario.tags)}"]
+    lines += [
+        f"announcement = {_text(scenario.announcement)}", f"flow_channel = {_text(scenario.flow_channel)}",
+        f"risk_off = {_text(scenario.risk_off)}", f"tags = {_value(scenario.tags)}",
+    ]
     for shock in scenario.shocks:
         lines += ["", "[[shocks]]", *_shock_lines(shock)]
     return "\n".join(lines) + "\n"

@@ -50,7 +50,8 @@ class ScenarioHead(Strict):
         """The source, with where the probability comes from: the mark travels into every report."""
         if not self.probability_source.strip():
             return self.source.strip()
-        return f"{self.source.strip()} · Probability {self.probability:.0%}: {self.probability_source.strip()}"
+        why = self.probability_source.strip()
+        return f"{self.source.strip()} · Probability {self.probability:.0%}: {why}"
 
 
 def load_scenario(name: str | Path, beside: Path | None = None) -> Scenario:
@@ -76,8 +77,8 @@ def check_scenario(file: Path) -> tuple[Scenario | None, list[Problem]]:
         return None, list(error.problems)
     problems: list[Problem] = []
     if not re.fullmatch(r"[a-z][a-z0-9_]*", file.stem):
-        problems.append(Problem("the file's name is the scenario's name: lower-case letters, digits and _ only", shown,
-                                got=file.stem, accepted=_snake(file.stem)))
+        rule = "the file's name is the scenario's name: lower-case letters, digits and _ only"
+        problems.append(Problem(rule, shown, got=file.stem, accepted=_snake(file.stem)))
     table = {key: value for key, value in text.document.items() if key != "shocks"}
     head = None
     try:
@@ -88,8 +89,9 @@ def check_scenario(file: Path) -> tuple[Scenario | None, list[Problem]]:
     if problems or head is None:
         return None, sorted(problems, key=lambda p: p.row or 0)
     scenario = Scenario(
-        file.stem, head.title.strip(), " ".join(head.narrative.split()), head.full_source(), head.horizon.build(),
-        tuple(shocks), head.probability, head.announcement, head.flow_channel, head.risk_off, tuple(head.tags),
+        file.stem, head.title.strip(), " ".join(head.narrative.split()), head.full_source(),
+        head.horizon.build(), tuple(shocks), head.probability, head.announcement, head.flow_channel,
+        head.risk_off, tuple(head.tags),
     )
     return scenario, []
 
@@ -97,7 +99,8 @@ def check_scenario(file: Path) -> tuple[Scenario | None, list[Problem]]:
 def _read_shocks(text: TomlText, shown: str, problems: list[Problem]) -> list[Shock]:
     tables = text.document.get("shocks", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        problems.append(Problem("shocks are tables, each headed [[shocks]]", shown, text.line(("shocks",)), "shocks"))
+        row = text.line(("shocks",))
+        problems.append(Problem("shocks are tables, each headed [[shocks]]", shown, row, "shocks"))
         return []
     shocks: list[Shock] = []
     for i, table in enumerate(tables):
@@ -109,8 +112,9 @@ def _read_shocks(text: TomlText, shown: str, problems: list[Problem]) -> list[Sh
                                     accepted=", ".join(SHOCK_MODELS)))
             continue
         if not isinstance(kind, str) or kind not in SHOCK_MODELS:
+            word = _snake(kind) if isinstance(kind, str) else ""
             problems.append(Problem("unknown shock", shown, row, f"shocks[{i + 1}].type", short(kind),
-                                    suggest(_snake(kind) if isinstance(kind, str) else "", tuple(SHOCK_MODELS), most=20)))
+                                    suggest(word, tuple(SHOCK_MODELS), most=20)))
             continue
         model = SHOCK_MODELS[kind]
         try:

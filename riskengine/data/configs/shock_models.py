@@ -15,9 +15,9 @@ from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from riskengine.base.estimate import Distribution
 from riskengine.data.configs.fields import (
-    Appreciation, AssetClass, AssetClasses, BasisPoints, Currency, Duration, Factor, HedgeChange, Holders, Number,
-    Party, ScheduleTable, Share, Strict, TariffRate, TaxRate, Tenor, UsdBillions, UseOfProceeds, check_move, choice,
-    distinct, refuse,
+    Appreciation, AssetClass, AssetClasses, BasisPoints, Commitment, Currency, Duration, Factor, HedgeChange,
+    Holders, Number, Parties, Party, ScheduleTable, Share, Strict, TariffRate, TaxRate, Tenor, UsdBillions,
+    UseOfProceeds, check_move, choice, distinct, refuse,
 )
 from riskengine.policy import shocks as policy
 
@@ -58,8 +58,9 @@ class WithholdingTaxModel(ShockModel):
 
     def build(self) -> policy.WithholdingTax:
         return policy.WithholdingTax(
-            self.rate.build("share of income"), tuple(self.classes), tuple(self.holders), tuple(self.overrides),
-            self.grandfathered, tuple(self.substitute), self.income_addition, **_when(self.schedule),
+            self.rate.build("share of income"), tuple(self.classes), tuple(self.holders),
+            tuple(self.overrides), self.grandfathered, tuple(self.substitute), self.income_addition,
+            **_when(self.schedule),
         )
 
 
@@ -71,7 +72,8 @@ class UserFeeModel(ShockModel):
 
     def build(self) -> policy.UserFee:
         return policy.UserFee(
-            self.rate.build("share of interest"), tuple(self.classes), tuple(self.holders), **_when(self.schedule)
+            self.rate.build("share of interest"), tuple(self.classes), tuple(self.holders),
+            **_when(self.schedule),
         )
 
 
@@ -83,7 +85,8 @@ class PurchaseTaxModel(ShockModel):
 
     def build(self) -> policy.PurchaseTax:
         return policy.PurchaseTax(
-            self.rate.build("share of price"), tuple(self.classes), tuple(self.holders), **_when(self.schedule)
+            self.rate.build("share of price"), tuple(self.classes), tuple(self.holders),
+            **_when(self.schedule),
         )
 
 
@@ -125,7 +128,8 @@ class ForeignSellingModel(ShockModel):
         return policy.ForeignSelling(
             None if self.amount_usd_bn is None else self.amount_usd_bn.build("USD bn"),
             None if self.share is None else self.share.build("share of holdings"),
-            tuple(self.classes), tuple(self.holders), self.sector, self.use_of_proceeds, **_when(self.schedule),
+            tuple(self.classes), tuple(self.holders), self.sector, self.use_of_proceeds,
+            **_when(self.schedule),
         )
 
 
@@ -157,7 +161,7 @@ class HedgeRatioModel(ShockModel):
 
 class CurrencyAccordModel(ShockModel):
     targets: dict[Currency, Appreciation]
-    commitments_usd_bn: dict[Party, float] = {}
+    commitments_usd_bn: dict[Party, Commitment] = {}
     credibility: Share | None = None
     schedule: ScheduleTable | None = None
 
@@ -188,7 +192,7 @@ class DollarDepreciationModel(ShockModel):
 
 class TariffModel(ShockModel):
     rate: TariffRate
-    partners: Holders = _ALL
+    partners: Parties = _ALL
     retaliation: bool = False
     haven_probability: Share | None = None
     regime: choice("regime", "mixture", "haven", "flight") = "mixture"  # type: ignore[valid-type]

@@ -117,7 +117,7 @@ def _resolve(parts: list[Key], tables: dict[tuple[Key, ...], int], append: bool)
 
 
 def _scan(text: str, quote: str, depth: int) -> tuple[str, int]:
-    """Follow strings, brackets and comments to the end of a line; returns the open quote and bracket depth."""
+    """Follow strings, brackets and comments to the end of a line; gives the open quote and bracket depth."""
     i = 0
     while i < len(text):
         if quote:

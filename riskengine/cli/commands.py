@@ -1,0 +1,220 @@
+"""The commands: each parses its line, calls one workflow (imported inside) and prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from riskengine.cli.printing import (
+    LIMIT_BREACHED, OK, StageProgress, print_check, print_night, print_records, print_table,
+)
+
+if TYPE_CHECKING:
+    from riskengine.policy.night import NightlyConfig
+
+_style: dict[str, Any] = {"rich_markup_mode": None, "no_args_is_help": True}
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, **_style,
+                  help="Portfolio and market-impact risk that starts with the flow: policy, balance of "
+                       "payments, prices, P&L.",
+                  epilog="Exit codes: 0 fine, 1 error, 2 a hard limit is breached, 130 interrupted.")
+scenarios_app = typer.Typer(help="List, show and check scenarios.", **_style)
+data_app = typer.Typer(help="The embedded data.", **_style)
+backtest_app = typer.Typer(help="Judge the models against what happened.", **_style)
+app.add_typer(scenarios_app, name="scenarios")
+app.add_typer(data_app, name="data")
+app.add_typer(backtest_app, name="backtest")
+
+ConfigOption = Annotated[Optional[Path], typer.Option(
+    "--config", help="Nightly config, file or folder.",
+    show_default="configs/nightly.toml here, else the shipped one")]
+PortfolioOption = Annotated[Optional[Path], typer.Option("--portfolio", help="Portfolio CSV or Parquet.")]
+AsOfOption = Annotated[Optional[str], typer.Option("--as-of", help="YYYY-MM-DD; nothing after it is used.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
+
+
+@app.callback()
+def _global(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and library warnings.")] = False,
+) -> None:
+    """--debug is taken off the line by ``cli.run`` wherever it stands; it is declared here for ``--help``."""
+
+
+# -- the night ---------------------------------------------------------------------------------------------
+
+@app.command()
+def nightly(
+    config: ConfigOption = None,
+    portfolio: PortfolioOption = None,
+    as_of: AsOfOption = None,
+    accounts: Annotated[Optional[str], typer.Option(
+        help="External accounts: as_of, latest, or YYYY-MM-DD.", show_default="from the config")] = None,
+    out: Annotated[Optional[Path], typer.Option(
+        help="Folder for run folders.", show_default="from the config")] = None,
+    paths: Annotated[Optional[int], typer.Option(
+        help="Monte Carlo paths.", show_default="from the config")] = None,
+    seed: Annotated[Optional[int], typer.Option(help="Random seed.", show_default="from the config")] = None,
+    threads: Annotated[Optional[int], typer.Option(min=1, help="Threads.", show_default="all cores")] = None,
+    dask: Annotated[Optional[str], typer.Option(metavar="ADDRESS", help="Dask scheduler.")] = None,
+    memory: Annotated[Optional[float], typer.Option(
+        metavar="GB", help="Refuse a run that needs more.")] = None,
+    keep: Annotated[Optional[int], typer.Option(
+        min=1, help="Run folders to keep for the as-of date.")] = None,
+    skip_bad_rows: Annotated[bool, typer.Option(
+        "--skip-bad-rows", help="Leave bad portfolio rows out and show them on the first page.")] = False,
+    as_json: JsonOption = False,
+) -> int:
+    """Run the night: baseline risk, all scenarios, limits, report."""
+    night = _night_config(config, paths, seed)
+    from riskengine.data.configs.nightly import check_accounts_choice, check_day
+
+    if as_of is not None:
+        check_day(as_of, "--as-of")
+    if accounts is not None:
+        check_accounts_choice(accounts, "--accounts")
+    from riskengine.workflows.nightly import run_night
+
+    with StageProgress() as progress:
+        outcome = run_night(
+            night, out=out or night.out, as_of=as_of, accounts=accounts, portfolio=portfolio,
+            threads=threads or night.threads, dask=dask, memory_gb=memory or night.memory_gb,
+            keep=keep or night.keep, skip_bad_rows=skip_bad_rows, progress=progress,
+        )
+    if as_json:
+        print((outcome.folder / "summary.json").read_text(encoding="utf-8"))
+    else:
+        print_night(outcome)
+    return LIMIT_BREACHED if outcome.hard_breach else OK
+
+
+def _night_config(config: Path | None, paths: int | None, seed: int | None) -> NightlyConfig:
+    from dataclasses import replace
+
+    from riskengine.data.configs import load_nightly_config
+
+    night = load_nightly_config(config)
+    changes = {key: value for key, value in (("paths", paths), ("seed", seed)) if value is not None}
+    return replace(night, run=replace(night.run, **changes))
+
+
+@app.command()
+def compare(
+    a: Annotated[Path, typer.Argument(metavar="RUN", help="Earlier run folder.")],
+    b: Annotated[Path, typer.Argument(metavar="RUN", help="Later run folder.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Change of VaR, ES and scenario P&L between two runs: positions, market, parameters, data."""
+    from riskengine.workflows.compare import compare_runs
+
+    print_records(compare_runs(a, b), as_json)
+
+
+@app.command()
+def report(run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")]) -> None:
+    """Render the report of an old run again."""
+    from riskengine.workflows.nightly import render_again
+
+    print(render_again(run_folder))
+
+
+@app.command()
+def warmup() -> None:
+    """Compile and cache every kernel, so that the next night starts at full speed."""
+    from riskengine.workflows.nightly import warm_up
+
+    with StageProgress() as progress:
+        warm_up(progress)
+
+
+# -- configuration -----------------------------------------------------------------------------------------
+
+@app.command()
+def check(config: ConfigOption = None, portfolio: PortfolioOption = None, as_of: AsOfOption = None) -> int:
+    """Check config, scenarios, limits, portfolio and data; report every problem at once."""
+    from riskengine.workflows.check import check_everything
+
+    return print_check(check_everything(config, portfolio=portfolio, as_of=as_of))
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="New folder for your own configuration.")]
+) -> None:
+    """Write a commented config with templates of portfolio, limits and a scenario; never overwrites."""
+    from riskengine.workflows.check import init_folder
+
+    for file in init_folder(folder):
+        print(file)
+    print(f"\nNext: edit {folder / 'portfolio.csv'}, then\n  riskengine check --config {folder}\n"
+          f"  riskengine nightly --config {folder}")
+
+
+@scenarios_app.command("list")
+def scenarios_list(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Every scenario with horizon and probability."""
+    from riskengine.data.configs.folders import find_config, scenario_headings
+
+    rows = scenario_headings(find_config(config).parent)
+    if as_json:
+        print_records(rows, as_json)
+    else:
+        print_table(("name", "horizon", "prob.", "title"),
+                     [(r["name"], r["horizon"], r["probability"], r["title"]) for r in rows])
+
+
+@scenarios_app.command("show")
+def scenarios_show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name or file.")], config: ConfigOption = None
+) -> None:
+    """The scenario's file: narrative, source, shocks."""
+    from riskengine.data.configs.folders import find_config, find_scenario
+
+    file = find_scenario(name, find_config(config).parent)
+    print(f"# {file}\n{file.read_text(encoding='utf-8')}", end="")
+
+
+@scenarios_app.command("check")
+def scenarios_check(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Files or names.")],
+    config: ConfigOption = None,
+) -> int:
+    """Check scenario files; report every problem with its line."""
+    from riskengine.workflows.check import check_scenarios
+
+    return print_check(check_scenarios(files, config))
+
+
+# -- data, estimation, backtests ---------------------------------------------------------------------------
+
+@data_app.command("status")
+def data_status(as_of: AsOfOption = None, as_json: JsonOption = False) -> None:
+    """Every embedded series with coverage, gaps and last observation."""
+    from riskengine.data.catalog import DEFAULT_AS_OF
+    from riskengine.data.configs.nightly import check_day
+    from riskengine.data.quality import series_status
+
+    print_records(series_status(check_day(as_of, "--as-of") if as_of else DEFAULT_AS_OF), as_json)
+
+
+@app.command()
+def estimate(as_of: AsOfOption = None, as_json: JsonOption = False) -> None:
+    """Estimate the factor models and print every coefficient with its standard error."""
+    from riskengine.data.configs.nightly import check_day
+    from riskengine.workflows.estimate import run_estimate
+
+    result = run_estimate(check_day(as_of, "--as-of") if as_of else None)
+    print_records(result.rows, as_json)
+
+
+@backtest_app.command("coverage")
+def backtest_coverage(as_of: AsOfOption = None, as_json: JsonOption = False) -> None:
+    """Daily VaR coverage of the default model: exceptions, Kupiec test, traffic light."""
+    from dataclasses import asdict
+
+    from riskengine.data.configs.nightly import check_day
+    from riskengine.workflows.backtest import run_coverage
+
+    results = run_coverage(check_day(as_of, "--as-of") if as_of else None)
+    rows = [{key: value for key, value in asdict(r).items() if key != "extra"} | r.extra for r in results]
+    print_records(rows, as_json)
