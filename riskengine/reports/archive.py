@@ -1,8 +1,9 @@
 """A night as JSON and back, without loss: ``result.json`` lets an old run be rendered again.
 
-JSON has no tuples, arrays, NaN or types, so these are tagged: ``{"$tuple": […]}``, ``{"$array": {dtype, shape, data}}``,
-``{"$float": "nan"}``, ``{"$date": "2024-09-24"}``, ``{"$type": "Tail", …fields}``.  Floats are written by ``repr``, so
-every bit returns: ``load_night(json.loads(json.dumps(dump_night(night))))`` equals ``night``.
+JSON has no tuples, arrays, NaN or types, so these are tagged: ``{"$tuple": […]}``, ``{"$array": {dtype,
+shape, data}}``, ``{"$float": "nan"}``, ``{"$date": "2024-09-24"}``, ``{"$type": "Tail", …fields}``.  Floats
+are written by ``repr``, so every bit returns: ``load_night(json.loads(json.dumps(dump_night(night))))``
+equals ``night``.
 """
 
 from __future__ import annotations
@@ -139,7 +140,8 @@ def _decode_type(value: dict, place: str) -> object:
     name = value["$type"]
     kind = TYPES.get(name)
     if kind is None:
-        raise InputError(Problem("unknown type in archive", field=place, got=str(name), accepted=", ".join(TYPES)))
+        raise InputError(Problem("unknown type in archive", field=place, got=str(name),
+                                 accepted=", ".join(TYPES)))
     known = {f.name: f for f in fields(kind)}
     given = {k: _decode(v, f"{place}.{k}") for k, v in value.items() if k != "$type"}
     problems = [

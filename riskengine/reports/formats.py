@@ -1,7 +1,7 @@
 """How a number is printed: one minus sign, one dash for what is missing, one unit per column.
 
-Negative numbers carry the minus sign U+2212 (as wide as a digit); a value that rounds to zero has no sign; NaN,
-infinities and None are '–'.  Sorting and machines read the raw value, never this text.
+Negative numbers carry the minus sign U+2212 (as wide as a digit); a value that rounds to zero has no sign;
+NaN, infinities and None are '–'.  Sorting and machines read the raw value, never this text.
 """
 
 from __future__ import annotations
@@ -17,38 +17,40 @@ THIN = "\u202f"
 
 
 def is_number(value: object) -> bool:
-    """True for finite real numbers (NumPy scalars included), False for bool, None, text, NaN and infinities."""
+    """True for finite real numbers (NumPy scalars included), False for bool, None, text, NaN and
+    infinities."""
     if isinstance(value, (bool, str)) or value is None:
         return False
     try:
-        return math.isfinite(float(value))  # type: ignore[arg-type]
+        return math.isfinite(float(value))
     except (TypeError, ValueError):
         return False
 
 
 def number(value: object, decimals: int = 1, plus: bool = False) -> str:
-    """*value* with thousands separators and U+2212; '–' when it is not a finite number. plus: sign gains too."""
+    """*value* with thousands separators and U+2212; '–' when it is not a finite number. plus: sign gains
+    too."""
     if not is_number(value):
         return MISSING
-    text = f"{abs(float(value)):,.{decimals}f}"  # type: ignore[arg-type]
+    text = f"{abs(float(value)):,.{decimals}f}"
     zero = not any(c in "123456789" for c in text)
     if zero:
         return text
-    if float(value) < 0:  # type: ignore[arg-type]
+    if float(value) < 0:
         return MINUS + text
     return "+" + text if plus else text
 
 
 def percent(value: object, decimals: int = 1, plus: bool = False) -> str:
     """Share as per cent: 0.123 → '12.3%'."""
-    return number(float(value) * 100, decimals, plus) + "%" if is_number(value) else MISSING  # type: ignore[arg-type]
+    return number(float(value) * 100, decimals, plus) + "%" if is_number(value) else MISSING
 
 
 def significant(value: object, digits: int = 3) -> str:
     """About *digits* significant digits, scientific outside 1e-4 … 1e7: for parameters of unknown size."""
     if not is_number(value):
         return MISSING
-    x = float(value)  # type: ignore[arg-type]
+    x = float(value)
     if x == 0:
         return "0"
     if abs(x) >= 1e7 or abs(x) < 1e-4:
@@ -64,7 +66,7 @@ def probability(value: object) -> str:
     """A probability or plausibility: '3.2%', '< 0.01%', '12%'."""
     if not is_number(value):
         return MISSING
-    p = float(value)  # type: ignore[arg-type]
+    p = float(value)
     if 0 < p < 1e-4:
         return "<" + THIN + "0.01%"
     return percent(p, 0 if p >= 0.0995 else 1 if p >= 0.00995 else 2)
@@ -80,17 +82,17 @@ class MoneyUnit:
 
     def text(self, value: object, plus: bool = False, extra: int = 0) -> str:
         """Amount in this unit, without the label."""
-        scaled = float(value) / self.divisor if is_number(value) else None  # type: ignore[arg-type]
+        scaled = float(value) / self.divisor if is_number(value) else None
         return number(scaled, self.decimals + extra, plus)
 
     def scale(self, value: object) -> float:
         """Amount in this unit as a float, NaN when missing."""
-        return float(value) / self.divisor if is_number(value) else math.nan  # type: ignore[arg-type]
+        return float(value) / self.divisor if is_number(value) else math.nan
 
 
 def money_unit(values: Iterable[object]) -> MoneyUnit:
     """USD bn, m, k or units, chosen so that the largest value prints with three to five digits."""
-    largest = max((abs(float(v)) for v in values if is_number(v)), default=0.0)  # type: ignore[arg-type]
+    largest = max((abs(float(v)) for v in values if is_number(v)), default=0.0)
     if largest >= 2e10:
         return MoneyUnit(1e9, "USD bn", 1 if largest >= 1e11 else 2)
     if largest >= 1e6:
@@ -104,10 +106,10 @@ def money(value: object, plus: bool = False) -> str:
     """One amount with its unit: 'USD 10.12 bn', 'USD −3.4 m'."""
     if not is_number(value):
         return MISSING
-    x = abs(float(value))  # type: ignore[arg-type]
+    x = abs(float(value))
     for divisor, suffix in ((1e9, " bn"), (1e6, " m"), (1e3, " k")):
         if x >= divisor * 0.9995:
-            scaled = float(value) / divisor  # type: ignore[arg-type]
+            scaled = float(value) / divisor
             return f"USD {number(scaled, 2 if abs(scaled) < 99.95 else 1, plus)}{suffix}"
     return f"USD {number(value, 0, plus)}"
 
@@ -127,7 +129,8 @@ METRIC = re.compile(r"(var|es)_(\d+(?:\.\d+)?)_(\d+)d")
 
 
 def metric(label: object) -> str:
-    """'var_97.5_10d' → 'VaR 97.5%, 10 days'; 'expected_pnl' → 'Expected P&L'; other labels as in :func:`name`."""
+    """'var_97.5_10d' → 'VaR 97.5%, 10 days'; 'expected_pnl' → 'Expected P&L'; other labels as in
+    :func:`name`."""
     match = METRIC.fullmatch(str(label))
     if match:
         kind, level, days = match.groups()
@@ -135,7 +138,8 @@ def metric(label: object) -> str:
     return "Expected P&L" if label == "expected_pnl" else name(label)
 
 
-ACRONYMS = {"fx": "FX", "us_treasury": "US Treasury", "asset_class": "Asset class", "gdp": "GDP", "noi": "NOI"}
+ACRONYMS = {"fx": "FX", "us_treasury": "US Treasury", "asset_class": "Asset class", "gdp": "GDP",
+            "noi": "NOI"}
 
 
 def horizon(days: int) -> str:

@@ -1,7 +1,7 @@
 """A table of the report: columns with units, cells with the text people read and the value a sort uses.
 
-Numbers are right-aligned and share one unit and one count of decimals per column; a standard error stands beside its
-number; a long table may be shortened to COLLAPSED rows on the screen, never on paper.
+Numbers are right-aligned and share one unit and one count of decimals per column; a standard error stands
+beside its number; a long table may be shortened to COLLAPSED rows on the screen, never on paper.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def amount(
     """A numeric cell: value / scale with *decimals*; negative values carry the class 'neg'."""
     if not formats.is_number(value):
         return Cell(formats.MISSING, None, css=css)
-    x = float(value) / scale  # type: ignore[arg-type]
+    x = float(value) / scale
     tone = "neg" if x < 0 else ""
     return Cell(formats.number(x, decimals, plus), x, note, f"{css} {tone}".strip())
 
@@ -91,8 +91,8 @@ def percent(value: object, decimals: int = 1, css: str = "", plus: bool = False)
     """A share as per cent."""
     if not formats.is_number(value):
         return Cell(formats.MISSING, None, css=css)
-    tone = "neg" if float(value) < 0 else ""  # type: ignore[arg-type]
-    return Cell(formats.percent(value, decimals, plus), float(value), css=f"{css} {tone}".strip())  # type: ignore[arg-type]
+    tone = "neg" if float(value) < 0 else ""
+    return Cell(formats.percent(value, decimals, plus), float(value), css=f"{css} {tone}".strip())
 
 
 STATUS = {
@@ -107,7 +107,7 @@ STATUS = {
 
 def status(word: object) -> Cell:
     """A status light: symbol, colour and word; unknown words are shown as they are."""
-    key = {True: "pass", False: "fail"}.get(word, str(word).casefold()) if not isinstance(word, str) else word.casefold()
+    key = ("pass" if word else "fail") if isinstance(word, bool) else str(word).casefold()
     if key not in STATUS:
         return text(word)
     symbol, shown, css, order = STATUS[key]
@@ -115,7 +115,8 @@ def status(word: object) -> Cell:
 
 
 def from_records(
-    records: object, caption: str, headings: Mapping[str, str] | None = None, hide: Iterable[str] = (), note: str = "",
+    records: object, caption: str, headings: Mapping[str, str] | None = None, hide: Iterable[str] = (),
+    note: str = "",
 ) -> Table | None:
     """A table of plain records (dicts): the columns are their keys in order of appearance.
 
@@ -133,20 +134,24 @@ def from_records(
         numeric = _is_numeric(r.get(key) for r in rows)
         long = not numeric and max(len(str(r.get(key, ""))) for r in rows) > WORDS
         columns.append(Column((headings or {}).get(key, heading), unit, numeric, "words" if long else ""))
-    decimals = [_decimals([r.get(k) for r in rows]) if c.numeric else None for k, c in zip(keys, columns, strict=True)]
+    decimals = [_decimals([r.get(k) for r in rows]) if c.numeric else None for k,
+                c in zip(keys, columns, strict=True)]
     body = tuple(
-        tuple(_record_cell(r.get(k), c, d) for k, c, d in zip(keys, columns, decimals, strict=True)) for r in rows
+        tuple(_record_cell(r.get(k), c, d) for k, c, d in zip(keys, columns, decimals, strict=True))
+        for r in rows
     )
     return Table(caption, tuple(columns), body, is_long(len(body)), note=note)
 
 
 def from_mixed_records(records: object, caption: str) -> list[Table]:
-    """Records of several kinds: one table for each set of keys, in order of appearance; empty when there are none."""
+    """Records of several kinds: one table for each set of keys, in order of appearance; empty when there are
+    none."""
     kinds: dict[tuple[str, ...], list[Mapping]] = {}
     for r in records if isinstance(records, (list, tuple)) else []:
         if isinstance(r, Mapping) and r:
             kinds.setdefault(tuple(sorted(map(str, r))), []).append(r)
-    tables = [from_records(rows, caption if i == 0 else f"{caption} (continued)") for i, rows in enumerate(kinds.values())]
+    tables = [from_records(rows, caption if i == 0 else f"{caption} (continued)") for i,
+              rows in enumerate(kinds.values())]
     return [t for t in tables if t is not None]
 
 
@@ -161,7 +166,8 @@ def _record_cell(value: object, column: Column, decimals: int | None) -> Cell:
     if isinstance(value, (list, tuple)):
         value = ", ".join(str(v) for v in value)
     elif isinstance(value, Mapping):
-        value = ", ".join(f"{k}: {formats.significant(v) if formats.is_number(v) else v}" for k, v in value.items())
+        value = ", ".join(f"{k}: {formats.significant(v) if formats.is_number(v) else v}" for k,
+                          v in value.items())
     elif formats.is_number(value):
         value = formats.significant(value)
     if str(value).casefold() in STATUS:
@@ -175,8 +181,9 @@ def _is_numeric(values: Iterable[object]) -> bool:
 
 
 def _decimals(values: Sequence[object]) -> int | None:
-    """Decimals that suit a whole column; None when its values differ too much in size (then significant digits)."""
-    sizes = [abs(float(v)) for v in values if formats.is_number(v) and float(v) != 0]  # type: ignore[arg-type]
+    """Decimals that suit a whole column; None when its values differ too much in size (then significant
+    digits)."""
+    sizes = [abs(float(v)) for v in values if formats.is_number(v) and float(v) != 0]
     if not sizes or all(s == int(s) for s in sizes):
         return 0
     largest, typical = max(sizes), sorted(sizes)[len(sizes) // 2]
@@ -186,7 +193,8 @@ def _decimals(values: Sequence[object]) -> int | None:
 
 
 UNITS = {
-    "usd_bn": "USD bn", "usd_m": "USD m", "usd": "USD", "bp": "bp", "pct": "%", "percent": "%", "days": "days",
+    "usd_bn": "USD bn", "usd_m": "USD m", "usd": "USD", "bp": "bp", "pct": "%", "percent": "%",
+    "days": "days",
     "years": "years",
 }
 

@@ -1,14 +1,15 @@
 """The nightly report: one HTML file that opens offline, sorts, prints and is read in a minute.
 
-``render_night`` fills ``templates/nightly.html`` with the views of ``reports/sections``.  Styles, scripts and charts are
-inside the file; nothing is fetched.  Every value is escaped by Jinja or markupsafe.
+``render_night`` fills ``templates/nightly.html`` with the views of ``reports/sections``.  Styles, scripts and
+charts are inside the file; nothing is fetched.  Every value is escaped by Jinja or markupsafe.
 
-The optional tables of ``NightResult.tables`` are lists of plain records; when one is missing the page says so:
-'accounts' (holder, treasury_usd_bn, agency_usd_bn, corporate_usd_bn, equity_usd_bn, …), 'identities' (any keys, 'ok' a
-bool), 'saving_quarterly' (quarter, gdp, net_foreign_lending, gross_saving, investment, household_saving,
-business_saving, government_saving; USD bn, annual rates), 'parameters' (name, default, lo, hi, unit, dist, source, tag),
-'series', 'factor_diagnostics', 'market_inputs' (any keys), 'coverage' (fields of BacktestResult), 'comparison' (metric,
-scope, before, after, change, positions, market_state, parameters, data, sampling; USD) or None without a previous run.
+The optional tables of ``NightResult.tables`` are lists of plain records; when one is missing the page says
+so: 'accounts' (holder, treasury_usd_bn, agency_usd_bn, corporate_usd_bn, equity_usd_bn, …), 'identities' (any
+keys, 'ok' a bool), 'saving_quarterly' (quarter, gdp, net_foreign_lending, gross_saving, investment,
+household_saving, business_saving, government_saving; USD bn, annual rates), 'parameters' (name, default, lo,
+hi, unit, dist, source, tag), 'series', 'factor_diagnostics', 'market_inputs' (any keys), 'coverage' (fields
+of BacktestResult), 'comparison' (metric, scope, before, after, change, positions, market_state, parameters,
+data, sampling; USD) or None without a previous run.
 """
 
 from __future__ import annotations
@@ -18,14 +19,18 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from riskengine.reports import formats
-from riskengine.reports.sections import accounts, exposures, front, heat_map, hierarchy, method, quality, scenario
+from riskengine.reports.sections import (
+    accounts, exposures, front, heat_map, hierarchy, method, quality, scenario,
+)
 from riskengine.result import SCHEMA_VERSION, NightResult
 
 TEMPLATES = Path(__file__).parent / "templates"
 SECTIONS = (
-    ("summary", "Summary", front), ("risk", "Risk by hierarchy", hierarchy), ("scenarios", "Scenarios", heat_map),
+    ("summary", "Summary", front), ("risk", "Risk by hierarchy", hierarchy),
+    ("scenarios", "Scenarios", heat_map),
     ("chains", "From policy to P&L", scenario), ("exposures", "Exposures", exposures),
-    ("accounts", "External accounts", accounts), ("quality", "Data quality", quality), ("method", "Method", method),
+    ("accounts", "External accounts", accounts), ("quality", "Data quality", quality),
+    ("method", "Method", method),
 )
 """(anchor and template name, heading, view module), in the order of the page."""
 

@@ -1,8 +1,9 @@
 """``summary.json``: the night in one small file of stable keys, for machines.
 
 Keys are those of DESIGN 8; further keys may be added, none is renamed or removed within a schema version.
-Values are plain JSON (no NaN: a missing number is null); amounts USD unless the key names another unit; VaR and ES
-positive = loss, P&L positive = gain; holders' orders and net outflow negative = sales by non-residents.
+Values are plain JSON (no NaN: a missing number is null); amounts USD unless the key names another unit; VaR
+and ES positive = loss, P&L positive = gain; holders' orders and net outflow negative = sales by
+non-residents.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ CHAIN_KEYS = (
     "treasury_10y_path_bp", "current_account_change_usd_bn_per_year",
 )
 TOP_KEYS = (
-    "schema_version", "as_of", "accounts_as_of", "run_id", "seed", "paths", "nav_usd", "baseline", "scenarios",
+    "schema_version", "as_of", "accounts_as_of", "run_id", "seed", "paths", "nav_usd", "baseline",
+    "scenarios",
     "limits", "data_quality",
 )
 BASELINE_KEYS = ("horizon_days", "var", "es", "standard_error")
@@ -77,18 +79,21 @@ def parse_summary(text: str) -> dict:
 
 
 def validate_summary(summary: object) -> list[Problem]:
-    """Every key of DESIGN 8 that is missing or has the wrong shape; empty when the summary keeps the promise."""
+    """Every key of DESIGN 8 that is missing or has the wrong shape; empty when the summary keeps the
+    promise."""
     if not isinstance(summary, Mapping):
         return [Problem("summary must be an object", got=type(summary).__name__)]
     problems = _missing(summary, TOP_KEYS, "")
     version = str(summary.get("schema_version", ""))
     if version.split(".")[0] != SCHEMA_VERSION.split(".")[0]:
-        problems.append(Problem("schema_version", field="schema_version", got=version, accepted=SCHEMA_VERSION))
+        problems.append(Problem("schema_version", field="schema_version", got=version,
+                                accepted=SCHEMA_VERSION))
     baseline = summary.get("baseline")
     if isinstance(baseline, Mapping):
         problems += _missing(baseline, BASELINE_KEYS, "baseline.")
         problems += _check_levels(baseline, "baseline.")
-        problems += _missing(baseline.get("standard_error") or {}, ("sampling", "given_draws"), "baseline.standard_error.")
+        problems += _missing(baseline.get("standard_error") or {}, ("sampling", "given_draws"),
+                             "baseline.standard_error.")
     elif "baseline" in summary:
         problems.append(Problem("must be an object", field="baseline"))
     for key in ("scenarios", "limits", "data_quality"):
@@ -100,7 +105,8 @@ def validate_summary(summary: object) -> list[Problem]:
 
 
 def plain(value: object) -> object:
-    """*value* as JSON types: NumPy scalars and arrays unpacked, tuples to lists, NaN and infinities to None."""
+    """*value* as JSON types: NumPy scalars and arrays unpacked, tuples to lists, NaN and infinities to
+    None."""
     if value is None or isinstance(value, (bool, str)):
         return value
     if isinstance(value, np.generic):

@@ -1,7 +1,8 @@
 """The Parquet tables of a run: risk, scenarios, ledger, exposures, in long (tidy) form.
 
-Every table carries ``schema_version, run_id, as_of``; amounts USD unless the column or ``unit`` says otherwise;
-VaR and ES positive = loss, P&L positive = gain.  Row order is that of the result, so equal nights give equal files.
+Every table carries ``schema_version, run_id, as_of``; amounts USD unless the column or ``unit`` says
+otherwise; VaR and ES positive = loss, P&L positive = gain.  Row order is that of the result, so equal nights
+give equal files.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ def risk_frame(night: NightResult) -> pl.DataFrame:
         rows += _tail_rows(head, "total", "total", night.nav_usd, risk.total, risk.total.es)
         for group in risk.groups:
             if group.dimension != "total":
-                rows += _tail_rows(head, group.dimension, group.name, group.nav_usd, group.tail, group.component_es)
+                rows += _tail_rows(head, group.dimension, group.name, group.nav_usd, group.tail,
+                                   group.component_es)
         for p in risk.positions:
             rows.append({
                 **head, "node_type": "position", "node": p.position_id, "type": p.type, "desk": p.desk,
@@ -64,10 +66,12 @@ def risk_frame(night: NightResult) -> pl.DataFrame:
 
 
 def scenarios_frame(night: NightResult) -> pl.DataFrame:
-    """Rows: scenario × measure (expected_pnl, var, es, pnl by dimension, move, chain, variance_share, plausibility)."""
+    """Rows: scenario × measure (expected_pnl, var, es, pnl by dimension, move, chain, variance_share,
+    plausibility)."""
     rows: list[dict] = []
     for s in night.scenarios:
-        rows += [{**_head(night), "scenario": s.name, "horizon_days": s.horizon_days, **r} for r in _measures(s)]
+        rows += [{**_head(night), "scenario": s.name, "horizon_days": s.horizon_days, **r}
+                 for r in _measures(s)]
     return _frame(rows, SCENARIO_SCHEMA)
 
 

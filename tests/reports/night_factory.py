@@ -80,7 +80,8 @@ def _positions(rng: np.random.Generator, count: int) -> list[PositionRisk]:
         es = abs(value) * float(rng.uniform(0.01, 0.04))
         rows.append(PositionRisk(
             f"{desk[:2].upper()}-{i:03d}", kind, desk, DESKS[desk][(i // 4) % 2], CLASS_OF[desk],
-            f"{kind.replace('_', ' ').capitalize()} {CURRENCIES[i % 21]} <{i}> & Co.", value, abs(value) * 1.2, es,
+            f"{kind.replace('_', ' ').capitalize()} {CURRENCIES[i % 21]} <{i}> & Co.", value,
+            abs(value) * 1.2, es,
             es * float(rng.uniform(-0.3, 0.8)), es * 0.02,
             ("half_spread", "short_rate.KRW") if i % 7 == 0 else (),
             {FACTORS.labels[i % 48]: value * 0.01, "UST_10Y": -abs(value) * 0.0006},
@@ -91,9 +92,11 @@ def _positions(rng: np.random.Generator, count: int) -> list[PositionRisk]:
 def _risk(rng: np.random.Generator, book: list[PositionRisk], days: int) -> RiskResult:
     scale = np.sqrt(days)
     scaled = tuple(
-        PositionRisk(*(getattr(p, f) for f in ("position_id", "type", "desk", "book", "asset_class", "description",
+        PositionRisk(*(getattr(p, f)
+                       for f in ("position_id", "type", "desk", "book", "asset_class", "description",
                                                "value_usd", "notional_usd")),
-                     p.standalone_es * scale, p.component_es * scale, p.se_component_es * scale, p.assumed_inputs,
+                     p.standalone_es * scale, p.component_es * scale, p.se_component_es * scale,
+                     p.assumed_inputs,
                      p.sensitivities)
         for p in book
     )
@@ -102,7 +105,8 @@ def _risk(rng: np.random.Generator, book: list[PositionRisk], days: int) -> Risk
     groups = [GroupRisk("total", "total", total, total.es, sum(p.value_usd for p in book))]
     for dimension in ("desk", "book", "strategy", "asset_class", "region"):
         def key(p: PositionRisk, i: int) -> str:
-            fixed = {"strategy": ("Carry", "Value", "Hedge")[i % 3], "region": ("Asia", "Europe", "US")[i % 3]}
+            fixed = {"strategy": ("Carry", "Value", "Hedge")[i % 3],
+                     "region": ("Asia", "Europe", "US")[i % 3]}
             return fixed.get(dimension) or getattr(p, dimension)
         names = dict.fromkeys(key(p, i) for i, p in enumerate(scaled))
         for name in names:
@@ -112,14 +116,16 @@ def _risk(rng: np.random.Generator, book: list[PositionRisk], days: int) -> Risk
                 dimension, name, make_tail(rng, sum(p.standalone_es for p in members) / 6),
                 tuple(share * e for e in total.es), sum(p.value_usd for p in members)))
     t = rng.standard_t(5, 40_000) * total.sd * 0.78
-    return RiskResult(days, total, tuple(groups), scaled, 0.975, np.quantile(t, np.linspace(0, 1, 201)), "student_t")
+    return RiskResult(days, total, tuple(groups), scaled, 0.975, np.quantile(t, np.linspace(0, 1, 201)),
+                      "student_t")
 
 
 def _scenario(
     rng: np.random.Generator, book: list[PositionRisk], name: str, title: str, size: float, number: int
 ) -> ScenarioResult:
     weights = rng.normal(-0.6, 1.0, len(book))
-    by_position = {p.position_id: float(w * abs(p.value_usd) * 0.02 * size) for p, w in zip(book, weights, strict=True)}
+    by_position = {p.position_id: float(w * abs(p.value_usd) * 0.02 * size) for p,
+                   w in zip(book, weights, strict=True)}
 
     def split(attribute: str) -> dict[str, float]:
         out: dict[str, float] = {}
@@ -136,12 +142,15 @@ def _scenario(
     spread = 0.5 * abs(expected) + 2e6 * size
     core = None if name in REPLAYS else _chain(rng, size, 52)
     return ScenarioResult(
-        name=name, title=title, narrative=f"{title}. The measure is announced on the first day; holders adjust by "
+        name=name, title=title,
+        narrative=f"{title}. The measure is announced on the first day; holders adjust by "
         "their demand elasticities, the dollar clears what the current account has not yet absorbed.",
         source="Staff scenario after Miran (2024), 'A User's Guide'; <b>no markup</b> in names.",
         probability=float(rng.uniform(0.02, 0.4)), horizon_days=260 if core else (45, 25, 10)[number % 3],
-        expected_pnl_usd=expected, se_expected_pnl_usd=0.01 * spread, interval_usd=(expected - spread, expected + spread),
-        pnl_interval_usd=(expected - 3 * spread, expected + 3 * spread), tail=make_tail(rng, 2.2 * spread + 2e8, expected),
+        expected_pnl_usd=expected, se_expected_pnl_usd=0.01 * spread,
+        interval_usd=(expected - spread, expected + spread),
+        pnl_interval_usd=(expected - 3 * spread, expected + 3 * spread),
+        tail=make_tail(rng, 2.2 * spread + 2e8, expected),
         by_asset_class=split("asset_class"), by_desk=split("desk"), by_book=split("book"),
         channels=dict(zip(names, parts.tolist(), strict=True)), by_position=by_position,
         moves={label: float(rng.normal(0, 0.02 * size) * (0.1 if label.startswith(("UST", "CAP")) else 1))
@@ -149,7 +158,8 @@ def _scenario(
         chain=core, ledger=_ledger(rng, size) if core else None,
         variance_share={"parameters": 0.1 + 0.02 * number, "markets": 0.9 - 0.02 * number},
         mahalanobis=0.4 + 1.3 * size, plausibility=float(np.exp(-0.9 * size**2)),
-        flags=("Outside the linear range: the dollar moves more than 25% in 3% of draws.",) if size > 3 else (),
+        flags=("Outside the linear range: the dollar moves more than 25% in 3% of draws.",) if size > 3
+        else (),
         flow_channel_off_10y_bp=3.0 * size if core else None,
     )
 
@@ -162,8 +172,10 @@ def _chain(rng: np.random.Generator, size: float, steps: int) -> ChainSummary:
         return np.sort(np.stack([middle * 0.6, middle, middle * 1.7], axis=1), axis=1)
 
     paths = {
-        "broad_dollar": fan(0.03 * size), "treasury_10y_flow_bp": fan(18 * size), "treasury_10y_path_bp": fan(4 * size),
-        "current_account_change": fan(-6 * size), "saving_change": fan(-2 * size), "investment_change": fan(4 * size),
+        "broad_dollar": fan(0.03 * size), "treasury_10y_flow_bp": fan(18 * size),
+        "treasury_10y_path_bp": fan(4 * size),
+        "current_account_change": fan(-6 * size), "saving_change": fan(-2 * size),
+        "investment_change": fan(4 * size),
         "dollars_out": fan(450 * size), "equity_index": fan(-0.01 * size),
     }
 
@@ -171,10 +183,12 @@ def _chain(rng: np.random.Generator, size: float, steps: int) -> ChainSummary:
         low, middle, high = paths[name][-1]
         return float(middle), float(low), float(high)
 
-    areas = ("Japan", "United Kingdom", "China, Mainland", "Cayman Islands", "Luxembourg", "Ireland", "Canada",
+    areas = ("Japan", "United Kingdom", "China, Mainland", "Cayman Islands", "Luxembourg", "Ireland",
+             "Canada",
              "Belgium", "Taiwan", "Switzerland", "Norway", "Rest of the world")
     orders = tuple(
-        (area, {"treasury": -90 * size / (i + 1), "agency": -25 * size / (i + 1), "corporate": -20 * size / (i + 2),
+        (area, {"treasury": -90 * size / (i + 1), "agency": -25 * size / (i + 1),
+                "corporate": -20 * size / (i + 2),
                 "equity": -60 * size / (i + 1)})
         for i, area in enumerate(areas))
     return ChainSummary(
@@ -188,7 +202,8 @@ def _chain(rng: np.random.Generator, size: float, steps: int) -> ChainSummary:
         holder_orders=orders,
         absorbers=(("US residents", 640 * size), ("United Kingdom", 60 * size), ("Belgium", 40 * size),
                    ("Ireland", 35 * size), ("Other foreigners", 25 * size)),
-        saving={"household": -1.0 * size, "business": -0.4 * size, "government": -0.6 * size, "investment": 4 * size},
+        saving={"household": -1.0 * size, "business": -0.4 * size, "government": -0.6 * size,
+                "investment": 4 * size},
     )
 
 
@@ -199,7 +214,8 @@ def _ledger(rng: np.random.Generator, size: float) -> LedgerTable:
         rows.extend((line, identity, v * size, v * size * 1.5, v * size * 0.6) for line, v in lines)
 
     for name, v in (("treasury", 300.0), ("agency", 80.0), ("corporate", 60.0), ("equity", 200.0)):
-        add(f"securities.{name}", (f"Foreign sellers: {name}", -v), (f"Other foreigners buy: {name}", 0.2 * v),
+        add(f"securities.{name}", (f"Foreign sellers: {name}", -v),
+            (f"Other foreigners buy: {name}", 0.2 * v),
             (f"US residents buy: {name}", 0.8 * v))
     add("proceeds", ("Sale", -640.0), ("Other US assets", 64.0), ("Deposits", 160.0), ("Migration", 0.0),
         ("Hedge unwinding", 96.0), ("Abroad", 320.0))
@@ -217,7 +233,8 @@ def _exposures(rng: np.random.Generator) -> Exposures:
     desks = {d: {"rates_dv01": sum(ladder.values()) if d == "Rates" else -2e5,
                  "fx_delta": sum(fx.values()) if d == "FX" else 0.0,
                  "equity_delta": sum(equity.values()) if d == "Equity" else 0.0,
-                 "property_value": sum(prop.values()) if d == "Real Assets" else 0.0, "vega": 2.5e5} for d in DESKS}
+                 "property_value": sum(prop.values()) if d == "Real Assets" else 0.0, "vega": 2.5e5}
+                 for d in DESKS}
     return Exposures(ladder, fx, equity, {"VOL_EQUITY": 9e5, "VOL_FX": 4e5}, prop,
                      {p: -v * 0.0015 for p, v in prop.items() if p in PROPERTY_TYPES}, desks)
 
@@ -230,14 +247,16 @@ def _limits(risks: tuple[RiskResult, ...]) -> tuple[LimitStatus, ...]:
                     risks[1].total.es[1] * 0.95, risks[1].total.es[1] * 1.2, "USD", "warning"),
         LimitStatus("VaR 99% 1 day, FX desk", "var_99_1d", "desk:FX", 3.1e7, 2.0e7, 3.0e7, "USD", "breach"),
         LimitStatus("Key-rate DV01, total", "dv01", "total", -5.2e6, 6e6, 8e6, "USD per bp", "ok"),
-        LimitStatus("Worst scenario loss", "scenario_loss", "exodus_10pct", float("nan"), 5e8, 8e8, "USD", "ok"),
+        LimitStatus("Worst scenario loss", "scenario_loss", "exodus_10pct", float("nan"), 5e8, 8e8, "USD",
+                    "ok"),
         LimitStatus("Property, share of NAV", "property_share", "total", 0.17, 0.25, 0.3, "share", "ok"),
     )
 
 
 def _quality() -> tuple[DataQualityItem, ...]:
     return (
-        DataQualityItem("red", "equity_daily", "Daily equity history ends 2018-12-31; volatility is the long-run one."),
+        DataQualityItem("red", "equity_daily",
+                        "Daily equity history ends 2018-12-31; volatility is the long-run one."),
         DataQualityItem("warning", "macro_monthly", "Latest value of M2 is 2 months old."),
         DataQualityItem("warning", "short_rate.KRW", "Assumed input prices 4 positions."),
         DataQualityItem("info", "accounts", "Survey of June 2023 is the last published by the as-of date."),
@@ -254,37 +273,51 @@ def _tables(rng: np.random.Generator, risks: tuple[RiskResult, ...]) -> dict[str
     government, investment = 0.03 - 0.07 * t + wave, 0.19 - 0.01 * t + wave
     lending = household + business + government + 0.04 - investment
     saving = [
-        {"quarter": q, "gdp": g, "net_foreign_lending": g * f, "gross_saving": g * (h + b + v), "investment": g * i,
+        {"quarter": q, "gdp": g, "net_foreign_lending": g * f, "gross_saving": g * (h + b + v),
+         "investment": g * i,
          "household_saving": g * h, "business_saving": g * b, "government_saving": g * v}
-        for q, g, f, h, b, v, i in zip(quarters, gdp, lending, household, business, government, investment, strict=True)]
+        for q, g, f, h, b, v,
+        i in zip(quarters, gdp, lending, household, business, government, investment, strict=True)]
     var, es = risks[0].total.var[2], risks[1].total.es[1]
     comparison = [
         {"metric": m, "scope": s, "before": b * 0.93, "after": b, "change": b * 0.07, "positions": b * 0.04,
          "market_state": b * 0.02, "parameters": 0.0, "data": b * 0.008, "sampling": b * 0.002}
         for m, s, b in [("var_99_1d", "total", var), ("es_97.5_10d", "total", es)]
         + [("expected_pnl", name, -2e8 * size) for name, _, size in SCENARIOS]]
-    areas = ("Japan", "United Kingdom", "China, Mainland", "Cayman Islands", "Luxembourg", "Ireland", "Canada", "Rest")
+    areas = ("Japan", "United Kingdom", "China, Mainland", "Cayman Islands", "Luxembourg", "Ireland",
+             "Canada", "Rest")
     return {
         "saving_quarterly": saving, "comparison": comparison,
-        "accounts": [{"holder": a, "home_currency": "JPY", "treasury_usd_bn": 1050.0 / (i + 1), "agency_usd_bn": 270 / (i + 1),
-                      "corporate_usd_bn": 315.5 / (i + 1), "equity_usd_bn": 1408.5 / (i + 1), "official_share": 0.7 / (i + 1)}
+        "accounts": [{"holder": a, "home_currency": "JPY", "treasury_usd_bn": 1050.0 / (i + 1),
+                      "agency_usd_bn": 270 / (i + 1),
+                      "corporate_usd_bn": 315.5 / (i + 1), "equity_usd_bn": 1408.5 / (i + 1),
+                      "official_share": 0.7 / (i + 1)}
                      for i, a in enumerate(areas)],
-        "identities": [{"identity": "Holders sum to the world total: treasury", "left": 7700.1, "right": 7700.1,
+        "identities": [{"identity": "Holders sum to the world total: treasury", "left": 7700.1,
+                        "right": 7700.1,
                         "difference": 0.0, "unit": "USD bn", "ok": True},
-                       {"identity": "CA = S − I + residual", "left": -1096.0, "right": -1096.0, "difference": 1e-10,
+                       {"identity": "CA = S − I + residual", "left": -1096.0, "right": -1096.0,
+                        "difference": 1e-10,
                         "unit": "USD bn", "ok": True}],
-        "parameters": [{"name": f"parameter_{i}", "default": float(d), "lo": float(d) * 0.5, "hi": float(d) * 2,
+        "parameters": [{"name": f"parameter_{i}", "default": float(d), "lo": float(d) * 0.5,
+                        "hi": float(d) * 2,
                         "unit": "bp", "dist": "lognormal2", "source": "Beltran et al. (2013)", "tag": "C"}
                        for i, d in enumerate(rng.lognormal(0, 3, 24))],
-        "series": [{"id": f"DGS{i}", "name": f"Treasury par yield {i} years", "unit": "%", "frequency": "daily",
-                    "first": "1990-01-02", "last": "2024-09-24", "observations": 8687, "gaps": i, "source": "US Treasury"}
+        "series": [{"id": f"DGS{i}", "name": f"Treasury par yield {i} years", "unit": "%",
+                    "frequency": "daily",
+                    "first": "1990-01-02", "last": "2024-09-24", "observations": 8687, "gaps": i,
+                    "source": "US Treasury"}
                    for i in (1, 2, 3, 5, 7, 10, 20, 30)],
-        "factor_diagnostics": [{"factor": f, "vol_annual": 0.08, "dof": 5.2, "observations": 4000, "arch_lm_p": 0.21}
+        "factor_diagnostics": [{"factor": f, "vol_annual": 0.08, "dof": 5.2, "observations": 4000,
+                                "arch_lm_p": 0.21}
                                for f in FACTORS.labels],
-        "coverage": [{"series": f"FX {c}", "model": "student_t", "level": 0.99, "observations": 2500, "exceptions": 24 + i,
-                      "kupiec_lr": 0.04 + i, "kupiec_p": 0.84 - i / 5, "traffic_light": ("green", "yellow", "red")[i % 3],
+        "coverage": [{"series": f"FX {c}", "model": "student_t", "level": 0.99, "observations": 2500,
+                      "exceptions": 24 + i,
+                      "kupiec_lr": 0.04 + i, "kupiec_p": 0.84 - i / 5,
+                      "traffic_light": ("green", "yellow", "red")[i % 3],
                       "extra": {}} for i, c in enumerate(("EUR", "JPY", "CNY"))],
-        "market_inputs": [{"id": "short_rate.KRW", "value": 0.034, "se": 0.002, "unit": "decimal", "date": "2024-09-20",
+        "market_inputs": [{"id": "short_rate.KRW", "value": 0.034, "se": 0.002, "unit": "decimal",
+                           "date": "2024-09-20",
                            "source": "assumption", "assumed": True}],
     }
 

@@ -9,7 +9,8 @@ import pytest
 from night_factory import make_night
 
 from riskengine.reports.charts import (
-    Bar, Line, bar_chart, columns, distribution, grouped_columns, line_chart, split_bar, stacked_bars, waterfall,
+    Bar, Line, bar_chart, columns, distribution, grouped_columns, line_chart, split_bar, stacked_bars,
+    waterfall,
 )
 from riskengine.reports.charts.svg import fit_scale, tick_text
 from riskengine.reports.sections.chain import diagram
@@ -24,7 +25,8 @@ def numbers(element, *names):
     return [float(element.get(n)) for n in names]
 
 
-@pytest.mark.parametrize("values", [[0.3, -7.2], [1e9, 3e9], [-1e-6, -3e-6], [5.0], [0.0], [], [math.nan, 4.0]])
+@pytest.mark.parametrize("values",
+                         [[0.3, -7.2], [1e9, 3e9], [-1e-6, -3e-6], [5.0], [0.0], [], [math.nan, 4.0]])
 def test_a_scale_holds_its_values_and_zero_between_round_ticks(values):
     scale, ticks = fit_scale(values, 0.0, 100.0)
     finite = [v for v in values if math.isfinite(v)]
@@ -42,7 +44,8 @@ def test_bar_lengths_are_in_proportion_and_on_their_side_of_zero():
 
 
 def test_stacks_add_up_to_their_total():
-    drawing = stacked_bars([("h", (-30.0, -10.0, 20.0))], (("x", "c1"), ("y", "c2"), ("z", "c3")), "T", "USD bn")
+    drawing = stacked_bars([("h", (-30.0, -10.0, 20.0))], (("x", "c1"), ("y", "c2"), ("z", "c3")), "T",
+                           "USD bn")
     widths = [numbers(r, "width")[0] for r in ElementTree.fromstring(str(drawing)).iter("rect")][3:]
     assert widths[0] / widths[1] == pytest.approx(3.0, rel=0.02)
     assert ">−20<" in str(drawing)

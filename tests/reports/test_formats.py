@@ -22,7 +22,8 @@ def test_number(value, decimals, plus, shown):
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(1.2345e9, "USD 1.23 bn"), (-3.4e6, "USD −3.40 m"), (123.4e6, "USD 123.4 m"), (999_999_999, "USD 1.00 bn"),
+    [(1.2345e9, "USD 1.23 bn"), (-3.4e6, "USD −3.40 m"), (123.4e6, "USD 123.4 m"),
+     (999_999_999, "USD 1.00 bn"),
      (12, "USD 12"), (0, "USD 0"), (math.nan, "–")],
 )
 def test_money(value, shown):
@@ -67,7 +68,8 @@ def test_metric_names():
 
 
 def test_a_table_of_records_keeps_raw_values_for_sorting_and_dashes_for_missing():
-    table = from_records([{"name": "a", "gap_usd_bn": -1.25, "ok": True}, {"name": "b", "gap_usd_bn": None}], "T")
+    table = from_records([{"name": "a", "gap_usd_bn": -1.25, "ok": True}, {"name": "b", "gap_usd_bn": None}],
+                         "T")
     assert [(c.heading, c.unit, c.numeric) for c in table.columns] == [
         ("Name", "", False), ("Gap", "USD bn", True), ("Ok", "", False)]
     assert table.rows[0][1].sort == -1.25 and table.rows[0][1].text == "−1.25"

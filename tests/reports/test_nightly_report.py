@@ -1,4 +1,5 @@
-"""The HTML page: complete, offline, escaped, honest about what is missing, and usable in a browser and on paper."""
+"""The HTML page: complete, offline, escaped, honest about what is missing, and usable in a browser and on
+paper."""
 
 import dataclasses
 import math
@@ -83,7 +84,8 @@ def test_values_are_escaped_everywhere(night):
     evil = "<script>alert(1)</script>\"'&"
     scenario = dataclasses.replace(night.scenarios[2], title=evil, narrative=evil, source=evil, flags=(evil,),
                                    by_desk={evil: -1e6}, channels={evil: 1e6})
-    positions = tuple(dataclasses.replace(p, description=evil, desk=evil) for p in night.baseline[0].positions)
+    positions = tuple(dataclasses.replace(p, description=evil, desk=evil)
+                      for p in night.baseline[0].positions)
     risk = dataclasses.replace(night.baseline[0], positions=positions)
     tables = {**night.tables, "identities": [{evil: evil}], "series": [{"name": evil, "value": [evil]}],
               "accounts": [{"holder": evil, "treasury": 1.0}], "parameters": [{"name": evil, "unit": evil}]}
@@ -104,7 +106,9 @@ def test_missing_numbers_are_dashes_never_nan(night):
         if isinstance(value, (list, tuple)):
             return type(value)(spoil(v) for v in value)
         if dataclasses.is_dataclass(value):
-            return dataclasses.replace(value, **{f.name: spoil(getattr(value, f.name)) for f in dataclasses.fields(value)
+            return dataclasses.replace(value,
+                                       **{f.name: spoil(getattr(value, f.name))
+                                          for f in dataclasses.fields(value)
                                                  if f.name not in ("levels", "position_level")})
         return value
 
@@ -120,7 +124,8 @@ def test_an_empty_night_says_what_is_missing(night):
     empty = dataclasses.replace(night, scenarios=(), limits=(), data_quality=(), baseline=(), tables={},
                                 exposures=type(night.exposures)({}, {}, {}, {}, {}, {}, {}))
     text = Page(render_night(empty)).text
-    for what in ("Limits", "Worst scenarios", "Positions", "Foreign holdings", "Identities checked", "Saving by sector",
+    for what in ("Limits", "Worst scenarios", "Positions", "Foreign holdings", "Identities checked",
+                 "Saving by sector",
                  "Parameters", "Coverage", "Factor diagnostics", "Series", "Exposures", "Market inputs"):
         assert f"{what}: not available in this run." in text, what
     assert "No previous run" in text

@@ -14,7 +14,9 @@ from night_factory import make_night
 from riskengine.base.errors import InputError
 from riskengine.reports.archive import dump_night, load_night
 from riskengine.reports.nightly import render_night
-from riskengine.reports.summary import CHAIN_KEYS, SCENARIO_KEYS, TOP_KEYS, parse_summary, summarize, validate_summary
+from riskengine.reports.summary import (
+    CHAIN_KEYS, SCENARIO_KEYS, TOP_KEYS, parse_summary, summarize, validate_summary,
+)
 from riskengine.reports.tables import TABLES
 from riskengine.result import SCHEMA_VERSION
 
@@ -27,7 +29,8 @@ def night():
 def same(a, b):
     """Deep equality in which NaN equals NaN, arrays compare exactly and types must agree."""
     if dataclasses.is_dataclass(a) and not isinstance(a, type):
-        return type(a) is type(b) and all(same(getattr(a, f.name), getattr(b, f.name)) for f in dataclasses.fields(a))
+        return type(a) is type(b) and all(same(getattr(a, f.name), getattr(b, f.name))
+                                          for f in dataclasses.fields(a))
     if isinstance(a, np.ndarray):
         return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
     if isinstance(a, float):
@@ -46,8 +49,9 @@ def test_summary_has_every_promised_key_and_survives_json(night):
     assert summary["baseline"]["horizon_days"] == 1
     assert [b["horizon_days"] for b in summary["baseline"]["by_horizon"]] == [1, 10]
     assert summary["baseline"]["var"]["0.99"] == night.baseline[0].total.var[2]
-    assert summary["baseline"]["standard_error"]["sampling"]["es"]["0.975"] == night.baseline[0].total.se_es[1]
-    assert summary["baseline"]["standard_error"]["given_draws"]["var"]["0.95"] == night.baseline[0].total.se_var_given_draws[0]
+    error, tail = summary["baseline"]["standard_error"], night.baseline[0].total
+    assert error["sampling"]["es"]["0.975"] == tail.se_es[1]
+    assert error["given_draws"]["var"]["0.95"] == tail.se_var_given_draws[0]
     for got, scenario in zip(summary["scenarios"], night.scenarios, strict=True):
         assert set(SCENARIO_KEYS) <= set(got)
         assert got["moves"]["UST_10Y"] == scenario.moves["UST_10Y"]
@@ -67,7 +71,8 @@ def test_summary_has_every_promised_key_and_survives_json(night):
         (lambda s: s["baseline"].pop("standard_error"), "baseline.standard_error"),
         (lambda s: s["scenarios"][1].pop("plausibility"), "scenarios[1].plausibility"),
         (lambda s: s["scenarios"][2]["chain"].pop("broad_dollar"), "scenarios[2].chain.broad_dollar"),
-        (lambda s: s["scenarios"][2]["chain"]["broad_dollar"].pop("p16"), "scenarios[2].chain.broad_dollar.p16"),
+        (lambda s: s["scenarios"][2]["chain"]["broad_dollar"].pop("p16"),
+         "scenarios[2].chain.broad_dollar.p16"),
         (lambda s: s["scenarios"][0].update(expected_pnl_usd="much"), "scenarios[0].expected_pnl_usd"),
         (lambda s: s["scenarios"][0]["var"].update({"0.99": True}), "scenarios[0].var.0.99"),
         (lambda s: s.update(schema_version="9.0"), "schema_version"),
@@ -90,9 +95,12 @@ def test_nan_in_a_summary_file_is_refused():
 
 def test_archive_round_trip_is_lossless_and_renders_the_same_report(night):
     odd = dataclasses.replace(night, tables={
-        **night.tables, "odd": [{"day": date(2024, 9, 24), "pair": (1, 2.5), "nan": math.nan, "inf": -math.inf,
-                                 "array": np.array([[1.0, math.nan]]), 3: "integer key", "$tuple": "not a tag",
-                                 "flags": np.array([True, False]), "day64": np.datetime64("2024-09-24", "D")}]})
+        **night.tables, "odd": [{"day": date(2024, 9, 24), "pair": (1, 2.5), "nan": math.nan,
+                                 "inf": -math.inf,
+                                 "array": np.array([[1.0, math.nan]]), 3: "integer key",
+                                 "$tuple": "not a tag",
+                                 "flags": np.array([True, False]),
+                                 "day64": np.datetime64("2024-09-24", "D")}]})
     back = load_night(json.loads(json.dumps(dump_night(odd), allow_nan=False)))
     assert same(odd, back)
     assert render_night(back) == render_night(odd)
@@ -127,21 +135,24 @@ def test_tables_carry_schema_run_and_the_numbers_of_the_result(night, tmp_path):
         assert frame["schema_version"].unique().to_list() == [SCHEMA_VERSION]
         assert frame["run_id"].unique().to_list() == [night.run_id]
     risk = frames["risk"]
-    total = risk.filter((pl.col("node_type") == "total") & (pl.col("horizon_days") == 10) & (pl.col("level") == 0.975))
+    late = risk.filter((pl.col("horizon_days") == 10) & (pl.col("level") == 0.975))
+    total, desks = (late.filter(pl.col("node_type") == kind) for kind in ("total", "desk"))
     assert total["standalone_es_usd"].item() == night.baseline[1].total.es[1]
-    desks = risk.filter((pl.col("node_type") == "desk") & (pl.col("horizon_days") == 10) & (pl.col("level") == 0.975))
     assert desks["component_es_usd"].sum() == pytest.approx(total["component_es_usd"].item())
     first = night.baseline[0].positions[0]
-    row = risk.filter((pl.col("node") == first.position_id) & (pl.col("horizon_days") == 1)).row(0, named=True)
+    row = risk.filter((pl.col("node") == first.position_id) & (pl.col("horizon_days") == 1)).row(0,
+                                                                                                 named=True)
     assert {s["factor"]: s["usd"] for s in row["sensitivities"]} == first.sensitivities
     scenarios = frames["scenarios"].filter(pl.col("measure") == "expected_pnl")
     for s in night.scenarios:
         rows = scenarios.filter(pl.col("scenario") == s.name)
-        by = {d: rows.filter(pl.col("dimension") == d)["value"].sum() for d in ("total", "asset_class", "channel", "position")}
+        by = {d: rows.filter(pl.col("dimension") == d)["value"].sum()
+              for d in ("total", "asset_class", "channel", "position")}
         assert all(v == pytest.approx(s.expected_pnl_usd, abs=1.0) for v in by.values())
     ledger = frames["ledger"]
     assert len(ledger) == sum(len(s.ledger.rows) for s in night.scenarios if s.ledger)
-    sums = ledger.filter(pl.col("identity") != "memo").group_by("scenario", "identity").agg(pl.col("median_usd_bn").sum())
+    sums = ledger.filter(pl.col("identity") != "memo").group_by("scenario",
+                                                                "identity").agg(pl.col("median_usd_bn").sum())
     assert sums["median_usd_bn"].abs().max() < 1e-9
     ladder = frames["exposures"].filter((pl.col("kind") == "key_rate_dv01") & (pl.col("desk") == "total"))
     assert dict(zip(ladder["name"], ladder["value"], strict=True)) == night.exposures.key_rate_dv01

@@ -14,7 +14,8 @@ from riskengine.reports.formats import number
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar: value in the chart's unit; low, high: ends of the interval line; css overrides gain or loss colour."""
+    """One bar: value in the chart's unit; low, high: ends of the interval line; css overrides gain or loss
+    colour."""
 
     label: str
     value: float
@@ -66,7 +67,8 @@ def stacked_bars(
     rows: Sequence[tuple[str, Sequence[float]]], series: Sequence[tuple[str, str]], title: str, unit: str,
     decimals: int = 0, width: float = 540, row: float = 21,
 ) -> Markup:
-    """Horizontal stacks: rows (label, one value per series), series (name, css); negatives stack to the left."""
+    """Horizontal stacks: rows (label, one value per series), series (name, css); negatives stack to the
+    left."""
     left = min(0.3 * width, max((len(r[0]) for r in rows), default=1) * CHARACTER + 10)
     totals = [sum(v for v in values if math.isfinite(v)) for _, values in rows]
     texts = [number(t, decimals) for t in totals]
@@ -104,7 +106,8 @@ def columns(
 ) -> Markup:
     """Vertical columns with the value at the end of each; short labels underneath."""
     return grouped_columns(
-        [(b.label, (b.value,)) for b in bars], ((unit, ""),), title, unit, decimals, width, height, signed=signed
+        [(b.label, (b.value,)) for b in bars], ((unit, ""),), title, unit, decimals, width, height,
+        signed=signed
     )
 
 
@@ -137,7 +140,8 @@ def grouped_columns(
             x = centre + thick * (k - len(series) / 2)
             css = css or (("loss" if value < 0 else "gain") if signed else "c1")
             text = number(value, decimals)
-            sheet.rect(x + 1, scale(0), thick - 2, scale(value) - scale(0), css, f"{label}, {words}: {text} {unit}")
+            sheet.rect(x + 1, scale(0), thick - 2, scale(value) - scale(0), css,
+                       f"{label}, {words}: {text} {unit}")
             if thick >= len(text) * 4.6:
                 sheet.text(x + thick / 2, scale(value) + (-4 if value >= 0 else 12), text, "small", "middle")
     return sheet.render()

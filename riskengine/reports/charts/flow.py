@@ -26,7 +26,8 @@ class Box:
 
 
 def chain_diagram(
-    orders: Box, outflow: Box, dollars: Box, dollar: Box, current_account: Box, flow_yield: Box, path_yield: Box,
+    orders: Box, outflow: Box, dollars: Box, dollar: Box, current_account: Box, flow_yield: Box,
+    path_yield: Box,
     pnl: Box, pnl_lines: Sequence[tuple[str, str]], title: str,
 ) -> Markup:
     """Top branch: orders → net outflow → dollars out → dollar → P&L (the current account answers the dollar).
@@ -58,7 +59,8 @@ def chain_diagram(
     sheet.text((x[2] + BOX_W + x[3]) / 2, low + BOX_H / 2 + 6, "+", "plus", "middle")
     centre = x[3] + BOX_W / 2
     _arrow(sheet, [(centre, top + BOX_H), (centre, middle + BOX_H / 2 - 18)], small=True)
-    sheet.text(centre, HEIGHT / 2 + 2, f"{current_account.heading}: {current_account.value} {current_account.unit}",
+    sheet.text(centre, HEIGHT / 2 + 2,
+               f"{current_account.heading}: {current_account.value} {current_account.unit}",
                "small strong", "middle")
     sheet.text(centre, HEIGHT / 2 + 15, current_account.interval, "small muted", "middle")
     _pnl(sheet, x[4], top, HEIGHT - 16, pnl, pnl_lines)
@@ -74,7 +76,9 @@ def _box(sheet: Sheet, x: float, y: float, box: Box) -> None:
 
 
 def _value(box: Box) -> Markup:
-    return Markup('{}<tspan class="boxunit"> {}</tspan>').format(box.value, box.unit) if box.unit else escape(box.value)
+    if not box.unit:
+        return escape(box.value)
+    return Markup('{}<tspan class="boxunit"> {}</tspan>').format(box.value, box.unit)
 
 
 def _pnl(sheet: Sheet, x: float, y: float, height: float, box: Box, lines: Sequence[tuple[str, str]]) -> None:

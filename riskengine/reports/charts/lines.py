@@ -37,7 +37,8 @@ def line_chart(
     texts = [f"{line.label} {number(value, decimals)}" for line, value in ends]
     right = min(0.3 * width, max((len(t) for t in texts), default=0) * 1.06 * CHARACTER + 10)
     left, top, bottom = 44.0, 8.0, 34.0 if x_label else 22.0
-    values = [v for line in lines for a in (line.y, line.low, line.high) if a is not None for v in np.asarray(a, float)]
+    values = [v for line in lines for a in (line.y, line.low, line.high) if a is not None
+              for v in np.asarray(a, float)]
     y_scale, marks = fit_scale(values, height - bottom, top, zero=zero)
     low_x, high_x = (min(x), max(x)) if x else (0.0, 1.0)
     x_scale = Scale(low_x, high_x if high_x > low_x else low_x + 1, left, width - right)
@@ -59,7 +60,8 @@ def line_chart(
             lower = [(a, y_scale(v)) for a, v in zip(xs, line.low, strict=True) if math.isfinite(v)]
             sheet.path([*upper, *reversed(lower)], f"band {line.css}", closed=True)
     for line in lines:
-        sheet.path([(a, y_scale(v)) for a, v in zip(xs, line.y, strict=True)], f"line s{line.css}", line.label)
+        sheet.path([(a, y_scale(v)) for a, v in zip(xs, line.y, strict=True)], f"line s{line.css}",
+                   line.label)
     _label_ends(sheet, ends, texts, y_scale, width - right + 6, top, height - bottom)
     return sheet.render()
 
@@ -70,9 +72,10 @@ def distribution(
 ) -> Markup:
     """Histogram of a distribution known by its quantiles, tail beyond the first mark in the loss colour.
 
-    quantiles : (Q,) at equal probability steps from 0 to 1, in the chart's unit.  marks : (position, words), e.g.
-    (−VaR, 'VaR 99%'); bars beyond the first take the loss colour.  The axis holds the 0.5% and 99.5% quantiles and
-    the marks; the few paths beyond its ends are not drawn (the caller names the worst and the best).
+    quantiles : (Q,) at equal probability steps from 0 to 1, in the chart's unit.  marks : (position, words),
+    e.g. (−VaR, 'VaR 99%'); bars beyond the first take the loss colour.  The axis holds the 0.5% and 99.5%
+    quantiles and the marks; the few paths beyond its ends are not drawn (the caller names the worst and the
+    best).
     """
     q = np.asarray(quantiles, float)
     q = q[np.isfinite(q)]
@@ -117,12 +120,14 @@ def _last(y: np.ndarray) -> float:
 
 
 def _label_ends(
-    sheet: Sheet, ends: Sequence[tuple[Line, float]], texts: Sequence[str], y_scale: Scale, x: float, top: float,
+    sheet: Sheet, ends: Sequence[tuple[Line, float]], texts: Sequence[str], y_scale: Scale, x: float,
+    top: float,
     bottom: float,
 ) -> None:
     """Names at the right ends, pushed apart so that none covers another."""
     gap = 13.0
-    order = sorted((i for i in range(len(ends)) if math.isfinite(ends[i][1])), key=lambda i: y_scale(ends[i][1]))
+    order = sorted((i for i in range(len(ends)) if math.isfinite(ends[i][1])),
+                   key=lambda i: y_scale(ends[i][1]))
     places: dict[int, float] = {}
     floor = top + 4
     for i in order:

@@ -1,4 +1,5 @@
-"""The drawing board: a sheet that collects SVG elements, scales with round ticks, and the figure around it."""
+"""The drawing board: a sheet that collects SVG elements, scales with round ticks, and the figure around
+it."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from riskengine.reports.formats import number
 
@@ -16,7 +17,8 @@ CHARACTER = 6.3
 
 @dataclass(slots=True)
 class Sheet:
-    """An SVG of fixed drawing size; it scales with the page. title, description: what a screen reader says."""
+    """An SVG of fixed drawing size; it scales with the page. title, description: what a screen reader
+    says."""
 
     width: float
     height: float
@@ -24,24 +26,22 @@ class Sheet:
     description: str = ""
     parts: list[Markup] = field(default_factory=list)
 
-    def rect(self, x: float, y: float, width: float, height: float, css: str, tip: str = "", radius: float = 0) -> None:
-        """Rectangle; negative widths and heights are turned round."""
+    def rect(
+        self, x: float, y: float, width: float, height: float, css: str, tip: str = "", radius: float = 0
+    ) -> None:
+        """Rectangle; negative widths and heights are turned round; *tip* is shown on hover."""
         x, width = (x + width, -width) if width < 0 else (x, width)
         y, height = (y + height, -height) if height < 0 else (y, height)
-        round_corner = Markup(' rx="{}"').format(_f(radius)) if radius else ""
-        self.parts.append(
-            Markup('<rect x="{}" y="{}" width="{}" height="{}" class="{}"{}').format(
-                _f(x), _f(y), _f(width), _f(height), css, round_corner
-            )
-            + _close("rect", tip)
-        )
+        rounded = {"rx": radius} if radius else {}
+        self._add("rect", {"x": x, "y": y, "width": width, "height": height, "class": css, **rounded}, tip)
 
     def line(self, x1: float, y1: float, x2: float, y2: float, css: str) -> None:
-        self.parts.append(
-            Markup('<line x1="{}" y1="{}" x2="{}" y2="{}" class="{}"/>').format(_f(x1), _f(y1), _f(x2), _f(y2), css)
-        )
+        """Straight line."""
+        self._add("line", {"x1": x1, "y1": y1, "x2": x2, "y2": y2, "class": css})
 
-    def path(self, points: Iterable[tuple[float, float]], css: str, tip: str = "", closed: bool = False) -> None:
+    def path(
+        self, points: Iterable[tuple[float, float]], css: str, tip: str = "", closed: bool = False
+    ) -> None:
         """Polyline; a NaN point breaks it."""
         commands, pen_down = [], False
         for x, y in points:
@@ -51,27 +51,32 @@ class Sheet:
             commands.append(f"{'L' if pen_down else 'M'}{_f(x)} {_f(y)}")
             pen_down = True
         if commands:
-            d = "".join(commands) + ("Z" if closed else "")
-            self.parts.append(Markup('<path d="{}" class="{}"').format(d, css) + _close("path", tip))
-
-    def circle(self, x: float, y: float, r: float, css: str, tip: str = "") -> None:
-        self.parts.append(
-            Markup('<circle cx="{}" cy="{}" r="{}" class="{}"').format(_f(x), _f(y), _f(r), css) + _close("circle", tip)
-        )
+            self._add("path", {"d": "".join(commands) + ("Z" if closed else ""), "class": css}, tip)
 
     def text(self, x: float, y: float, words: object, css: str = "", anchor: str = "start") -> None:
         """One line of text, escaped; anchor 'start', 'middle' or 'end'."""
-        side = Markup(' text-anchor="{}"').format(anchor) if anchor != "start" else ""
-        style = Markup(' class="{}"').format(css) if css else ""
-        self.parts.append(Markup('<text x="{}" y="{}"{}{}>{}</text>').format(_f(x), _f(y), side, style, words))
+        extra = ({"text-anchor": anchor} if anchor != "start" else {}) | ({"class": css} if css else {})
+        self._add("text", {"x": x, "y": y, **extra}, content=escape(words))
+
+    def _add(
+        self, tag: str, attributes: dict[str, float | str], tip: str = "", content: Markup | None = None
+    ) -> None:
+        drawn = Markup("").join(
+            Markup(' {}="{}"').format(k, v if isinstance(v, str) else _f(v)) for k, v in attributes.items()
+        )
+        if tip:
+            content = Markup("<title>{}</title>").format(tip)
+        closing = Markup("/>") if content is None else Markup(">{}</{}>").format(content, tag)
+        self.parts.append(Markup("<{}{}").format(tag, drawn) + closing)
 
     def render(self) -> Markup:
         """The SVG element."""
         label = f"{self.title}. {self.description}" if self.description else self.title
         return (
-            Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}" style="--w:{}"><title>{}</title>').format(
-                _f(self.width), _f(self.height), label, _f(self.width), self.title
+            Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}" style="--w:{}">').format(
+                _f(self.width), _f(self.height), label, _f(self.width)
             )
+            + Markup("<title>{}</title>").format(self.title)
             + Markup("").join(self.parts)
             + Markup("</svg>")
         )
@@ -146,10 +151,6 @@ def legend(sheet: Sheet, entries: Sequence[tuple[str, str]], x: float, y: float)
         sheet.rect(x, y - 8, 10, 10, css)
         sheet.text(x + 14, y + 1, words, "key")
         x += 14 + CHARACTER * len(words) + 14
-
-
-def _close(tag: str, tip: str) -> Markup:
-    return Markup("><title>{}</title></{}>").format(tip, tag) if tip else Markup("/>")
 
 
 def _f(value: float) -> str:

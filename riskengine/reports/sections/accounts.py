@@ -1,4 +1,5 @@
-"""The external accounts: who holds US assets, which identities were checked, and where US saving comes from."""
+"""The external accounts: who holds US assets, which identities were checked, and where US saving comes
+from."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ def view(night: NightResult) -> dict:
     rows = night.tables.get("saving_quarterly")
     return {
         "holdings_chart": _holdings_chart(night.tables.get("accounts")),
-        "holdings": _holdings(night.tables.get("accounts"), f"Foreign holdings of US securities, {night.accounts_as_of}"),
+        "holdings": _holdings(night.tables.get("accounts"),
+                              f"Foreign holdings of US securities, {night.accounts_as_of}"),
         "identities": _identities(night.tables.get("identities")),
         "gap": saving_chart(rows, "Saving, investment and the gap", (
             ("gross_saving", "Saving", "c1"), ("investment", "Investment", "c3"),

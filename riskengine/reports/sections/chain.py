@@ -29,37 +29,46 @@ def diagram(s: ScenarioResult) -> Markup:
     drawing = chain_diagram(
         orders=_box("Orders of foreign holders", c.gross_orders_usd_bn, "USD bn", "sales negative"),
         outflow=_box("Net outflow, securities", c.net_outflow_usd_bn, "USD bn", "bought by US residents"),
-        dollars=_box("Dollars sold for currency", c.dollars_out_usd_bn, "USD bn", "after hedges, other US assets"),
+        dollars=_box("Dollars sold for currency", c.dollars_out_usd_bn, "USD bn",
+                     "after hedges, other US assets"),
         dollar=_box("Dollar depreciation", s_percent, "%", "broad; + = the dollar falls", 2),
         current_account=_box("Current account", c.current_account_change_usd_bn_per_year, "bn a year", ""),
         flow_yield=_box("10-year, term premium", c.treasury_10y_flow_bp, "bp", "flow channel"),
         path_yield=_box("10-year, policy path", c.treasury_10y_path_bp, "bp", "path channel"),
-        pnl=Box("Our P&L", formats.money(s.expected_pnl_usd), "", f"[{_bare(low)}, {_bare(high)}]", "expected [p10, p90]",
+        pnl=Box("Our P&L", formats.money(s.expected_pnl_usd), "", f"[{_bare(low)}, {_bare(high)}]",
+                "expected [p10, p90]",
                 "bad" if formats.is_number(s.expected_pnl_usd) and s.expected_pnl_usd < 0 else "good"),
         pnl_lines=lines, title=f"{s.title}: from policy to P&L",
     )
-    return figure("From policy to P&L", f"medians [p16, p84] over parameter draws at {formats.horizon(s.horizon_days)}",
+    return figure("From policy to P&L",
+                  f"medians [p16, p84] over parameter draws at {formats.horizon(s.horizon_days)}",
                   drawing, css="wide")
 
 
 def paths(chain: ChainSummary, horizon_days: int) -> list[Markup]:
-    """Charts over time: the dollar, the 10-year yield by channel, current account with saving and investment, dollars."""
+    """Charts over time: the dollar, the 10-year yield by channel, current account with saving and investment,
+    dollars."""
     charts = [
-        _fan(chain, horizon_days, "The dollar's path", "% depreciation, broad; up = the dollar falls; band p16–p84", (("broad_dollar", "Dollar falls", "c1"),), _log_percent, 2),
+        _fan(chain, horizon_days, "The dollar's path",
+             "% depreciation, broad; up = the dollar falls; band p16–p84",
+             (("broad_dollar", "Dollar falls", "c1"),), _log_percent, 2),
         _fan(chain, horizon_days, "10-year yield by channel", "bp; bands p16–p84",
              (("treasury_10y_flow_bp", "Flow", "c3"), ("treasury_10y_path_bp", "Path", "c1")), None, 1),
-        _fan(chain, horizon_days, "Current account = saving − investment", "change, USD bn per year; band p16–p84",
+        _fan(chain, horizon_days, "Current account = saving − investment",
+             "change, USD bn per year; band p16–p84",
              (("current_account_change", "Current acc.", "c1"), ("saving_change", "Saving", "c4"),
               ("investment_change", "Investment", "c3")), None, 0, bands=("current_account_change",)),
         _fan(chain, horizon_days, "Dollars sold for foreign currency", "USD bn, cumulated; band p16–p84",
              (("dollars_out", "Dollars", "c1"),), None, 0),
-        _fan(chain, horizon_days, "Equity index", "%; band p16–p84", (("equity_index", "Equity", "c4"),), _log_percent, 2),
+        _fan(chain, horizon_days, "Equity index", "%; band p16–p84", (("equity_index", "Equity", "c4"),),
+             _log_percent, 2),
     ]
     return [c for c in charts if c is not None]
 
 
 def _fan(
-    chain: ChainSummary, horizon_days: int, title: str, unit: str, wanted: Sequence[tuple[str, str, str]], transform,
+    chain: ChainSummary, horizon_days: int, title: str, unit: str, wanted: Sequence[tuple[str, str, str]],
+    transform,
     decimals: int, bands: Sequence[str] | None = None,
 ) -> Markup | None:
     lines, steps = [], 0
@@ -73,12 +82,14 @@ def _fan(
         band = bands is None or key in bands
         if not np.nanmax(np.abs(values)) > 0:
             continue
-        lines.append(Line(label, values[:, 1], values[:, 0] if band else None, values[:, 2] if band else None, css))
+        lines.append(Line(label, values[:, 1], values[:, 0] if band else None, values[:, 2] if band else None,
+                          css))
     if not lines:
         return None
     x = np.arange(steps + 1) * (horizon_days / steps)
     ticks, label = _time_ticks(horizon_days)
-    return figure(title, unit, line_chart(x, lines, title, unit.split(",")[0].split(";")[0], ticks, label, decimals))
+    return figure(title, unit,
+                  line_chart(x, lines, title, unit.split(",")[0].split(";")[0], ticks, label, decimals))
 
 
 def _time_ticks(horizon_days: int) -> tuple[list[tuple[float, str]], str]:
@@ -90,7 +101,8 @@ def _time_ticks(horizon_days: int) -> tuple[list[tuple[float, str]], str]:
     return [(m * MONTH, str(m)) for m in range(0, int(months) + 1, step)], "months after the announcement"
 
 
-def _box(heading: str, values: tuple[float, float, float], unit: str, caption: str, decimals: int | None = None) -> Box:
+def _box(heading: str, values: tuple[float, float, float], unit: str, caption: str,
+         decimals: int | None = None) -> Box:
     """values: median, p16, p84."""
     finite = [abs(v) for v in values if formats.is_number(v)]
     if decimals is None:

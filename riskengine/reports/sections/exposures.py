@@ -67,7 +67,8 @@ def _by_desk(by_desk: Mapping[str, Mapping[str, float]]) -> Table | None:
         (text(desk), *(money(values.get(k), units[k]) for k in keys)) for desk, values in by_desk.items()
     )
     total = tuple(
-        money(sum(v[k] for v in by_desk.values() if formats.is_number(v.get(k))), units[k], css="strong") for k in keys
+        money(sum(v[k] for v in by_desk.values() if formats.is_number(v.get(k))), units[k], css="strong")
+        for k in keys
     )
     return Table("Exposures by desk", tuple(heads), rows, foot=((text("Total", "strong"), *total),))
 

@@ -1,4 +1,5 @@
-"""Page one: what is the risk, what is the worst scenario, is a limit broken, can the data be trusted, what changed."""
+"""Page one: what is the risk, what is the worst scenario, is a limit broken, can the data be trusted, what
+changed."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ WORST = 8
 CONTRIBUTORS = 10
 CHANGES_ON_PAGE_ONE = 8
 LIMITS_ON_PAGE_ONE = 9
-CAUSES = {"positions": "Positions", "market_state": "Market", "parameters": "Param.", "data": "Data", "sampling": "Sampling"}
+CAUSES = {"positions": "Positions", "market_state": "Market", "parameters": "Param.", "data": "Data",
+          "sampling": "Sampling"}
 """Key of a comparison row → heading."""
 SEVERITY = {"red": 0, "warning": 1, "info": 2}
 LIMIT_ORDER = {"breach": 0, "warning": 1, "ok": 2}
@@ -45,6 +47,7 @@ def at_level(tail: Tail, level: float) -> int:
 
 
 def level_name(level: float) -> str:
+    """0.99 → '99%', 0.975 → '97.5%'."""
     return formats.percent(level, 1).replace(".0%", "%")
 
 
@@ -70,7 +73,8 @@ def tail_table(risks: Sequence[RiskResult]) -> Table | None:
         for i, level in enumerate(r.total.levels)
     ]
     starts = tuple(sum(len(r.total.levels) for r in risks[:k]) for k in range(1, len(risks)))
-    return Table("Value at risk and expected shortfall, losses positive", columns, tuple(rows), sortable=False,
+    return Table("Value at risk and expected shortfall, losses positive", columns, tuple(rows),
+                 sortable=False,
                  groups=starts)
 
 
@@ -86,7 +90,8 @@ def limits_table(limits: Sequence[LimitStatus], most: int | None = None) -> Tabl
     ordered = sorted(limits, key=lambda x: (LIMIT_ORDER.get(x.status, 1), -_or(use(x), 0.0)))[:most]
     rows = [
         (status(x.status), text(_limit_name(x)), _limit_value(x.value, x.unit, "strong"),
-         _limit_value(x.warning, x.unit), _limit_value(x.hard, x.unit), percent(use(x), 0), text(x.unit, "muted"))
+         _limit_value(x.warning, x.unit), _limit_value(x.hard, x.unit), percent(use(x), 0),
+         text(x.unit, "muted"))
         for x in ordered
     ]
     columns = (Column("Status", numeric=False), Column("Limit", numeric=False, css="words"), Column("Value"),
@@ -95,7 +100,8 @@ def limits_table(limits: Sequence[LimitStatus], most: int | None = None) -> Tabl
 
 
 def comparison_rows(comparison: object) -> tuple[list[Mapping], str]:
-    """Rows of the comparison and a note on it; the rows may come bare or as {'previous_run_id', 'note', 'rows'}."""
+    """Rows of the comparison and a note on it; the rows may come bare or as {'previous_run_id', 'note',
+    'rows'}."""
     note = ""
     if isinstance(comparison, Mapping):
         previous, remark = comparison.get("previous_run_id"), comparison.get("note")
@@ -136,7 +142,8 @@ def comparison_table(night: NightResult, most: int | None = None) -> Table | Non
         body.append((text(label), *([money(r.get("before"), unit)] if most is None else []),
                      money(r.get("after"), unit), money(r.get("change"), unit, css="strong", plus=True),
                      *(money(r.get(c), unit, plus=True) for c in CAUSES)))
-    return Table(f"Change against the previous run by cause, {unit.label}", columns, tuple(body), is_long(len(body)),
+    return Table(f"Change against the previous run by cause, {unit.label}", columns, tuple(body),
+                 is_long(len(body)),
                  note=note)
 
 
@@ -159,7 +166,8 @@ def _key_figures(night: NightResult) -> list[tuple[str, str, str, str]]:
         ):
             i = at_level(tail, level)
             figures.append((
-                f"{words} {level_name(tail.levels[i])}, {formats.horizon(risk.horizon_days)}", formats.money(values[i]),
+                f"{words} {level_name(tail.levels[i])}, {formats.horizon(risk.horizon_days)}",
+                formats.money(values[i]),
                 f"± {formats.money(errors[i])} s.e. · {_share(values[i], night.nav_usd)} of NAV", "",
             ))
     worst = min(night.scenarios, key=lambda s: _or(s.expected_pnl_usd, math.inf), default=None)
@@ -177,7 +185,8 @@ def _worst_chart(night: NightResult):
         return None
     unit = formats.money_unit(v for s in ordered for v in (s.expected_pnl_usd, *s.interval_usd))
     bars = [
-        Bar(f"{s.title}", unit.scale(s.expected_pnl_usd), unit.scale(s.interval_usd[0]), unit.scale(s.interval_usd[1]),
+        Bar(f"{s.title}", unit.scale(s.expected_pnl_usd), unit.scale(s.interval_usd[0]),
+            unit.scale(s.interval_usd[1]),
             note=formats.horizon(s.horizon_days))
         for s in ordered
     ]
@@ -194,7 +203,8 @@ def _contributors(night: NightResult) -> Table | None:
     ordered = sorted(risk.positions, key=lambda p: -abs(_or(p.component_es, 0.0)))[:CONTRIBUTORS]
     unit = formats.money_unit(p.component_es for p in ordered)
     columns = (Column("Position", numeric=False), Column("Description", numeric=False, css="words"),
-               Column("Desk", numeric=False), Column("Component ES", f"{unit.label} ± s.e."), Column("Share", "of ES"))
+               Column("Desk", numeric=False), Column("Component ES", f"{unit.label} ± s.e."),
+               Column("Share", "of ES"))
     note = "* priced off an assumed market input" if any(p.assumed_inputs for p in ordered) else ""
     caption = (f"Ten largest contributors to ES {level_name(risk.position_level)}, "
                f"{formats.horizon(risk.horizon_days)} (negative: hedges)")

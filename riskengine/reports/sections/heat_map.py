@@ -28,11 +28,13 @@ def view(night: NightResult) -> dict:
     columns = (
         Column("Scenario", numeric=False, css="words"), Column("Horizon", "days"),
         *(Column(formats.name(c), unit.label) for c in classes), Column("Expected P&L", unit.label),
-        Column("p10 … p90", "parameters"), Column("p10 … p90", "with markets"), Column(f"ES {level}", unit.label),
+        Column("p10 … p90", "parameters"), Column("p10 … p90", "with markets"),
+        Column(f"ES {level}", unit.label),
         Column("Distance", "Mahal."), Column("Plausibility", "prob."), Column("Enactment", "prob."),
     )
     rows = []
-    for s in sorted(night.scenarios, key=lambda s: s.expected_pnl_usd if formats.is_number(s.expected_pnl_usd) else 0):
+    for s in sorted(night.scenarios,
+                    key=lambda s: s.expected_pnl_usd if formats.is_number(s.expected_pnl_usd) else 0):
         flag = " ⚑" if s.flags else ""
         rows.append((
             text(s.title + flag, link=f"#scenario-{s.name}"), amount(s.horizon_days, 0),
@@ -42,21 +44,26 @@ def view(night: NightResult) -> dict:
             money(s.tail.es[at_level(s.tail, HEADLINE_ES)], unit),
             amount(s.mahalanobis, 1), _probability(s.plausibility), _probability(s.probability),
         ))
-    note = ("Expected P&L is the difference to the baseline at the same horizon, gains positive. Plausibility: chance of "
-            "a core move at least as far out in the ordinary night at the horizon (Mahalanobis distance, chi-square). "
+    note = ("Expected P&L is the difference to the baseline at the same horizon, gains positive. "
+            "Plausibility: chance of a core move at least as far out in the ordinary night at the horizon "
+            "(Mahalanobis distance, chi-square). "
             "⚑ flagged: see its page.")
     scale = [(f"h{i}" if i >= 0 else f"hm{-i}", unit.text(_edge(i, largest), plus=True))
              for i in range(-HEAT_STEPS, HEAT_STEPS + 1)]
-    return {"unit": unit.label, "table": Table("Expected P&L, scenario × asset class", columns, tuple(rows), note=note), "scale": scale}
+    return {"unit": unit.label,
+            "table": Table("Expected P&L, scenario × asset class", columns, tuple(rows), note=note),
+            "scale": scale}
 
 
 def heat_cell(value: object, unit: formats.MoneyUnit, largest: float, css: str = "") -> Cell:
-    """An amount on a diverging background: orange for losses, blue for gains, by the square root of its size."""
+    """An amount on a diverging background: orange for losses, blue for gains, by the square root of its
+    size."""
     cell = money(value, unit, css=css)
     return Cell(cell.text, cell.sort, css=f"heat {_heat(value, largest)} {css}".strip())
 
 
 def interval_cell(interval: tuple[float, float], unit: formats.MoneyUnit) -> Cell:
+    """'low … high' in the table's unit, sorted by its lower end."""
     low, high = interval
     if not (formats.is_number(low) and formats.is_number(high)):
         return Cell(formats.MISSING)
@@ -66,8 +73,8 @@ def interval_cell(interval: tuple[float, float], unit: formats.MoneyUnit) -> Cel
 def _heat(value: object, largest: float) -> str:
     if not formats.is_number(value) or largest <= 0:
         return "h0"
-    step = round(HEAT_STEPS * math.sqrt(abs(float(value)) / largest))  # type: ignore[arg-type]
-    return f"hm{step}" if step and float(value) < 0 else f"h{step}"  # type: ignore[arg-type]
+    step = round(HEAT_STEPS * math.sqrt(abs(float(value)) / largest))
+    return f"hm{step}" if step and float(value) < 0 else f"h{step}"
 
 
 def _edge(step: int, largest: float) -> float:
@@ -75,4 +82,4 @@ def _edge(step: int, largest: float) -> float:
 
 
 def _probability(value: object) -> Cell:
-    return Cell(formats.probability(value), float(value) if formats.is_number(value) else None)  # type: ignore[arg-type]
+    return Cell(formats.probability(value), float(value) if formats.is_number(value) else None)

@@ -1,4 +1,5 @@
-"""Can the numbers be trusted: remarks on the data, every series with its coverage, positions on assumed inputs."""
+"""Can the numbers be trusted: remarks on the data, every series with its coverage, positions on assumed
+inputs."""
 
 from __future__ import annotations
 
@@ -23,10 +24,12 @@ def view(night: NightResult) -> dict:
 def _items(night: NightResult) -> Table | None:
     if not night.data_quality:
         return None
-    columns = (Column("Severity", numeric=False), Column("Series", numeric=False), Column("Remark", numeric=False, css="words"))
+    columns = (Column("Severity", numeric=False), Column("Series", numeric=False),
+               Column("Remark", numeric=False, css="words"))
     ordered = sorted(night.data_quality, key=lambda x: SEVERITY.get(x.severity, 1))
     return Table("Remarks on the data", columns,
-                 tuple((status(x.severity), text(x.series), text(x.message)) for x in ordered), is_long(len(ordered)))
+                 tuple((status(x.severity), text(x.series), text(x.message)) for x in ordered),
+                 is_long(len(ordered)))
 
 
 def _assumed(night: NightResult) -> Table | None:
@@ -47,4 +50,5 @@ def _inputs(rows: object) -> Table | None:
     for r in records:
         if isinstance(r.get("assumed"), bool):
             r["assumed"] = "assumed" if r["assumed"] else "observed"
-    return from_records(records, "Market inputs without an embedded series", {"assumed": "Kind", "se": "s.e."})
+    return from_records(records, "Market inputs without an embedded series",
+                        {"assumed": "Kind", "se": "s.e."})

@@ -1,4 +1,5 @@
-"""A page per scenario: what is announced, who sells, who absorbs, what balances, which prices move, what it costs us."""
+"""A page per scenario: what is announced, who sells, who absorbs, what balances, which prices move, what it
+costs us."""
 
 from __future__ import annotations
 
@@ -7,7 +8,9 @@ import math
 
 from riskengine.base.axes import ASSET_CLASSES
 from riskengine.reports import formats
-from riskengine.reports.charts import Bar, bar_chart, figure, grouped_columns, split_bar, stacked_bars, waterfall
+from riskengine.reports.charts import (
+    Bar, bar_chart, figure, grouped_columns, split_bar, stacked_bars, waterfall,
+)
 from riskengine.reports.html_table import Cell, Column, Table, amount, money, text
 from riskengine.reports.sections.chain import diagram, paths
 from riskengine.reports.sections.front import HEADLINE_ES, HEADLINE_VAR, at_level, level_name
@@ -18,7 +21,8 @@ TOP_HOLDERS = 10
 TOP_POSITIONS = 5
 CLASS_COLOURS = {"treasury": "c1", "agency": "c2", "corporate": "c4", "equity": "c3", "real_estate": "c5"}
 FAMILIES = (
-    (("FX",), "Currencies", "% vs USD"), (("UST",), "Treasury zero rates", "bp"), (("EQ", "VOL"), "Equity, volatility", "%"),
+    (("FX",), "Currencies", "% vs USD"), (("UST",), "Treasury zero rates", "bp"),
+    (("EQ", "VOL"), "Equity, volatility", "%"),
     (("CAP",), "Cap rates", "bp"), (("HOME",), "House prices", "%"),
 )
 """Factor kinds, heading of their table, unit."""
@@ -32,7 +36,8 @@ IDENTITIES = {
 
 def view(night: NightResult) -> dict:
     """One page per scenario, worst first."""
-    ordered = sorted(night.scenarios, key=lambda s: s.expected_pnl_usd if formats.is_number(s.expected_pnl_usd) else 0)
+    ordered = sorted(night.scenarios,
+                     key=lambda s: s.expected_pnl_usd if formats.is_number(s.expected_pnl_usd) else 0)
     names = {p.position_id: p for r in night.baseline[:1] for p in r.positions}
     return {"pages": [_page(s, names) for s in ordered]}
 
@@ -41,7 +46,8 @@ def idle(chain: ChainSummary | None) -> bool:
     """True when no capital flows and no yield or dollar moves come from the chain."""
     if chain is None:
         return True
-    links = (*chain.gross_orders_usd_bn, *chain.dollars_out_usd_bn, *chain.broad_dollar, *chain.treasury_10y_flow_bp,
+    links = (*chain.gross_orders_usd_bn, *chain.dollars_out_usd_bn, *chain.broad_dollar,
+             *chain.treasury_10y_flow_bp,
              *chain.treasury_10y_path_bp)
     return not any(formats.is_number(v) and abs(v) > 1e-12 for v in links)
 
@@ -52,7 +58,8 @@ def _page(s: ScenarioResult, positions: dict) -> dict:
     return {
         "name": s.name, "title": s.title, "narrative": s.narrative, "source": s.source, "flags": s.flags,
         "loss": formats.is_number(s.expected_pnl_usd) and s.expected_pnl_usd < 0,
-        "pnl": formats.money(s.expected_pnl_usd), "facts": _facts(s), "chain": s.chain is not None and not (quiet and moves),
+        "pnl": formats.money(s.expected_pnl_usd), "facts": _facts(s),
+        "chain": s.chain is not None and not (quiet and moves),
         "still": quiet and not moves, "flows": not quiet,
         "diagram": diagram(s) if s.chain else None,
         "holders": _holders(s.chain) if s.chain else None,
@@ -61,8 +68,10 @@ def _page(s: ScenarioResult, positions: dict) -> dict:
         "yields": _yields(s.chain) if s.chain and s.chain.yields_by_channel else None,
         "ledger": _ledger(s.ledger) if s.ledger else None,
         "imbalance": formats.significant(s.ledger.max_imbalance_usd_bn, 2) if s.ledger else None,
-        "channels": _channels(s), "desks": _split(s.by_desk, "P&L by desk"), "books": _split(s.by_book, "P&L by book"),
-        "variance": _variance(s), "switch": _switch(s), "positions": _positions(s, positions), "moves": _moves(s),
+        "channels": _channels(s), "desks": _split(s.by_desk, "P&L by desk"),
+        "books": _split(s.by_book, "P&L by book"),
+        "variance": _variance(s), "switch": _switch(s), "positions": _positions(s, positions),
+        "moves": _moves(s),
     }
 
 
@@ -70,15 +79,19 @@ def _facts(s: ScenarioResult) -> list[tuple[str, str]]:
     v, e = at_level(s.tail, HEADLINE_VAR), at_level(s.tail, HEADLINE_ES)
     low, high = s.interval_usd
     wide_low, wide_high = s.pnl_interval_usd
+    distance = formats.number(s.mahalanobis, 1)
     return [
         ("Horizon", formats.horizon(s.horizon_days)),
-        ("Expected P&L", f"{formats.money(s.expected_pnl_usd)} ± {formats.money(s.se_expected_pnl_usd)} s.e."),
+        ("Expected P&L",
+         f"{formats.money(s.expected_pnl_usd)} ± {formats.money(s.se_expected_pnl_usd)} s.e."),
         ("p10 … p90, parameters", f"{formats.money(low)} … {formats.money(high)}"),
         ("p10 … p90, with markets", f"{formats.money(wide_low)} … {formats.money(wide_high)}"),
-        (f"VaR {level_name(s.tail.levels[v])}", f"{formats.money(s.tail.var[v])} ± {formats.money(s.tail.se_var[v])} s.e."),
-        (f"ES {level_name(s.tail.levels[e])}", f"{formats.money(s.tail.es[e])} ± {formats.money(s.tail.se_es[e])} s.e."),
+        (f"VaR {level_name(s.tail.levels[v])}",
+         f"{formats.money(s.tail.var[v])} ± {formats.money(s.tail.se_var[v])} s.e."),
+        (f"ES {level_name(s.tail.levels[e])}",
+         f"{formats.money(s.tail.es[e])} ± {formats.money(s.tail.se_es[e])} s.e."),
         ("Probability of enactment", formats.probability(s.probability)),
-        ("Plausibility", f"{formats.probability(s.plausibility)} (Mahalanobis {formats.number(s.mahalanobis, 1)})"),
+        ("Plausibility", f"{formats.probability(s.plausibility)} (Mahalanobis {distance})"),
     ]
 
 
@@ -86,12 +99,14 @@ def _holders(chain: ChainSummary):
     rows = chain.holder_orders[:TOP_HOLDERS]
     if not rows:
         return None
-    classes = [c for c in dict.fromkeys([*ASSET_CLASSES, *(k for _, o in rows for k in o)]) if any(o.get(c) for _, o in rows)]
+    classes = [c for c in dict.fromkeys([*ASSET_CLASSES, *(k for _, o in rows for k in o)])
+               if any(o.get(c) for _, o in rows)]
     series = [(formats.name(c), CLASS_COLOURS.get(c, "c6")) for c in classes]
     title = "Who sells (who buys)"
     bars = [(holder, [float(orders.get(c, 0.0)) for c in classes]) for holder, orders in rows]
     return figure(title, "orders to the horizon, USD bn, median; negative = sells",
-                  stacked_bars(bars, series, title, "USD bn", _bn_decimals(sum(map(abs, v)) for _, v in bars)))
+                  stacked_bars(bars, series, title, "USD bn",
+                               _bn_decimals(sum(map(abs, v)) for _, v in bars)))
 
 
 def _absorbers(chain: ChainSummary):
@@ -108,12 +123,15 @@ def _yields(chain: ChainSummary):
     title = "Treasury yields by channel"
     groups = [(tenor, (float(flow), float(path))) for tenor, flow, path in chain.yields_by_channel]
     return figure(title, "bp at the horizon, medians",
-                  grouped_columns(groups, (("flow (term premium)", "c3"), ("path (expected policy rate)", "c1")), title, "bp"))
+                  grouped_columns(groups,
+                                  (("flow (term premium)", "c3"), ("path (expected policy rate)", "c1")),
+                                  title, "bp"))
 
 
 def _ledger(ledger: LedgerTable) -> Table:
     """The ledger grouped by identity; medians of lines need not add up, the lines of each draw do."""
-    columns = (Column("Identity", numeric=False), Column("Line", numeric=False, css="words"), Column("Median", "USD bn"),
+    columns = (Column("Identity", numeric=False), Column("Line", numeric=False, css="words"),
+               Column("Median", "USD bn"),
                Column("p16", "USD bn"), Column("p84", "USD bn"))
     rows, starts, last = [], [], None
     for i, (line, identity, median, p16, p84) in enumerate(ledger.rows):
@@ -121,8 +139,10 @@ def _ledger(ledger: LedgerTable) -> Table:
             starts.append(i)
         heading = text(_identity(identity), "strong") if identity != last else Cell("", _identity(identity))
         last = identity
-        rows.append((heading, text(line), amount(median, 1), amount(p16, 1, css="muted"), amount(p84, 1, css="muted")))
-    return Table("Ledger, cumulated to the horizon", columns, tuple(rows), False, sortable=False, groups=tuple(starts))
+        rows.append((heading, text(line), amount(median, 1), amount(p16, 1, css="muted"),
+                     amount(p84, 1, css="muted")))
+    return Table("Ledger, cumulated to the horizon", columns, tuple(rows), False, sortable=False,
+                 groups=tuple(starts))
 
 
 def _identity(identity: str) -> str:
@@ -138,7 +158,8 @@ def _channels(s: ScenarioResult):
     unit = formats.money_unit([s.expected_pnl_usd, *(v for _, v in items)])
     title = "P&L by channel"
     return figure(title, f"{unit.label}, expected, adds up to the total",
-                  waterfall([(k, unit.scale(v)) for k, v in items], ("Expected P&L", unit.scale(s.expected_pnl_usd)),
+                  waterfall([(k, unit.scale(v)) for k, v in items],
+                            ("Expected P&L", unit.scale(s.expected_pnl_usd)),
                             title, unit.label, unit.decimals))
 
 
@@ -158,7 +179,8 @@ def _variance(s: ScenarioResult):
     colours = {"parameters": "c3", "markets": "c1"}
     parts = [(formats.name(k), float(v), colours.get(k, "c5")) for k, v in s.variance_share.items()]
     return figure(title, "", split_bar(parts, title),
-                  "Parameters: the numbers of the model drawn from their distributions. Markets: moves given the parameters.")
+                  "Parameters: the numbers of the model drawn from their distributions. "
+                  "Markets: moves given the parameters.")
 
 
 def _switch(s: ScenarioResult) -> Table | None:
@@ -176,7 +198,8 @@ def _switch(s: ScenarioResult) -> Table | None:
         (text("Flow channel switched off"), amount(off, 1, plus=True)),
     )
     return Table("Does foreign demand matter for yields?", columns, rows, sortable=False, groups=(2, 3),
-                 note="The default follows the literature; 'off' is the claim that foreign demand does not matter.")
+                 note="The default follows the literature; 'off' is the claim that foreign demand does not "
+                      "matter.")
 
 
 def _positions(s: ScenarioResult, positions: dict) -> Table | None:
@@ -192,10 +215,12 @@ def _positions(s: ScenarioResult, positions: dict) -> Table | None:
     for key, value in chosen:
         p = positions.get(key)
         mark = " *" if p and p.assumed_inputs else ""
-        rows.append((text(key + mark), text(p.description or p.type if p else None), text(p.desk if p else None),
+        rows.append((text(key + mark), text(p.description or p.type if p else None),
+                     text(p.desk if p else None),
                      money(value, unit)))
     return Table("Positions that lose and gain most", columns, tuple(rows),
-                 note="* priced off an assumed market input" if any(r[0].text.endswith("*") for r in rows) else "")
+                 note="* priced off an assumed market input" if any(r[0].text.endswith("*") for r in rows)
+                 else "")
 
 
 def _moves(s: ScenarioResult) -> list[Table]:
@@ -222,7 +247,8 @@ def _moves(s: ScenarioResult) -> list[Table]:
 
 def factor_name(kind: str, bare: str) -> str:
     """The part of a factor label people read: ('FX', 'JPY') → 'JPY', ('VOL', 'FX') → 'FX volatility'."""
-    words = bare if kind in ("FX", "UST") or bare in ("SP500", "NASDAQ", "FX") else bare.replace("_", " ").capitalize()
+    as_is = kind in ("FX", "UST") or bare in ("SP500", "NASDAQ", "FX")
+    words = bare if as_is else bare.replace("_", " ").capitalize()
     return f"{words} volatility" if kind == "VOL" else words
 
 
