@@ -9,7 +9,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from riskengine.base.errors import InputError, Problem, suggest
-from riskengine.data.configs.fields import HorizonDuration, Strict, check_between, refuse
+from riskengine.data.configs.durations import HorizonDuration
+from riskengine.data.configs.fields import Strict, check_between, refuse
 from riskengine.data.configs.folders import find_scenario
 from riskengine.data.configs.problems import problems_of, short
 from riskengine.data.configs.shock_models import SHOCK_MODELS

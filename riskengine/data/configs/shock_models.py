@@ -7,17 +7,16 @@ is ``fall`` (a share), ``OwnershipCap.deadline_years`` is ``deadline`` (a durati
 
 from __future__ import annotations
 
-import datetime
-import re
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, model_validator
+from pydantic import AfterValidator, model_validator
 
 from riskengine.base.estimate import Distribution
+from riskengine.data.configs.durations import Day, Duration, ScheduleTable
 from riskengine.data.configs.fields import (
-    Appreciation, AssetClass, AssetClasses, BasisPoints, Commitment, Currency, Duration, Factor, HedgeChange,
-    Holders, Number, Parties, Party, ScheduleTable, Share, Strict, TariffRate, TaxRate, Tenor, UsdBillions,
-    UseOfProceeds, check_move, choice, distinct, refuse,
+    Appreciation, AssetClass, AssetClasses, BasisPoints, Commitment, Currency, Factor, HedgeChange, Holders,
+    Number, Parties, Party, Share, Strict, TariffRate, TaxRate, Tenor, UsdBillions, UseOfProceeds,
+    check_move, choice, distinct, refuse,
 )
 from riskengine.policy import shocks as policy
 
@@ -238,25 +237,6 @@ class FactorShockModel(ShockModel):
         return policy.FactorShock(
             self.factor, self.move.build("move of the factor"), **_when(self.schedule)
         )
-
-
-def _iso_date(value: object) -> object:
-    if isinstance(value, datetime.datetime):
-        raise refuse("a date without a time is wanted", "e.g. 2008-09-12")
-    if isinstance(value, datetime.date):
-        return value.isoformat()
-    if isinstance(value, str):
-        try:
-            if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
-                raise ValueError
-            datetime.date.fromisoformat(value)
-        except ValueError:
-            raise refuse(f"not a date: '{value}'", "YYYY-MM-DD, e.g. 2008-09-12") from None
-        return value
-    raise refuse("must be a date", "YYYY-MM-DD, e.g. 2008-09-12")
-
-
-Day = Annotated[str, BeforeValidator(_iso_date)]
 
 
 class HistoricalReplayModel(ShockModel):
