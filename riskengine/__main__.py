@@ -6,6 +6,7 @@ import sys
 
 
 def main() -> None:
+    """Run the command line and exit with its code."""
     from riskengine.cli import run
 
     sys.exit(run(sys.argv[1:]))

@@ -194,7 +194,8 @@ def data_status(as_of: AsOfOption = None, as_json: JsonOption = False) -> None:
     from riskengine.data.configs.nightly import check_day
     from riskengine.data.quality import series_status
 
-    print_records(series_status(check_day(as_of, "--as-of") if as_of else DEFAULT_AS_OF), as_json)
+    rows = series_status(check_day(as_of, "--as-of") if as_of else DEFAULT_AS_OF)
+    print_records(rows, as_json, leave_out=("panel", "source", "transformation", "licence"))
 
 
 @app.command()

@@ -64,15 +64,18 @@ def print_check(outcome: tuple[list[Problem], list[str]]) -> int:
     return ERROR
 
 
-def print_records(records: Iterable[dict[str, Any]], as_json: bool) -> None:
-    """A list of flat records, as a JSON array or as a table (one column per key, numbers shortened)."""
+def print_records(records: Iterable[dict[str, Any]], as_json: bool, leave_out: Sequence[str] = ()) -> None:
+    """A list of flat records, as a JSON array or as a table (one column per key, numbers shortened).
+
+    leave_out : keys too wide for a table; the JSON has them.
+    """
     rows = list(records)
     if as_json:
         import json
 
         print(json.dumps(rows, indent=1, default=str, ensure_ascii=False))
         return
-    keys = list(dict.fromkeys(key for row in rows for key in row))
+    keys = list(dict.fromkeys(key for row in rows for key in row if key not in leave_out))
     print_table(keys, [[_cell(row.get(key)) for key in keys] for row in rows])
 
 

@@ -213,6 +213,7 @@ def _expand(names: list[str]) -> list[str]:
 
 
 def distinct(names: list[str]) -> list[str]:
+    """*names*, refused when empty, when one comes twice, or when 'all' comes with others."""
     if not names:
         raise refuse("an empty list would make the shock do nothing", "at least one name")
     twice = sorted({name for name in names if names.count(name) > 1})

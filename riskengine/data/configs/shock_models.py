@@ -46,6 +46,8 @@ def _no_repeats(names: list[str]) -> list[str]:
 
 
 class WithholdingTaxModel(ShockModel):
+    """rate: share of income, 0.30 = 30%; overrides: exemptions that fall."""
+
     rate: TaxRate
     classes: AssetClasses = _ALL_CLASSES
     holders: Holders = _ALL
@@ -64,6 +66,8 @@ class WithholdingTaxModel(ShockModel):
 
 
 class UserFeeModel(ShockModel):
+    """rate: share of interest; official holders only."""
+
     rate: TaxRate
     classes: AssetClasses = ["treasury"]
     holders: Holders = _ALL
@@ -77,6 +81,8 @@ class UserFeeModel(ShockModel):
 
 
 class PurchaseTaxModel(ShockModel):
+    """rate: share of the price of every purchase, 0.01 = 1%."""
+
     rate: TaxRate
     classes: AssetClasses = _ALL_CLASSES
     holders: Holders = _ALL
@@ -90,6 +96,8 @@ class PurchaseTaxModel(ShockModel):
 
 
 class OwnershipCapModel(ShockModel):
+    """limit: foreign share of the class's capitalisation; deadline: until when."""
+
     limit: Share
     asset_class: AssetClass = "treasury"
     holders: Holders = _ALL
@@ -109,6 +117,8 @@ class OwnershipCapModel(ShockModel):
 
 
 class ForeignSellingModel(ShockModel):
+    """One of amount_usd_bn and share (of holdings), positive = sale."""
+
     amount_usd_bn: UsdBillions | None = None
     share: Share | None = None
     classes: AssetClasses = _ALL_CLASSES
@@ -133,6 +143,8 @@ class ForeignSellingModel(ShockModel):
 
 
 class InflowSlowdownModel(ShockModel):
+    """share: of usual purchases that does not come."""
+
     share: Share
     classes: AssetClasses = _ALL_CLASSES
     holders: Holders = _ALL
@@ -146,6 +158,8 @@ class InflowSlowdownModel(ShockModel):
 
 
 class HedgeRatioModel(ShockModel):
+    """change: of the hedge ratio, 0.10 = ten points more are hedged."""
+
     change: HedgeChange
     classes: AssetClasses = _ALL_CLASSES
     holders: Holders = _ALL
@@ -159,6 +173,8 @@ class HedgeRatioModel(ShockModel):
 
 
 class CurrencyAccordModel(ShockModel):
+    """targets: currency = appreciation against the dollar, 0.15 = 15%."""
+
     targets: dict[Currency, Appreciation]
     commitments_usd_bn: dict[Party, Commitment] = {}
     credibility: Share | None = None
@@ -179,6 +195,8 @@ class CurrencyAccordModel(ShockModel):
 
 
 class DollarDepreciationModel(ShockModel):
+    """fall: of the broad dollar, 0.10 = 10%; negative when it rises."""
+
     fall: Appreciation
     cause: choice("cause", "flow", "sentiment") = "flow"  # type: ignore[valid-type]
     schedule: ScheduleTable | None = None
@@ -190,6 +208,8 @@ class DollarDepreciationModel(ShockModel):
 
 
 class TariffModel(ShockModel):
+    """rate: share of import value, 0.10 = 10 points; partners: currencies or holders."""
+
     rate: TariffRate
     partners: Parties = _ALL
     retaliation: bool = False
@@ -206,6 +226,8 @@ class TariffModel(ShockModel):
 
 
 class PolicyRatePathModel(ShockModel):
+    """bp: tenor = change of the expected path in basis points."""
+
     bp: dict[Tenor, BasisPoints]
     schedule: ScheduleTable | None = None
 
@@ -222,6 +244,8 @@ class PolicyRatePathModel(ShockModel):
 
 
 class FactorShockModel(ShockModel):
+    """move: in the factor's own unit, log return or absolute decimal."""
+
     factor: Factor
     move: Number
     schedule: ScheduleTable | None = None
@@ -240,6 +264,8 @@ class FactorShockModel(ShockModel):
 
 
 class HistoricalReplayModel(ShockModel):
+    """start, end: closes between which the moves are taken."""
+
     start: Day
     end: Day
 
@@ -254,6 +280,8 @@ class HistoricalReplayModel(ShockModel):
 
 
 class ConditionalStressModel(ShockModel):
+    """moves: factor = move in its own unit; all other factors follow."""
+
     moves: dict[Factor, float]
     schedule: ScheduleTable | None = None
 
