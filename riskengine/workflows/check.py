@@ -140,7 +140,8 @@ def _check_data(day: str, problems: list[Problem], remarks: list[str]) -> None:
     accounts = _collect(problems, lambda: load_accounts(day, "as_of"), None)
     snapshot = None if inputs is None else _collect(problems, lambda: load_snapshot(day, inputs), None)
     if None not in (inputs, parameters, accounts, snapshot):
-        remarks.append(f"data as of {day}: {len(inputs)} market inputs, accounts of {accounts.accounts_as_of}")
+        survey = accounts.accounts_as_of
+        remarks.append(f"data as of {day}: {len(inputs)} market inputs, accounts of {survey}")
 
 
 def _collect(problems: list[Problem], call: Callable[[], T], otherwise: T) -> T:
