@@ -121,7 +121,7 @@ def run_night(
     exposure = exposures(positions, instant, world.snapshot)
     baseline = _with_sensitivities(baseline, sensitivities(instant))
     night = NightResult(
-        as_of=day, accounts_as_of=world.accounts.as_of, run_id=run_id, seed=spec.seed, paths=spec.paths,
+        as_of=day, accounts_as_of=world.accounts.accounts_as_of, run_id=run_id, seed=spec.seed, paths=spec.paths,
         draws=spec.draws, nav_usd=float(instant.base_value.sum()), baseline=baseline, scenarios=results,
         exposures=exposure, limits=evaluate_limits(limits, limit_values(baseline, results, exposure)),
         data_quality=(
