@@ -18,9 +18,6 @@ from riskengine.base.errors import InputError, Problem
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_RETRIES = 3
-"""Attempts after the first of a task whose worker died."""
-
 
 @runtime_checkable
 class Executor(Protocol):
@@ -115,11 +112,10 @@ class Dask(_Closing):
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
         # the function is the result of a task: the graph holds it once, workers pass it on, and it is made
-        # again when the worker that held it dies (scattered data would be lost)
-        shared = self._client.submit(_identity, function, pure=False, retries=_RETRIES)
-        futures = [
-            self._client.submit(_apply, shared, item, pure=False, retries=_RETRIES) for item in items
-        ]
+        # again when the worker that held it dies (scattered data would be lost); tasks of a dead worker are
+        # given to another by the scheduler (distributed.scheduler.allowed-failures times)
+        shared = self._client.submit(_identity, function, pure=False)
+        futures = [self._client.submit(_apply, shared, item, pure=False) for item in items]
         try:
             return list(self._client.gather(futures))
         except BaseException:

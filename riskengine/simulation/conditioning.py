@@ -72,7 +72,7 @@ def condition(response: ResponseDraws, model: FactorModel, spec: RunSpec) -> Sho
         for d in range(spec.draws):
             followed[d] += moves[d] @ (spread @ z[d]).T
     path = response.path.copy()
-    path[:, :, follow] = followed + 0.0
+    path[:, :, follow] = followed
 
     channels = response.channels
     by_channel = response.by_channel

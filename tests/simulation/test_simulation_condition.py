@@ -40,6 +40,15 @@ def make_response(model, path=None, pinned=(), channels=("flow", "exchange_rate"
                          np.isin(np.arange(FACTORS), pinned))
 
 
+def test_zero_times_a_negative_loading_is_plain_zero():
+    model = make_core_model()
+    loadings = np.zeros((FACTORS, FACTORS))
+    loadings[0, 0], loadings[1:, 0] = 1.0, -2.0
+    model = replace(model, core=np.arange(FACTORS) < 1, loadings=loadings)
+    shock = condition(make_response(model, np.zeros((SPEC.draws, HORIZON.steps, FACTORS))), model, SPEC)
+    assert not np.any(shock.path) and not np.any(np.signbit(shock.path))
+
+
 def test_zero_response_is_exactly_zero_everywhere():
     model = make_core_model(coefficients=3)
     shock = condition(make_response(model, np.zeros((SPEC.draws, HORIZON.steps, FACTORS))), model, SPEC)
@@ -125,7 +134,9 @@ def test_pinned_noise_is_zero_and_the_rest_conditional():
     assert np.allclose(left[np.ix_(free, free)], conditional, rtol=1e-9, atol=1e-18)
     assert np.abs((shock.noise_map @ sigma)[np.ix_(free, pinned)]).max() < 1e-17
     noise, _ = simulate_noise(model, HORIZON, SPEC, Chunk(0, 4096))
-    assert np.array_equal((shock.noise_map @ noise)[pinned], np.zeros((3, 4096)))
+    for some in (pinned, [0, 1, 2, 3, 5, 6, 7, 9, 11], list(range(FACTORS))):
+        known = condition(make_response(model, pinned=some), model, SPEC).noise_map
+        assert np.array_equal((known @ noise)[some], np.zeros((len(some), 4096)))
     assert np.allclose(shock.noise_map @ shock.noise_map, shock.noise_map, atol=1e-12), "a projection"
 
 

@@ -248,6 +248,12 @@ def test_parameter_normals_are_stratified_and_nested():
     assert parameter_normals(spec, 0).shape == (512, 0)
 
 
+def test_scrambling_is_nested_not_a_digital_shift():
+    """Under a shift two seeds differ by one constant pattern of bits; nested flips differ from cell to cell."""
+    cells = [(stats.norm.cdf(parameter_normals(RunSpec(seed=s), 1)[:, 0]) * 512).astype(int) for s in (1, 2)]
+    assert len(set(cells[0] ^ cells[1])) > 50
+
+
 def test_first_two_sobol_dimensions_form_a_net():
     u = stats.norm.cdf(parameter_normals(RunSpec(draws=256, seed=3), 2))
     for columns in (1, 4, 16, 64, 256):
