@@ -1,14 +1,15 @@
 """Does the default model's one-day 99% VaR cover what happened, without look-ahead?
 
-For every calendar year y: GARCH, degrees of freedom and correlation are estimated on moves before y only; through
-y the filter runs on with those parameters (``factors.volatility.carry_on``), and each day
+For every calendar year y: GARCH, degrees of freedom and correlation are estimated on moves before y only;
+through y the filter runs on with those parameters (``factors.volatility.carry_on``), and each day
 
     VaR_t = − σ_t · t_ν⁻¹(1 − level) · √((ν − 2)/ν),     book: σ_t² = w' D_t R D_t w
 
-is compared with that day's move; beside it the filtered historical simulation, whose quantile is that of past rows
-of standardised moves scaled by today's volatilities.  Covered: single currencies held long against the dollar, two Treasury yields
-(the holder loses when the yield rises) and an equally weighted currency book.  The degrees of freedom are those of
-the multivariate t of this set, as in the default model of the full set.
+is compared with that day's move; beside it the filtered historical simulation, whose quantile is that of
+past rows of standardised moves scaled by today's volatilities.  Covered: single currencies held long
+against the dollar, two Treasury yields (the holder loses when the yield rises) and an equally weighted
+currency book.  The degrees of freedom are those of the multivariate t of this set, as in the default model
+of the full set.
 
 This is a sanity test of the noise model, not the model-validation of ``riskengine backtest`` to come.
 """
@@ -21,7 +22,8 @@ import numpy as np
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from backtests.scoring import christoffersen, conditional_coverage, kupiec, pinball, traffic_light, transitions
+from backtests.scoring import (christoffersen, conditional_coverage, kupiec, pinball, traffic_light,
+                               transitions)
 from factors.covariance import decay_weights, stambaugh_moments, to_correlation
 from factors.definitions import CORRELATION_HALF_LIFE
 from factors.history import daily_moves, factor_levels, read_panels
@@ -58,13 +60,14 @@ class Forecasts:
 def run_coverage(as_of: str, years: int = 10, level: float = 0.99) -> tuple[BacktestResult, ...]:
     """One BacktestResult per covered series and model over the last *years* calendar years to *as_of*.
 
-    extra: expected exceptions, Christoffersen and conditional-coverage statistics, exceptions by year and in the
-    other tail, mean pinball loss relative to a constant-volatility normal VaR, first and last day.
+    extra: expected exceptions, Christoffersen and conditional-coverage statistics, exceptions by year and
+    in the other tail, mean pinball loss relative to a constant-volatility normal VaR, first and last day.
     """
     return tuple(judge(f) for f in forecast(as_of, years, level))
 
 
-def forecast(as_of: str, years: int = 10, level: float = 0.99, currencies: tuple[str, ...] = CURRENCIES_COVERED,
+def forecast(as_of: str, years: int = 10, level: float = 0.99,
+             currencies: tuple[str, ...] = CURRENCIES_COVERED,
              yields: tuple[str, ...] = YIELDS_COVERED) -> list[Forecasts]:
     """Out-of-sample daily forecasts of every covered series and of the book, both models."""
     moves = daily_moves(factor_levels(read_panels(as_of)))
@@ -76,8 +79,8 @@ def forecast(as_of: str, years: int = 10, level: float = 0.99, currencies: tuple
     year = dates.astype("datetime64[Y]").astype(int) + 1970
     first = int(year[-1]) - years + 1
     if years < 1 or (year < first).sum() < MIN_HISTORY_DAYS:
-        raise InputError(Problem("too little history before the first year to cover", field="years", got=str(years),
-                                 accepted=f"at least {MIN_HISTORY_DAYS} days before it"))
+        raise InputError(Problem("too little history before the first year to cover", field="years",
+                                 got=str(years), accepted=f"at least {MIN_HISTORY_DAYS} days before it"))
     book = np.concatenate([np.full(len(currencies), 1.0 / len(currencies)), np.zeros(len(yields))])
     quantiles, fits = [], [None] * len(labels)
     for y in range(first, int(year[-1]) + 1):
@@ -94,12 +97,12 @@ def forecast(as_of: str, years: int = 10, level: float = 0.99, currencies: tuple
     return out
 
 
-def _one_year(fits: list[VolatilityFit], past: np.ndarray, seen: np.ndarray, now: np.ndarray, book: np.ndarray,
-              level: float):
+def _one_year(fits: list[VolatilityFit], past: np.ndarray, seen: np.ndarray, now: np.ndarray,
+              book: np.ndarray, level: float):
     """Quantiles (low, high), each (days of the year, series + book), of both models.
 
-    fits : estimated on *past* (T, J), the moves before the year.  seen : (T', J) moves to its end, *now* (T',) bool
-    its days among them.
+    fits : estimated on *past* (T, J), the moves before the year.  seen : (T', J) moves to its end, *now*
+    (T',) bool its days among them.
     """
     z = np.column_stack([past[:, j] / np.sqrt(f.variance[:-1]) for j, f in enumerate(fits)])
     sd = np.column_stack([np.sqrt(carry_on(f, seen[:, j])[:-1]) for j, f in enumerate(fits)])[now]
@@ -137,6 +140,7 @@ def judge(f: Forecasts) -> BacktestResult:
             "other_tail_exceptions": int((f.pnl > f.high).sum()),
             "exceptions_by_year": {int(y): int(hit[years == y].sum()) for y in np.unique(years)},
             "mean_var": float(-f.low.mean()),
-            "pinball_against_flat_normal": float(pinball(f.pnl, f.low, p).mean() / pinball(f.pnl, flat, p).mean()),
+            "pinball_against_flat_normal": float(
+                pinball(f.pnl, f.low, p).mean() / pinball(f.pnl, flat, p).mean()),
             "first": str(f.dates[0]), "last": str(f.dates[-1]),
         })

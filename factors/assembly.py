@@ -1,13 +1,17 @@
 """From panels to the two factor models: daily (1 day) and weekly (5 business days), each on its own moves.
 
-1. levels → moves → GARCH per factor (daily data; the weekly model takes its own long-run variance and correlation,
-   and from the daily filter only the ratio of expected to long-run variance over the coming week, ρ_w = ρ⁵);
-2. correlation of standardised moves by Stambaugh / EM, recent years weighing more, shrunk by Ledoit–Wolf; degrees of freedom by profile
-   likelihood on currencies and yields (constant conditional correlation: Bollerslev 1990);
-3. derived factors (factors.structure); everything on the K factors of the axis;
-4. stress correlation from crisis windows, rows for filtered historical simulation, betas, loadings.
+1. levels → moves → GARCH per factor, on daily data.  The weekly model takes its own long-run variance and
+   correlation, and from the daily filter only the ratio of expected to long-run variance over the coming
+   week; its persistence is ρ⁵.
+2. Correlation of standardised moves by Stambaugh and EM, recent years weighing more, shrunk by Ledoit–Wolf;
+   degrees of freedom by profile likelihood on currencies and yields (constant conditional correlation:
+   Bollerslev 1990).
+3. Derived factors (factors.structure): everything on the K factors of the axis.
+4. Stress correlation from crisis windows, rows for filtered historical simulation, betas, loadings.
 
 Equity volatility is the long-run one: the embedded daily history ends in 2018 and says nothing about today.
+Currencies are quoted at noon in New York, yields and equities at the close: daily correlations between them
+are understated, weekly ones less so.
 """
 
 from __future__ import annotations
@@ -21,8 +25,8 @@ import numpy as np
 from factors import diagnostics
 from factors.covariance import (complete_rows, decay_weights, expected_moments, ledoit_wolf_intensity, shrink,
                                 stambaugh_moments, to_correlation, update_long_block)
-from factors.definitions import (CORRELATION_HALF_LIFE, CRISIS_WINDOWS, NON_CORE, STATISTICAL_FACTORS, VOL_BURN_IN,
-                                 VOL_FORECAST_DAYS, VOL_FX_CURRENCIES)
+from factors.definitions import (CORRELATION_HALF_LIFE, CRISIS_WINDOWS, NON_CORE, STATISTICAL_FACTORS,
+                                 VOL_BURN_IN, VOL_FORECAST_DAYS, VOL_FX_CURRENCIES)
 from factors.history import Levels, daily_moves, factor_levels, weekly_anchors, weekly_moves
 from factors.loadings import core_loadings, currency_betas, index_weights, path_betas
 from factors.real_estate import NationalProperty, estimate_national
@@ -97,7 +101,8 @@ def build_models(panels: Mapping[str, Panel], as_of: str, inputs: Mapping[str, M
     crisis = measure_crisis(daily, to_correlation(moments[1][0]))
     out = {}
     for name, s in (("daily", daily), ("weekly", weekly)):
-        out[name] = _build(name, s, moments[s.step_days], crisis, national, inputs, as_of, common, coefficients)
+        out[name] = _build(name, s, moments[s.step_days], crisis, national, inputs, as_of, common,
+                           coefficients)
     return out
 
 
@@ -151,7 +156,8 @@ def standardise_daily(levels: Levels, fits: Mapping[str, VolatilityFit]) -> Stan
 
 
 def standardise_weekly(levels: Levels, fits: Mapping[str, VolatilityFit]) -> Standardised:
-    """Weekly moves over √(s_w² g), g the daily filter's expected over long-run variance of the coming week."""
+    """Weekly moves over √(s_w² g), g the daily filter's expected over long-run variance of the coming
+    week."""
     daily, moves = daily_moves(levels), weekly_moves(levels)
     rows = weekly_anchors(levels.dates)
     z = np.full(moves.values.shape, np.nan)
@@ -187,8 +193,8 @@ def _next_variance(x: np.ndarray, fit: VolatilityFit) -> np.ndarray:
 
 
 def _build(name: str, s: Standardised, moments: tuple[np.ndarray, int], crisis: Crisis,
-           national: Mapping[str, NationalProperty], inputs: Mapping[str, MarketInput], as_of: str, common: dict,
-           coefficients: list[dict]) -> FactorModel:
+           national: Mapping[str, NationalProperty], inputs: Mapping[str, MarketInput], as_of: str,
+           common: dict, coefficients: list[dict]) -> FactorModel:
     """One model from standardised moves."""
     z, n = s.z, s.z.shape[1]
     cov, em_steps = moments
@@ -206,19 +212,21 @@ def _build(name: str, s: Standardised, moments: tuple[np.ndarray, int], crisis: 
     column = {label: j for j, label in enumerate(STATISTICAL_FACTORS)}
     pair = [column["EQ_SP500"], column["UST_10Y"]]
     annual = s.vol_long_run[pair] * np.sqrt(BUSINESS_DAYS_PER_YEAR / s.step_days)
-    structure = build_structure(inputs, national, correlation_s[np.ix_(pair, pair)] * np.outer(annual, annual))
+    annual_covariance = correlation_s[np.ix_(pair, pair)] * np.outer(annual, annual)
+    structure = build_structure(inputs, national, annual_covariance)
     covariance = assemble(structure, correlation_s, s.vol_long_run, s.step_days)
     correlation = to_correlation(covariance)
     smallest = float(np.linalg.eigvalsh(correlation)[0])
     if not smallest > 0:
-        raise ModelError(f"the {name} correlation matrix is not positive definite (eigenvalue {smallest:.3g})")
+        raise ModelError(f"the {name} correlation matrix is not positive definite: eigenvalue {smallest:.3g}")
     root = np.linalg.cholesky(correlation_s)
     stress_s = to_correlation(root @ crisis.change @ root.T)
     stress = to_correlation(assemble(structure, stress_s, s.vol_long_run, s.step_days))
 
     at = FACTORS.indices(STATISTICAL_FACTORS)
     vol_now = np.sqrt(np.diag(assemble(structure, correlation_s, s.vol_now, s.step_days)))
-    persistence = np.where(structure.loadings[:, column["UST_10Y"]] != 0, s.persistence[column["UST_10Y"]], 0.0)
+    ten = column["UST_10Y"]
+    persistence = np.where(structure.loadings[:, ten] != 0, s.persistence[ten], 0.0)
     persistence[at] = s.persistence
     z_all = np.full((len(z), len(FACTORS)), np.nan)
     z_all[:, at] = z
@@ -251,11 +259,12 @@ def mostly_observed(z: np.ndarray, share: float = MOSTLY) -> np.ndarray:
 
 
 def measure_crisis(s: Standardised, calm: np.ndarray) -> Crisis:
-    """How correlations change in CRISIS_WINDOWS, on daily moves (weeks are too few): the windows' second moment,
-    shrunk by Ledoit–Wolf to the unconditional correlation R = *calm*, as A with  L A L' = R_crisis,  L L' = R.
+    """How correlations change in CRISIS_WINDOWS, on daily moves (weeks are too few): the windows' second
+    moment, shrunk by Ledoit–Wolf to the unconditional correlation R = *calm*, as A with  L A L' = R_crisis,
+    L L' = R.
 
-    Applied to another correlation matrix L̃ L̃' it gives L̃ A L̃', positive definite, and L̃ L̃' itself where crises
-    change nothing (A = I).
+    Applied to another correlation matrix L̃ L̃' it gives L̃ A L̃', positive definite, and L̃ L̃' itself
+    where crises change nothing (A = I).
     """
     inside = np.zeros(len(s.dates), dtype=bool)
     used = []

@@ -1,21 +1,23 @@
 """How do factors of different histories move together?
 
-Stambaugh (1997): with histories of different length the likelihood factorises; the short series are regressed on
-the long ones over the common sample, and the coefficients carry the information of the long sample over:
+Stambaugh (1997): with histories of different length the likelihood factorises; the short series are
+regressed on the long ones over the common sample, and the coefficients carry the information of the long
+sample over:
 
     V_22 = Ω + B V_11 B',   V_21 = B V_11,   B, Ω from the regression of 2 on 1 on the common sample.
 
-That is exact when the missing observations are nested (monotone).  Here they are not quite: equities end in 2018,
-the renminbi begins in 2015, the 30-year bond pauses in 2002–06.  ``stambaugh_moments`` therefore starts from the
-sequential regressions and iterates the EM algorithm of the normal likelihood with missing data (Little and Rubin
-2002, ch. 11), of which Stambaugh's formula is the fixed point in the monotone case (tested).
+That is exact when the missing observations are nested (monotone).  Here they are not quite: equities end in
+2018, the renminbi begins in 2015, the 30-year bond pauses in 2002–06.  ``stambaugh_moments`` therefore
+starts from the sequential regressions and iterates the EM algorithm of the normal likelihood with missing
+data (Little and Rubin 2002, ch. 11), of which Stambaugh's formula is the fixed point in the monotone case
+(tested).
 
 Correlations drift, so the long block (currencies and yields, which reach the as-of date) is estimated with
 exponential weights and the short histories keep their coefficients of the whole common sample:
 ``update_long_block`` is Stambaugh's formula once more, with the weighted V_11.
 
-Shrinkage: Ledoit and Wolf (2004) towards the identity (for standardised series: zero correlation); the intensity
-is reported.
+Shrinkage: Ledoit and Wolf (2004) towards the identity (for standardised series: zero correlation); the
+intensity is reported.
 """
 
 from __future__ import annotations
@@ -30,9 +32,9 @@ def stambaugh_moments(x: np.ndarray, weights: np.ndarray | None = None, toleranc
                       iterations: int = EM_ITERATIONS) -> tuple[np.ndarray, np.ndarray, int]:
     """Mean (N,), covariance (N, N) of *x* (T, N) with NaN, and the number of EM iterations.
 
-    Maximum likelihood of the normal distribution with every observation used, each row's likelihood raised to its
-    weight (T,) > 0 when *weights* are given.  Stops when no element of the correlation matrix moves by more than
-    *tolerance*.
+    Maximum likelihood of the normal distribution with every observation used, each row's likelihood raised
+    to its weight (T,) > 0 when *weights* are given.  Stops when no element of the correlation matrix moves
+    by more than *tolerance*.
     """
     mean, cov = regress_in_order(x)
     statistics = pattern_statistics(x, np.ones(len(x)) if weights is None else weights)
@@ -48,8 +50,9 @@ def stambaugh_moments(x: np.ndarray, weights: np.ndarray | None = None, toleranc
 def regress_in_order(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Stambaugh's sequential regressions, longest history first: mean (N,) and covariance (N, N).
 
-    Each series is regressed on the longer ones over the rows where all of them are observed; a longer series that
-    would leave fewer than half of the rows is left out of that regression (its partial covariance starts at 0).
+    Each series is regressed on the longer ones over the rows where all of them are observed; a longer
+    series that would leave fewer than half of the rows is left out of that regression (its partial
+    covariance starts at 0).
     """
     present = np.isfinite(x)
     order = np.argsort(-present.sum(axis=0), kind="stable")
@@ -82,8 +85,8 @@ def regress_in_order(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def pattern_statistics(x: np.ndarray, weights: np.ndarray
                        ) -> list[tuple[np.ndarray, float, np.ndarray, np.ndarray]]:
-    """[(observed (N,) bool, total weight, weighted sums (o,), cross products (o, o))], one per pattern of missing
-    observations; weights (T,)."""
+    """[(observed (N,) bool, total weight, weighted sums (o,), cross products (o, o))], one per pattern of
+    missing observations; weights (T,)."""
     present = np.isfinite(x)
     kinds, which = np.unique(present, axis=0, return_inverse=True)
     which = which.reshape(-1)
@@ -119,16 +122,17 @@ def _em_step(statistics, mean, cov):
 
 
 def expected_moments(x: np.ndarray, prior_correlation: np.ndarray) -> np.ndarray:
-    """(N, N) second moment of rows *x* with NaN, the missing parts expected under *prior_correlation* (zero mean,
-    unit variance): one EM step from the prior, which leaves what is not observed where the prior has it."""
+    """(N, N) second moment of rows *x* with NaN, the missing parts expected under *prior_correlation* (zero
+    mean, unit variance): one EM step from the prior, which leaves what is not observed where the prior has
+    it."""
     zero = np.zeros(x.shape[1])
     mean, cov = _em_step(pattern_statistics(x, np.ones(len(x))), zero, prior_correlation)
     return cov + np.outer(mean, mean)
 
 
 def update_long_block(cov: np.ndarray, long: np.ndarray, long_cov: np.ndarray) -> np.ndarray:
-    """(N, N) covariance in which the *long* columns (N,) bool have covariance *long_cov* and the others keep their
-    regression on them: V_21 = B V_11, V_22 = Ω + B V_11 B', B and Ω from *cov*."""
+    """(N, N) covariance in which the *long* columns (N,) bool have covariance *long_cov* and the others
+    keep their regression on them: V_21 = B V_11, V_22 = Ω + B V_11 B', B and Ω from *cov*."""
     short = ~long
     b = np.linalg.solve(cov[np.ix_(long, long)], cov[np.ix_(long, short)]).T
     omega = cov[np.ix_(short, short)] - b @ cov[np.ix_(long, short)]
@@ -147,7 +151,8 @@ def decay_weights(rows: int, half_life: float) -> np.ndarray:
 
 
 def ledoit_wolf_intensity(x: np.ndarray, target: np.ndarray, weights: np.ndarray | None = None) -> float:
-    """Shrinkage intensity in [0, 1] of the second moment of *x* (T, N), complete rows, towards *target* (N, N).
+    """Shrinkage intensity in [0, 1] of the second moment of *x* (T, N), complete rows, towards *target* (N,
+    N).
 
     δ = min(b²/d², 1),  d² = |S − F|²,  b² = Σ_t w_t |x_t x_t' − S|² / n   (Ledoit and Wolf 2004, eq. 14)
 

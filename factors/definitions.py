@@ -1,8 +1,8 @@
 """What is estimated on what: samples, regimes, crisis windows and the published constants of the laboratory.
 
-Every number here is a choice of sample or a published figure; none is a result.  Regimes: a currency's history
-counts only from the start of a regime in which it floats or is managed as it is managed today, because moves of
-a fixed parity say nothing about its risk now.  Sources stand beside each constant.
+Every number here is a choice of sample or a published figure; none is a result.  Regimes: a currency's
+history counts only from the start of a regime in which it floats or is managed as it is managed today,
+because moves of a fixed parity say nothing about its risk now.  Sources stand beside each constant.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ FX_REGIME_STARTS: dict[str, tuple[str, ...]] = {
     "MYR": ("2005-07-25",),
     "THB": ("1999-01-04", "2008-03-04"),
 }
-"""Starts of usable regimes, the latest with MIN_REGIME_DAYS observations is used.  BRL: after the 2002 crisis of
-the young float; CNY: managed since July 2005, fixing reform of 11 August 2015; HKD: two-sided convertibility
-zone 7.75–7.85 of 18 May 2005; MYR: end of the 3.80 peg on 21 July 2005; THB: end of the 2006–08 capital
-controls, which split onshore and offshore rates, on 3 March 2008.  All others: SAMPLE_START."""
+"""Starts of usable regimes, the latest with MIN_REGIME_DAYS observations is used.  BRL: after the 2002
+crisis of the young float; CNY: managed since July 2005, fixing reform of 11 August 2015; HKD: two-sided
+convertibility zone 7.75–7.85 of 18 May 2005; MYR: end of the 3.80 peg on 21 July 2005; THB: end of the
+2006–08 capital controls, which split onshore and offshore rates, on 3 March 2008.  All others:
+SAMPLE_START."""
 
 MIN_REGIME_DAYS = 250
 
@@ -33,17 +34,18 @@ VOL_FX_CURRENCIES = tuple(c for c in CURRENCIES if c not in ("CNY", "DKK", "HKD"
 """Currencies behind VOL_FX: managed ones and the krone's peg to the euro are left out."""
 
 VOL_FORECAST_DAYS = 66
-"""VOL_* factors: log change of the model's volatility forecast averaged over three months of trading days, the
-usual life of an option in a trading book.  (Its daily scale for the S&P 500, .069, is that of the published VIX;
-one-month forecasts move more, six-month ones less.)"""
+"""VOL_* factors: log change of the model's volatility forecast averaged over three months of trading days,
+the usual life of an option in a trading book.  (Its daily scale for the S&P 500, .069, is that of the
+published VIX; one-month forecasts move more, six-month ones less.)"""
 VOL_BURN_IN = 250
 """First days of a filter, still near its starting value, that give no VOL_* history."""
 
 CORRELATION_HALF_LIFE: dict[int, float] = {1: 3.0, 5: 8.0}
-"""Years in which an observation of currencies and yields loses half its weight in the correlation, by step_days.
-Near the maximum of the out-of-sample log score of 25 currencies and key rates, 2009–2024, grid 1, 2, 3, 5, 8, 12:
-daily −11.03 (2 years), −11.04 (3), −11.64 (no weights); weekly −9.23 (8), −9.42 (no weights).  Without weights the
-variance of an equally weighted currency book was understated by 13% (backtests.coverage)."""
+"""Years in which an observation of currencies and yields loses half its weight in the correlation, by
+step_days. Near the maximum of the out-of-sample log score of 25 currencies and key rates, 2009–2024, grid
+1, 2, 3, 5, 8, 12: daily −11.03 (2 years), −11.04 (3), −11.64 (no weights); weekly −9.23 (8), −9.42 (no
+weights).  Without weights the variance of an equally weighted currency book was understated by 13%
+(backtests.coverage)."""
 
 CRISIS_WINDOWS: tuple[tuple[str, str, str], ...] = (
     ("2001-09-10", "2002-10-09", "September 2001 and the bear market to its trough"),
@@ -86,9 +88,11 @@ MAX_PERSISTENCE = 0.998
 
 RESIDUAL_START = "2006-02-10"
 """First row of filtered historical residuals: the 30-year bond was reissued on 9 February 2006."""
+MIN_RESIDUAL_YEARS = 10
 RESIDUAL_SEED = 20060209
 SYNTHETIC_SHARE = 0.05
-"""A factor whose residual rows are drawn rather than observed in more than this share is flagged synthetic."""
+"""A factor whose residual rows are drawn rather than observed in more than this share is flagged
+synthetic."""
 
 STATISTICAL_FACTORS = (
     tuple(f"FX_{c}" for c in CURRENCIES) + tuple(f"UST_{t}" for t in KEY_RATES)

@@ -1,8 +1,8 @@
 """What was estimated, on what, how well? Plain rows for the report and the table of ``riskengine estimate``.
 
-Three kinds of rows: 'factor' (volatility, history, tests of one factor), 'coefficient' (name, estimate, standard
-error, unit, sample, R², method) and 'model' (degrees of freedom, shrinkage, windows …).  Ljung–Box tests on z and
-z² (10 lags) say whether the filter left anything behind; a small p means it did.
+Three kinds of rows: 'factor' (volatility, history, tests of one factor), 'coefficient' (name, estimate,
+standard error, unit, sample, R², method) and 'model' (degrees of freedom, shrinkage, windows …).  Ljung–Box
+tests on z and z² (10 lags) say whether the filter left anything behind; a small p means it did.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ HAC = f"OLS, Newey–West ({HAC_LAGS_MONTHLY})"
 
 
 def estimate_table(models: Mapping[str, FactorModel]) -> EstimationResult:
-    """Coefficients once and the model-level estimates of each model, rows with keys model, name, estimate, se,
-    unit, sample, r2, method."""
+    """Coefficients once and the model-level estimates of each model, rows with keys model, name, estimate,
+    se, unit, sample, r2, method."""
     rows: list[dict] = []
     for name, model in models.items():
         for row in model.diagnostics:
@@ -46,28 +46,29 @@ def coefficient_rows(betas, paths, regressions, national) -> list[dict]:
     """Rows of the regressions: currency betas, path betas, non-core loadings, property."""
     rows = []
     for currency, fit in zip(CURRENCIES, betas, strict=True):
-        rows.append(_row(f"currency beta {currency}", fit.slopes[0], fit.errors[0], "× broad dollar depreciation",
-                         fit.sample, fit.r2, fit.observations, HAC))
+        rows.append(_row(f"currency beta {currency}", fit.slopes[0], fit.errors[0],
+                         "× broad dollar depreciation", fit.sample, fit.r2, fit.observations, HAC))
     for tenor, fit in zip(KEY_RATES, paths, strict=True):
         rows.append(_row(f"path beta {tenor}", fit.slopes[0], fit.errors[0], "× 2-year", fit.sample, fit.r2,
                          fit.observations, HAC))
     names = {"EQ_NASDAQ": ("EQ_SP500",), "VOL_EQUITY": ("EQ_SP500",), "VOL_FX": ("broad dollar", "EQ_SP500")}
     for label, fit in regressions.items():
         for j, on in enumerate(names[label]):
-            rows.append(_row(f"{label} on {on}", fit.slopes[j], fit.errors[j], "log per log", fit.sample, fit.r2,
-                             fit.observations, HAC))
+            rows.append(_row(f"{label} on {on}", fit.slopes[j], fit.errors[j], "log per log", fit.sample,
+                             fit.r2, fit.observations, HAC))
     for item in national.values():
         how = f"Dimson sum of {PROPERTY_LAGS + 1} quarters, de-smoothed, HAC"
-        rows.append(_row(f"{item.name} price smoothing a", item.smoothing.coefficient, item.smoothing.se, "AR(1)",
-                         item.sample, None, len(item.smoothing.returns), "Geltner, HAC"))
-        rows.append(_row(f"{item.name} price volatility, published", item.raw_vol, None, "annual", item.sample, None,
-                         len(item.smoothing.returns), "quarterly × 2"))
-        rows.append(_row(f"{item.name} price volatility, de-smoothed", item.total_vol, None, "annual", item.sample,
-                         None, len(item.smoothing.returns), "quarterly × 2"))
+        n = len(item.smoothing.returns)
+        rows.append(_row(f"{item.name} price smoothing a", item.smoothing.coefficient, item.smoothing.se,
+                         "AR(1)", item.sample, None, n, "Geltner, HAC"))
+        rows.append(_row(f"{item.name} price volatility, published", item.raw_vol, None, "annual",
+                         item.sample, None, n, "quarterly × 2"))
+        rows.append(_row(f"{item.name} price volatility, de-smoothed", item.total_vol, None, "annual",
+                         item.sample, None, n, "quarterly × 2"))
         rows.append(_row(f"{item.name} price on equities", item.equity_loading, item.se_equity, "log per log",
                          item.sample, item.r2, item.observations, how))
-        rows.append(_row(f"{item.name} price on the 10-year", item.rate_loading, item.se_rate, "log per 1.00 of yield",
-                         item.sample, item.r2, item.observations, how))
+        rows.append(_row(f"{item.name} price on the 10-year", item.rate_loading, item.se_rate,
+                         "log per 1.00 of yield", item.sample, item.r2, item.observations, how))
     return rows
 
 
@@ -89,38 +90,42 @@ def factor_rows(s, vol_now, vol_long_run, persistence, counts, drawn, national) 
                 "sample": f"{s.dates[seen][0]} … {s.dates[seen][-1]}", "method": fit.method,
                 "alpha": _number(fit.alpha), "se_alpha": _number(fit.se_alpha), "gamma": _number(fit.gamma),
                 "beta": _number(fit.beta), "se_beta": _number(fit.se_beta), "nu": _number(fit.nu),
-                "ljung_box_z_p": ljung_box(z), "ljung_box_z2_p": ljung_box(z * z), "z_max": float(np.abs(z).max()),
+                "ljung_box_z_p": ljung_box(z), "ljung_box_z2_p": ljung_box(z * z),
+                "z_max": float(np.abs(z).max()),
                 "note": _note(label, fit.method),
             }
         else:
             item = national["home"] if label.startswith("HOME_") else national["commercial"]
             basket = label.startswith("EQ_")
-            row |= {"sample": "" if basket else item.sample, "method": "loadings and residual, factors.structure",
+            row |= {"sample": "" if basket else item.sample,
+                    "method": "loadings and residual, factors.structure",
                     "note": "assumed loadings of market_inputs" if basket else
                     f"de-smoothed quarterly index, lags of up to {PROPERTY_LAGS} quarters summed"}
         rows.append(row)
     return rows
 
 
-def model_rows(step_days, *, dof, se_dof, block, shrinkage, em_steps, smallest_eigenvalue, crisis, residual_rows,
-               pass_through) -> list[dict]:
+def model_rows(step_days, *, dof, se_dof, block, shrinkage, em_steps, smallest_eigenvalue, crisis,
+               residual_rows, pass_through) -> list[dict]:
     """Estimates that belong to a model as a whole."""
     size = f"{block[0]} rows × {block[1]} currencies and key rates"
-    prior = f"prior {pass_through.prior:.2f} ({pass_through.se_prior:.2f}) published, data {pass_through.data:.2f} " \
-            f"({pass_through.se_data:.2f}), normal–normal"
+    prior = (f"prior {pass_through.prior:.2f} ({pass_through.se_prior:.2f}) published, "
+             f"data {pass_through.data:.2f} ({pass_through.se_data:.2f}), normal–normal")
     rows = [
         ("degrees of freedom ν", dof, se_dof, "", f"multivariate t, profile likelihood, {size}"),
         ("shrinkage of the correlation", shrinkage, None, "share", f"Ledoit–Wolf to the identity, {size}"),
         ("EM iterations", float(em_steps), None, "count", "Stambaugh start, missing-data likelihood"),
-        ("smallest eigenvalue of the correlation", smallest_eigenvalue, None, "", "after shrinkage, 48 factors"),
+        ("smallest eigenvalue of the correlation", smallest_eigenvalue, None, "",
+         f"after shrinkage, {len(FACTORS)} factors"),
         ("stress rows", float(crisis.rows), None, "count", "daily moves in " + "; ".join(crisis.windows)),
         ("shrinkage of the stress correlation", crisis.shrinkage, None, "share",
          "Ledoit–Wolf to the unconditional correlation, daily moves"),
         ("filtered historical rows", float(residual_rows), None, "count", f"steps of {step_days} days"),
-        ("cap rate on the 10-year, reduced form", pass_through.value, pass_through.se, "cap rate per yield", prior),
+        ("cap rate on the 10-year, reduced form", pass_through.value, pass_through.se, "cap rate per yield",
+         prior),
     ]
-    return [{"kind": "model", "name": n, "estimate": float(e), "se": _number(se), "unit": u, "r2": None, "method": m}
-            for n, e, se, u, m in rows]
+    return [{"kind": "model", "name": n, "estimate": float(e), "se": _number(se), "unit": u, "r2": None,
+             "method": m} for n, e, se, u, m in rows]
 
 
 def volatility_scale_rows(s, inputs) -> list[dict]:
@@ -139,7 +144,8 @@ def volatility_scale_rows(s, inputs) -> list[dict]:
             moved = slope.value * float(s.vol_long_run[column["EQ_SP500"]]) * year if slope else 0.0
             low, high = (math.hypot(max(stated.value + k * (stated.se or 0.0), 0.0), moved) for k in (-2, 2))
             inside = low <= estimated <= high
-            verdict = f"stated scale {low:.2f} … {high:.2f}: " + ("consistent" if inside else "OUTSIDE, data used")
+            verdict = "consistent" if inside else "OUTSIDE, data used"
+            verdict = f"stated scale {low:.2f} … {high:.2f}: {verdict}"
         rows.append({"kind": "model", "name": f"annual scale of {label}", "estimate": estimated, "se": None,
                      "unit": "log change", "r2": None, "method": verdict})
     return rows
@@ -156,7 +162,8 @@ def _number(x) -> float | None:
 
 
 def ljung_box(x: np.ndarray, lags: int = LJUNG_BOX_LAGS) -> float:
-    """p-value of Ljung and Box (1978): Q = n (n + 2) Σ_k r_k² / (n − k), χ² with *lags* degrees of freedom."""
+    """p-value of Ljung and Box (1978): Q = n (n + 2) Σ_k r_k² / (n − k), χ² with *lags* degrees of
+    freedom."""
     n, y = len(x), x - x.mean()
     r = np.array([y[k:] @ y[:-k] for k in range(1, lags + 1)]) / (y @ y)
     return float(chi2.sf(n * (n + 2) * float((r**2 / (n - np.arange(1, lags + 1))).sum()), lags))

@@ -1,8 +1,8 @@
 """The laboratory's door: the factor models as of a date, from the cache when nothing has changed.
 
-The key of an artefact is the hash of the data (every panel used, cut at the as-of date), the as-of date, the
-market inputs used, this package's source and the versions of the libraries that compute.  A hit imports neither
-statsmodels nor arch.
+The key of an artefact is the hash of the data (every panel used, cut at the as-of date), the as-of date,
+the market inputs used, this package's source and the versions of the libraries that compute.  A hit imports
+neither statsmodels nor arch.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ def estimate_models(as_of: str, inputs: Mapping[str, MarketInput], *, use_cache:
                     ) -> dict[str, FactorModel]:
     """{'daily', 'weekly'} factor models estimated on what was known at the close of *as_of*.
 
-    as_of : ISO date, 2007-01-01 or later.  inputs : market inputs by id; loadings, residual volatilities and cap
-    rates are used (factors.structure.REQUIRED_INPUTS).  use_cache : False estimates anew and overwrites.
-    Errors: InputError for a date too early or missing inputs.
+    as_of : ISO date, 2007-01-01 or later.  inputs : market inputs by id; loadings, residual volatilities
+    and cap rates are used (factors.structure.REQUIRED_INPUTS).  use_cache : False estimates anew and
+    overwrites. Errors: InputError for a date too early or missing inputs.
     """
     panels = read_panels(as_of)
     folder = cache_folder() / "factor_models"

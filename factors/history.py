@@ -6,8 +6,9 @@ reach an estimate).  One calendar: the days on which the Federal Reserve quotes 
 
     log factors    x_t = ln P_t − ln P_{t−1}          yields   x_t = y_t − y_{t−1}
 
-Daily: consecutive days of the calendar.  Weekly: from calendar week to calendar week counted back from the last
-day (5 business days, 52 a year), the last level on or before each anchor.  Monthly: last level of each month.
+Daily: consecutive days of the calendar.  Weekly: from calendar week to calendar week counted back from the
+last day (5 business days, 52 a year), the last level on or before each anchor.  Monthly: last level of each
+month.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from riskengine.base.errors import InputError, Problem
 from riskengine.data.panels import load_panel
 from riskengine.market import Panel
 
-PANELS = ("fx_daily", "zero_rates_daily", "equity_daily", "fx_monthly", "rates_monthly", "stress_history_quarterly")
+PANELS = ("fx_daily", "zero_rates_daily", "equity_daily", "fx_monthly", "rates_monthly",
+          "stress_history_quarterly")
 LEVEL_FACTORS = tuple(label for label in STATISTICAL_FACTORS if not label.startswith("VOL_"))
 ANCHOR_STALENESS = np.timedelta64(4, "D")
 
@@ -45,7 +47,8 @@ class Moves:
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """Log prices and yields on the common calendar: dates (T,), values (T, N), NaN outside a factor's regime."""
+    """Log prices and yields on the common calendar: dates (T,), values (T, N), NaN outside a factor's
+    regime."""
 
     dates: np.ndarray
     values: np.ndarray
@@ -56,8 +59,8 @@ def read_panels(as_of: str) -> dict[str, Panel]:
     """Every panel the laboratory uses, with no row after *as_of*; InputError before EARLIEST_AS_OF."""
     day = np.datetime64(as_of, "D")
     if day < np.datetime64(EARLIEST_AS_OF):
-        raise InputError(Problem("the factor model needs a year of every currency in a usable regime", field="as_of",
-                                 got=as_of, accepted=f"{EARLIEST_AS_OF} or later"))
+        raise InputError(Problem("the factor model needs a year of every currency in a usable regime",
+                                 field="as_of", got=as_of, accepted=f"{EARLIEST_AS_OF} or later"))
     return {name: _cut(load_panel(name, as_of), day) for name in PANELS}
 
 
@@ -80,11 +83,13 @@ def factor_levels(panels: Mapping[str, Panel]) -> Levels:
     dates = np.intersect1d(quoted, traded)
     dates = dates[dates >= np.datetime64(SAMPLE_START)]
     if len(dates) < MIN_REGIME_DAYS:
-        raise InputError(Problem("too few days with both currencies and Treasury yields", got=str(len(dates))))
+        raise InputError(Problem("too few days with both currencies and Treasury yields",
+                                 got=str(len(dates)), accepted=f"at least {MIN_REGIME_DAYS}"))
     log_fx = np.log(_on(fx, dates, CURRENCIES))
     for j, currency in enumerate(CURRENCIES):
         log_fx[dates < regime_start(currency, dates, log_fx[:, j]), j] = np.nan
-    levels = np.hstack([log_fx, _on(zero, dates, tuple(KEY_RATES)), np.log(_on(equity, dates, ("SP500", "NASDAQ")))])
+    indices = np.log(_on(equity, dates, ("SP500", "NASDAQ")))
+    levels = np.hstack([log_fx, _on(zero, dates, tuple(KEY_RATES)), indices])
     return Levels(dates=dates, values=levels, labels=LEVEL_FACTORS)
 
 

@@ -5,7 +5,8 @@ unit of the core factors? Ordinary least squares with Newey–West (HAC) errors,
     Δ y_t^n = a + φ_n Δ y_t^2y + e_t        monthly averages
     x_t^i = a + B_i' x_t^core + e_t         month-end moves
 
-The broad dollar is built from the H.10 currencies with the weights of ``definitions``; every coefficient names it.
+The broad dollar is built from the H.10 currencies with the weights of ``definitions``; every coefficient
+names it.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 import statsmodels.api as sm
 
-from factors.definitions import (BETA_SAMPLE_START, BROAD_DOLLAR_WEIGHTS, HAC_LAGS_MONTHLY, MIN_REGRESSION_MONTHS,
-                                 PATH_SAMPLE_START)
+from factors.definitions import (BETA_SAMPLE_START, BROAD_DOLLAR_WEIGHTS, HAC_LAGS_MONTHLY,
+                                 MIN_REGRESSION_MONTHS, PATH_SAMPLE_START)
 from factors.history import Levels, complete_months, month_end_rows
 from riskengine.base.axes import CURRENCIES, FACTORS, KEY_RATES
 from riskengine.base.errors import InputError, Problem
@@ -48,7 +49,8 @@ def regress(y: np.ndarray, x: np.ndarray, months: np.ndarray, what: str) -> Regr
     if rows.sum() < MIN_REGRESSION_MONTHS:
         raise InputError(Problem(f"too few months to estimate {what}", got=str(int(rows.sum())),
                                  accepted=f"at least {MIN_REGRESSION_MONTHS}"))
-    fit = sm.OLS(y[rows], sm.add_constant(x[rows])).fit(cov_type="HAC", cov_kwds={"maxlags": HAC_LAGS_MONTHLY})
+    fit = sm.OLS(y[rows], sm.add_constant(x[rows])).fit(cov_type="HAC",
+                                                        cov_kwds={"maxlags": HAC_LAGS_MONTHLY})
     return Regression(np.asarray(fit.params[1:]), np.asarray(fit.cov_params()[1:, 1:]), float(fit.rsquared),
                       int(rows.sum()), f"{months[rows][0]} … {months[rows][-1]}")
 
@@ -60,7 +62,8 @@ def index_weights() -> np.ndarray:
 
 
 def broad_dollar(log_fx: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """(T − 1,) depreciation of the dollar from log USD prices (T, 21); NaN where a weighted currency is missing."""
+    """(T − 1,) depreciation of the dollar from log USD prices (T, 21); NaN where a weighted currency is
+    missing."""
     member = weights > 0
     return np.diff(log_fx[:, member], axis=0) @ weights[member]
 
@@ -79,7 +82,8 @@ def currency_betas(panels: Mapping[str, Panel], as_of: np.datetime64) -> list[Re
 
 
 def path_betas(panels: Mapping[str, Panel], as_of: np.datetime64) -> list[Regression]:
-    """One regression per key rate on the 2-year, complete months before *as_of* (the 2-year itself: exactly 1)."""
+    """One regression per key rate on the 2-year, complete months before *as_of* (the 2-year itself: exactly
+    1)."""
     panel = panels["rates_monthly"]
     months, values = complete_months(panel, as_of)
     moves = np.diff(values, axis=0)
@@ -89,7 +93,8 @@ def path_betas(panels: Mapping[str, Panel], as_of: np.datetime64) -> list[Regres
     for tenor in KEY_RATES:
         y = moves[rows, panel.axis.index(RATE_COLUMNS[tenor])]
         if tenor == "2Y":
-            out.append(Regression(np.ones(1), np.zeros((1, 1)), 1.0, int(np.isfinite(y).sum()), "by definition"))
+            n = int(np.isfinite(y).sum())
+            out.append(Regression(np.ones(1), np.zeros((1, 1)), 1.0, n, "by definition"))
         else:
             out.append(regress(y, two[:, None], months[1:][rows], f"the path beta of the {tenor} rate"))
     return out
@@ -99,8 +104,8 @@ def core_loadings(panels: Mapping[str, Panel], levels: Levels, as_of: np.datetim
                   ) -> tuple[np.ndarray, np.ndarray, dict[str, Regression]]:
     """B (K, K), its draw factor (K, K, Q) and the regressions of the non-core factors on core ones.
 
-    EQ_NASDAQ and VOL_EQUITY on EQ_SP500; VOL_FX on the broad dollar (carried to its currencies by their weights)
-    and EQ_SP500; month-end moves.
+    EQ_NASDAQ and VOL_EQUITY on EQ_SP500; VOL_FX on the broad dollar (carried to its currencies by their
+    weights) and EQ_SP500; month-end moves.
     """
     rows = month_end_rows(levels.dates, as_of)
     months = levels.dates[rows].astype("datetime64[M]")[1:]

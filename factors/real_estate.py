@@ -5,10 +5,10 @@ r_t = (1 − a) r*_t + a r_{t−1} with a the first-order autocorrelation, so th
 
     r*_t = (r_t − a r_{t−1}) / (1 − a).
 
-Loadings on daily factors (Dimson 1979): r*_t is regressed on quarterly moves of the 10-year zero rate and of
-equities and on their PROPERTY_LAGS lags; the coefficients of each factor are summed (standard errors HAC).
-Data: Federal Reserve Board, supervisory stress-test history (house prices, commercial real-estate prices, total
-US equity market index), quarterly.
+Loadings on daily factors (Dimson 1979): r*_t is regressed on quarterly moves of the 10-year zero rate and
+of equities and on their PROPERTY_LAGS lags; the coefficients of each factor are summed (standard errors
+HAC). Data: Federal Reserve Board, supervisory stress-test history (house prices, commercial real-estate
+prices, total US equity market index), quarterly.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ summed coefficients explain more; the diagnostics print both)."""
 
 @dataclass(frozen=True, slots=True)
 class Smoothing:
-    """AR(1) of appraised returns: a ± se, returns r* (T − 1,), quarterly standard deviations before and after."""
+    """AR(1) of appraised returns: a ± se, returns r* (T − 1,), quarterly standard deviations before and
+    after."""
 
     coefficient: float
     se: float
@@ -43,7 +44,8 @@ class Smoothing:
 class NationalProperty:
     """Log price of national property: annual volatility and loadings on EQ_SP500 and UST_10Y.
 
-    rate_loading : log return per 1.00 of yield.  total_vol : annual, de-smoothed.  raw_vol : annual, as published.
+    rate_loading : log return per 1.00 of yield.  total_vol : annual, de-smoothed.  raw_vol : annual, as
+    published.
     """
 
     name: str
@@ -82,7 +84,8 @@ def desmooth(returns: np.ndarray) -> Smoothing:
     return Smoothing(a, float(fit.bse[1]), true, float(r.std(ddof=1)), float(true.std(ddof=1)))
 
 
-def dimson_sums(y: np.ndarray, regressors: np.ndarray, lags: int) -> tuple[np.ndarray, np.ndarray, float, int]:
+def dimson_sums(y: np.ndarray, regressors: np.ndarray, lags: int
+                ) -> tuple[np.ndarray, np.ndarray, float, int]:
     """Sums of the coefficients of each regressor's current and *lags* lagged values, their HAC errors, R², n.
 
     y (T,), regressors (T, J), aligned; rows with NaN in any lag are left out.
@@ -126,11 +129,6 @@ def estimate_national(panels: Mapping[str, Panel]) -> dict[str, NationalProperty
             total_vol=2.0 * smoothing.vol, raw_vol=2.0 * smoothing.raw_vol,
         )
     return out
-
-
-def annual_to_step(variance: float, step_days: int, days_per_year: int) -> float:
-    """Variance per step of *step_days* from an annual one (independent steps)."""
-    return variance * step_days / days_per_year
 
 
 def _quarter(dates: np.ndarray) -> np.ndarray:

@@ -1,29 +1,35 @@
 """Which standardised days can the night be drawn from? Rows for filtered historical simulation.
 
-Barone-Adesi, Giannopoulos and Vosper (1999): a row is one day's (week's) standardised moves of all factors, kept
-together, so that the rows carry the historical co-movement and joint tails.  A factor not observed on a row
-(equities after 2018, property always) is drawn from its Student-t distribution conditional on what was observed:
+Barone-Adesi, Giannopoulos and Vosper (1999): a row is one day's (week's) standardised moves of all factors,
+kept together, so that the rows carry the historical co-movement and joint tails.  A factor not observed on
+a row (equities after 2018, property always) is drawn from its Student-t distribution conditional on what
+was observed:
 
-    z_m | z_o ~ t_{ν+d}( R_mo R_oo⁻¹ z_o,  (ν + δ)/(ν + d) · (R_mm − R_mo R_oo⁻¹ R_om) ),   δ = z_o' R_oo⁻¹ z_o
+    z_m | z_o ~ t_{ν+d}( R_mo R_oo⁻¹ z_o,  (ν + δ)/(ν + d) · (R_mm − R_mo R_oo⁻¹ R_om) ),   δ = z_o' R_oo⁻¹
+    z_o
 
-scaled to the model's unit-variance t; fixed seed.  That keeps the unconditional correlation and lets filled factors
-jump on the days on which the observed ones did.
+scaled to the model's unit-variance t; fixed seed.  That keeps the unconditional correlation and lets filled
+factors jump on the days on which the observed ones did.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from factors.definitions import RESIDUAL_SEED, RESIDUAL_START, SYNTHETIC_SHARE
+from factors.definitions import MIN_RESIDUAL_YEARS, RESIDUAL_SEED, RESIDUAL_START, SYNTHETIC_SHARE
 
 
 def fill_rows(z: np.ndarray, dates: np.ndarray, correlation: np.ndarray, dof: float
               ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Complete rows (R, K) of unit variance and zero mean, the share drawn (K,) and the flags (K,) bool.
 
-    z : (T, K) standardised moves with NaN, columns in FACTORS order; dates (T,).
+    z : (T, K) standardised moves with NaN, columns in FACTORS order; dates (T,).  Rows from RESIDUAL_START
+    on, or from the first one where that leaves less than MIN_RESIDUAL_YEARS (early as-of dates).
     """
-    rows = z[dates >= np.datetime64(RESIDUAL_START)].copy()
+    start = np.datetime64(RESIDUAL_START)
+    if dates[-1] - start < np.timedelta64(round(365.25 * MIN_RESIDUAL_YEARS), "D"):
+        start = dates[0]
+    rows = z[dates >= start].copy()
     rows = rows[np.isfinite(rows).any(axis=1)]
     seen = np.isfinite(rows)
     drawn = 1.0 - seen.mean(axis=0)

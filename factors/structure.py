@@ -2,16 +2,17 @@
 
     x = Λ x_S + ε,   Σ = Λ Σ_S Λ' + Ψ
 
-    EQ_EXPORTERS …          loading.X.SP500 · EQ_SP500 + residual_vol.EQ_X
-    EQ_LISTED_REAL_ESTATE   loading.LISTED_REAL_ESTATE.SP500 · EQ_SP500 + loading.….UST_10Y · UST_10Y + residual
-    CAP_p                   −c_p (b_eq EQ_SP500 + u) + λ β_p UST_10Y + residual_vol.CAP_p
-    HOME_m                  h_eq EQ_SP500 + h_10 UST_10Y + v + residual_vol.HOME_m      (HOME_NATIONAL: no residual)
+    EQ_EXPORTERS …          loading.X.SP500 · EQ_SP500 + residual_vol.EQ_X EQ_LISTED_REAL_ESTATE
+    loading.LISTED_REAL_ESTATE.SP500 · EQ_SP500 + loading.….UST_10Y · UST_10Y + residual CAP_p
+    −c_p (b_eq EQ_SP500 + u) + λ β_p UST_10Y + residual_vol.CAP_p HOME_m                  h_eq EQ_SP500 +
+    h_10 UST_10Y + v + residual_vol.HOME_m      (HOME_NATIONAL: no residual)
 
-c_p cap rate; u, v national components of commercial and house prices (de-smoothed variance less what the loadings
-explain), common to all types and all metros, so that types and metros are neither one factor nor independent.
-β_p: published pass-through of the 10-year yield into cap rates over 12–18 months (CBRE); λ = posterior mean pass-
-through / mean β_p: reduced-form co-movement in the data (growth raises yields and values alike) pulls it down from
-the published long-run value, which the impact room keeps for scenarios.  Noise is a reduced form, impact is not.
+c_p cap rate; u, v national components of commercial and house prices (de-smoothed variance less what the
+loadings explain), common to all types and all metros, so that types and metros are neither one factor nor
+independent. β_p: published pass-through of the 10-year yield into cap rates over 12–18 months (CBRE); λ =
+posterior mean pass- through / mean β_p: reduced-form co-movement in the data (growth raises yields and
+values alike) pulls it down from the published long-run value, which the impact room keeps for scenarios.
+Noise is a reduced form, impact is not.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ class Structure:
 
 def require_inputs(inputs: Mapping[str, MarketInput]) -> dict[str, float]:
     """Values of REQUIRED_INPUTS; InputError naming every missing one, residual volatilities positive."""
-    problems = [Problem("market input is missing", field=name) for name in REQUIRED_INPUTS if name not in inputs]
+    missing = [name for name in REQUIRED_INPUTS if name not in inputs]
+    problems = [Problem("market input is missing", field=name) for name in missing]
     for name in REQUIRED_INPUTS:
         if name in inputs and name.startswith(("residual_vol", "cap_rate")) and not inputs[name].value > 0:
             problems.append(Problem("must be positive", field=name, got=str(inputs[name].value)))
@@ -86,13 +88,15 @@ def build_structure(inputs: Mapping[str, MarketInput], national: Mapping[str, Na
     betas = np.array([value[f"loading.CAP_{p}.UST_10Y"] for p in PROPERTY_TYPES])
     errors = [inputs[f"loading.CAP_{p}.UST_10Y"].se for p in PROPERTY_TYPES]
     if any(e is None or not e > 0 for e in errors):
-        raise InputError(Problem("cap-rate loadings need a positive standard error", field="loading.CAP_*.UST_10Y"))
+        raise InputError(Problem("cap-rate loadings need a positive standard error",
+                                 field="loading.CAP_*.UST_10Y"))
     posterior = combine(float(betas.mean()), float(np.mean(errors)), -caps.mean() * commercial.rate_loading,
                         caps.mean() * commercial.se_rate)
     rows = FACTORS.indices(f"CAP_{p}" for p in PROPERTY_TYPES)
     load[rows, spx] = -caps * commercial.equity_loading
     load[rows, ten] = betas * posterior.value / betas.mean()
-    u = commercial.residual_variance(commercial.equity_loading, -posterior.value / caps.mean(), annual_covariance)
+    rate_loading = -posterior.value / caps.mean()
+    u = commercial.residual_variance(commercial.equity_loading, rate_loading, annual_covariance)
     residual[np.ix_(rows, rows)] += np.outer(caps, caps) * u
     for i, p in zip(rows, PROPERTY_TYPES, strict=True):
         residual[i, i] += value[f"residual_vol.CAP_{p}"] ** 2
@@ -100,7 +104,8 @@ def build_structure(inputs: Mapping[str, MarketInput], national: Mapping[str, Na
     home = national["home"]
     rows = FACTORS.indices(f"HOME_{m}" for m in METROS)
     load[rows, spx], load[rows, ten] = home.equity_loading, home.rate_loading
-    residual[np.ix_(rows, rows)] += home.residual_variance(home.equity_loading, home.rate_loading, annual_covariance)
+    v = home.residual_variance(home.equity_loading, home.rate_loading, annual_covariance)
+    residual[np.ix_(rows, rows)] += v
     for i, m in zip(rows, METROS, strict=True):
         if m != "NATIONAL":
             residual[i, i] += value[f"residual_vol.HOME_{m}"] ** 2
@@ -108,7 +113,8 @@ def build_structure(inputs: Mapping[str, MarketInput], national: Mapping[str, Na
 
 
 def assemble(structure: Structure, correlation: np.ndarray, vol: np.ndarray, step_days: int) -> np.ndarray:
-    """(K, K) covariance per step from the statistical block's correlation (N_S, N_S) and vol (N_S,) per step."""
+    """(K, K) covariance per step from the statistical block's correlation (N_S, N_S) and vol (N_S,) per
+    step."""
     block = correlation * np.outer(vol, vol)
     per_step = structure.residual * (step_days / BUSINESS_DAYS_PER_YEAR)
     cov = structure.loadings @ block @ structure.loadings.T + per_step

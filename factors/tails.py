@@ -2,9 +2,9 @@
 
     log f(z) = c(ν, d) − ½ log|S| − (ν + d)/2 · log(1 + z' S⁻¹ z / ν)
 
-For each ν the scatter S is re-estimated (EM weights u = (ν + d)/(ν + δ), warm start from the neighbour); ν is the
-maximiser of the profile.  Reference: Lange, Little and Taylor (1989).  The noise model scales the t to unit
-variance, so only ν travels.
+For each ν the scatter S is re-estimated (EM weights u = (ν + d)/(ν + δ), warm start from the neighbour); ν
+is the maximiser of the profile.  Reference: Lange, Little and Taylor (1989).  The noise model scales the t
+to unit variance, so only ν travels.
 """
 
 from __future__ import annotations

@@ -1,15 +1,16 @@
 """How volatile is each factor now, in the long run, and how fast does one become the other?
 
-GARCH(1,1) with Student-t innovations (Bollerslev 1986, 1987), estimated by ``arch`` with robust standard errors,
-then filtered around the sample variance s² (variance targeting; Francq, Horváth and Zakoïan 2011):
+GARCH(1,1) with Student-t innovations (Bollerslev 1986, 1987), estimated by ``arch`` with robust standard
+errors, then filtered around the sample variance s² (variance targeting; Francq, Horváth and Zakoïan 2011):
 
     h_t = s² (1 − ρ) + α x²_{t−1} + β h_{t−1},   ρ = α + β,   z_t = x_t / √h_t
 
-so that h_{T+1} is today's variance, s² the long run's and ρ its decay per step.  Estimates at or beyond the unit
-root (α + β ≥ MAX_PERSISTENCE: pegs, yields at the lower bound, the euro) keep α and have β lowered until ρ is the
-cap.  h is then scaled so that z has unit variance over the sample (with very fat tails the t likelihood alone
-does not ensure it), because the simulation multiplies √h by unit-variance noise.  Where the optimiser does not converge, RiskMetrics' exponentially weighted average is used.  The method
-column of the diagnostics says which of the three it was.
+so that h_{T+1} is today's variance, s² the long run's and ρ its decay per step.  Estimates at or beyond the
+unit root (α + β ≥ MAX_PERSISTENCE: pegs, yields at the lower bound, the euro) keep α and have β lowered
+until ρ is the cap.  h is then scaled so that z has unit variance over the sample (with very fat tails the t
+likelihood alone does not ensure it), because the simulation multiplies √h by unit-variance noise.  Where
+the optimiser does not converge, RiskMetrics' exponentially weighted average is used.  The method column of
+the diagnostics says which of the three it was.
 """
 
 from __future__ import annotations
@@ -35,10 +36,10 @@ START_ASYMMETRIC = np.array([0.01, 0.02, 0.10, 0.92, 7.0])
 class VolatilityFit:
     """One factor's volatility.
 
-    method : 'GARCH(1,1)-t', 'GJR-GARCH(1,1)-t', either with ', capped', 'EWMA 0.94' or 'constant'.  variance : (n + 1,) conditional
-    variance of each observed move and, last, of the next one.  long_run : sample variance.  nu : univariate
-    degrees of freedom (NaN without a fit).  calibration : factor on h that gives z unit variance.
-    se_alpha, se_beta : robust standard errors.
+    method : 'GARCH(1,1)-t', 'GJR-GARCH(1,1)-t', either with ', capped', 'EWMA 0.94' or 'constant'.
+    variance : (n + 1,) conditional variance of each observed move and, last, of the next one.  long_run :
+    sample variance.  nu : univariate degrees of freedom (NaN without a fit).  calibration : factor on h
+    that gives z unit variance. se_alpha, se_beta : robust standard errors.
     """
 
     method: str
@@ -63,13 +64,15 @@ def fit_garch(moves: np.ndarray, asymmetric: bool = False, near: VolatilityFit |
               errors: bool = True) -> VolatilityFit:
     """GARCH of *moves* (n,) without NaN, any unit; EWMA where it fails.
 
-    asymmetric : GJR term for negative moves (Glosten, Jagannathan and Runkle 1993).  near : a fit to start from,
-    e.g. last year's.  errors : False leaves the standard errors out (NaN), which saves a numerical Hessian.
+    asymmetric : GJR term for negative moves (Glosten, Jagannathan and Runkle 1993).  near : a fit to start
+    from, e.g. last year's.  errors : False leaves the standard errors out (NaN), which saves a numerical
+    Hessian.
     """
     x = np.asarray(moves, dtype=np.float64)
     scale = math.sqrt(float(np.mean(x * x)))
     y = x / scale
-    model = ZeroMean(y, volatility=GARCH(p=1, o=int(asymmetric), q=1), distribution=StudentsT(), rescale=False)
+    process = GARCH(p=1, o=int(asymmetric), q=1)
+    model = ZeroMean(y, volatility=process, distribution=StudentsT(), rescale=False)
     start = START_ASYMMETRIC if asymmetric else START
     if near is not None and math.isfinite(near.nu):
         middle = [near.alpha, near.gamma, near.beta] if asymmetric else [near.alpha, near.beta]
@@ -89,9 +92,9 @@ def fit_garch(moves: np.ndarray, asymmetric: bool = False, near: VolatilityFit |
     h = garch_filter(x, alpha, gamma, beta, scale**2)
     calibration = float(np.mean(x * x / h[:-1]))
     return VolatilityFit(
-        method=method, variance=h * calibration, long_run=scale**2, persistence=persistence, alpha=float(alpha),
-        gamma=float(gamma), beta=float(beta), se_alpha=float(se[1]), se_beta=float(se[3 if asymmetric else 2]),
-        nu=nu, calibration=calibration,
+        method=method, variance=h * calibration, long_run=scale**2, persistence=persistence,
+        alpha=float(alpha), gamma=float(gamma), beta=float(beta), se_alpha=float(se[1]),
+        se_beta=float(se[3 if asymmetric else 2]), nu=nu, calibration=calibration,
     )
 
 
@@ -110,21 +113,23 @@ def ewma(x: np.ndarray, decay: float = DEFAULT_EWMA_DECAY, nu: float = math.nan)
     calibration = float(np.mean(x * x / h[:-1]))
     return VolatilityFit(
         method=f"EWMA {decay:g}", variance=h * calibration, long_run=level, persistence=EWMA_PERSISTENCE,
-        alpha=1.0 - decay, gamma=0.0, beta=decay, se_alpha=math.nan, se_beta=math.nan, nu=nu, calibration=calibration,
+        alpha=1.0 - decay, gamma=0.0, beta=decay, se_alpha=math.nan, se_beta=math.nan, nu=nu,
+        calibration=calibration,
     )
 
 
 def carry_on(fit: VolatilityFit, moves: np.ndarray) -> np.ndarray:
-    """(n + 1,) variance of *moves* (n,) and of the next one with the parameters of *fit* held fixed: what a desk
-    that estimated some time ago uses today."""
+    """(n + 1,) variance of *moves* (n,) and of the next one with the parameters of *fit* held fixed: what a
+    desk that estimated some time ago uses today."""
     return garch_filter(moves, fit.alpha, fit.gamma, fit.beta, fit.long_run) * fit.calibration
 
 
 def constant(x: np.ndarray) -> VolatilityFit:
     """Long-run volatility only."""
     level = float(np.mean(x * x))
-    return VolatilityFit(method="constant", variance=np.full(len(x) + 1, level), long_run=level, persistence=0.0,
-                         alpha=0.0, gamma=0.0, beta=0.0, se_alpha=math.nan, se_beta=math.nan, nu=math.nan)
+    return VolatilityFit(method="constant", variance=np.full(len(x) + 1, level), long_run=level,
+                         persistence=0.0, alpha=0.0, gamma=0.0, beta=0.0, se_alpha=math.nan,
+                         se_beta=math.nan, nu=math.nan)
 
 
 def mean_forecast(variance: np.ndarray, long_run: float, persistence: float, steps: int) -> np.ndarray:

@@ -1,9 +1,10 @@
 """Where does an estimated factor model rest between two runs, and is it still whole?
 
-Two files: ``<path>.npz`` (every array, to the bit) and ``<path>.json`` (the scalars, the diagnostics, and the
-SHA-256 of the .npz).  Each is written beside its place and moved there, arrays first, so that a reader never sees
-half a file; a pair that does not match, a truncated or foreign file is an :class:`ArtefactError`, and the caller
-estimates again.  The cache folder is $RISKENGINE_CACHE, else the user's cache folder of the platform.
+Two files: ``<path>.npz`` (every array, to the bit) and ``<path>.json`` (the scalars, the diagnostics, and
+the SHA-256 of the .npz).  Each is written beside its place and moved there, arrays first, so that a reader
+never sees half a file; a pair that does not match, a truncated or foreign file is an
+:class:`ArtefactError`, and the caller estimates again.  The cache folder is $RISKENGINE_CACHE, else the
+user's cache folder of the platform.
 """
 
 from __future__ import annotations
@@ -61,7 +62,8 @@ def save_model(model: FactorModel, path: Path | str, must_succeed: bool = True) 
     payload = buffer.getvalue()
     digest = hashlib.sha256(payload).hexdigest()
     text = json.dumps(
-        {"format": FORMAT, "sha256": digest, "axis": {"name": model.axis.name, "labels": list(model.axis.labels)}}
+        {"format": FORMAT, "sha256": digest,
+         "axis": {"name": model.axis.name, "labels": list(model.axis.labels)}}
         | {name: getattr(model, name) for name in SCALARS} | {"diagnostics": list(model.diagnostics)},
         indent=1, allow_nan=False, ensure_ascii=False)
     try:
@@ -97,7 +99,8 @@ def load_model(path: Path | str) -> FactorModel:
         raise ArtefactError(f"{path.name}: {error}") from error
     for array in arrays.values():
         array.flags.writeable = False
-    return FactorModel(axis=axis, diagnostics=diagnostics, **({n: None for n in OPTIONAL_ARRAYS} | arrays), **scalars)
+    absent = {name: None for name in OPTIONAL_ARRAYS}
+    return FactorModel(axis=axis, diagnostics=diagnostics, **(absent | arrays), **scalars)
 
 
 def model_hash(model: FactorModel) -> str:

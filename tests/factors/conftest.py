@@ -1,0 +1,30 @@
+"""One estimation of the default models for all tests of the laboratory, in a cache folder of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+AS_OF = "2024-09-24"
+
+
+@pytest.fixture(scope="session")
+def market_inputs():
+    from riskengine.data.market_inputs import load_market_inputs
+
+    return load_market_inputs(Path(__file__).resolve().parents[2] / "configs" / "market_inputs.csv")
+
+
+@pytest.fixture(scope="session")
+def panels():
+    from factors.history import read_panels
+
+    return read_panels(AS_OF)
+
+
+@pytest.fixture(scope="session")
+def models(panels, market_inputs):
+    from factors.assembly import build_models
+
+    return build_models(panels, AS_OF, market_inputs)

@@ -1,0 +1,83 @@
+"""GARCH on simulated truth, its failures declared, degrees of freedom, Ljung–Box."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from statsmodels.stats.diagnostic import acorr_ljungbox
+
+from factors.diagnostics import ljung_box
+from factors.tails import profile_dof
+from factors.volatility import carry_on, ewma, fit_garch, garch_filter, mean_forecast
+
+
+def simulate_garch(seed: int, n: int, alpha: float, beta: float, nu: float) -> np.ndarray:
+    level = 1e-4
+    rng = np.random.default_rng(seed)
+    noise = rng.standard_t(nu, n) * np.sqrt((nu - 2) / nu)
+    x, h = np.empty(n), level
+    for t in range(n):
+        x[t] = np.sqrt(h) * noise[t]
+        h = level * (1 - alpha - beta) + alpha * x[t] ** 2 + beta * h
+    return x
+
+
+def test_garch_recovers_the_truth():
+    x = simulate_garch(1, 6000, 0.06, 0.92, 7.0)
+    fit = fit_garch(x)
+    assert fit.method == "GARCH(1,1)-t"
+    assert abs(fit.alpha - 0.06) < 3 * fit.se_alpha and fit.se_alpha < 0.02
+    assert abs(fit.beta - 0.92) < 3 * fit.se_beta
+    assert fit.persistence == pytest.approx(0.98, abs=0.015)
+    assert np.std(x / np.sqrt(fit.variance[:-1])) == pytest.approx(1.0, abs=0.02)
+    assert np.mean((x / np.sqrt(fit.variance[:-1])) ** 2) == pytest.approx(1.0, abs=1e-9)
+    assert fit.nu == pytest.approx(7.0, rel=0.25)
+
+
+def test_filter_is_the_recursion():
+    x = np.random.default_rng(2).standard_normal(50)
+    h = [1.5]
+    for v in x:
+        h.append(1.5 * (1 - 0.1 - 0.025 - 0.8) + (0.1 + 0.05 * (v < 0)) * v * v + 0.8 * h[-1])
+    np.testing.assert_allclose(garch_filter(x, 0.1, 0.05, 0.8, 1.5), h, rtol=1e-12)
+
+
+def test_carry_on_continues_the_fit_and_sees_no_future():
+    x = simulate_garch(3, 1500, 0.05, 0.93, 8.0)
+    fit = fit_garch(x[:1000], errors=False)
+    longer = carry_on(fit, x)
+    np.testing.assert_allclose(longer[:1001], fit.variance, rtol=1e-12)
+    changed = x.copy()
+    changed[1200:] *= 10
+    np.testing.assert_array_equal(carry_on(fit, changed)[:1201], longer[:1201])
+
+
+def test_unit_root_is_capped_and_declared():
+    rng = np.random.default_rng(4)
+    x, h = np.empty(4000), 1.0
+    for t in range(4000):
+        x[t] = np.sqrt(h) * rng.standard_t(5) * np.sqrt(3 / 5)
+        h = 0.0002 + 0.12 * x[t] ** 2 + 0.88 * h
+    fit = fit_garch(x)
+    assert fit.method.endswith("capped") and fit.persistence == 0.998
+    assert ewma(x).method == "EWMA 0.94"
+
+
+def test_mean_forecast_is_the_average_of_the_decay():
+    path = 2.0 + (5.0 - 2.0) * 0.9 ** np.arange(5)
+    assert mean_forecast(np.array(5.0), 2.0, 0.9, 5) == pytest.approx(path.mean())
+
+
+@pytest.mark.parametrize("nu", [5.0, 12.0])
+def test_degrees_of_freedom_of_a_multivariate_t(nu):
+    rng = np.random.default_rng(6)
+    root = np.linalg.cholesky(np.array([[1, 0.7, 0.2], [0.7, 1, 0.1], [0.2, 0.1, 1.0]]))
+    z = rng.standard_normal((6000, 3)) @ root.T * np.sqrt((nu - 2) / rng.chisquare(nu, 6000))[:, None]
+    estimate, se = profile_dof(z)
+    assert abs(estimate - nu) < 3 * se and se < 0.2 * nu
+
+
+def test_ljung_box_equals_statsmodels():
+    x = np.random.default_rng(8).standard_normal(700)
+    x[1:] += 0.1 * x[:-1]
+    assert ljung_box(x) == pytest.approx(float(acorr_ljungbox(x, lags=[10])["lb_pvalue"].iloc[0]), rel=1e-9)
