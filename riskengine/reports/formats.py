@@ -115,16 +115,20 @@ def money(value: object, plus: bool = False) -> str:
 
 
 def name(label: object) -> str:
-    """A snake_case name for people: 'real_estate' → 'Real estate'; other text is returned as it is."""
+    """A snake_case name for people: 'real_estate' → 'Real estate', 'fx_g10' → 'FX G10'; other text as it
+    is."""
     text = str(label)
-    if text in ACRONYMS:
-        return ACRONYMS[text]
-    if text and text == text.lower() and " " not in text:
-        words = text.replace("_", " ")
-        return words[:1].upper() + words[1:]
-    return text
+    if text in NAMES:
+        return NAMES[text]
+    if not text or text != text.lower() or " " in text:
+        return text
+    words = [WORDS.get(w, w) for w in text.split("_")]
+    return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]])
 
 
+NAMES = {"co_movement": "Co-movement", "student_t": "Student-t"}
+WORDS = {w.lower(): w for w in ("FX", "G10", "US", "GDP", "NOI", "VaR", "ES", "DV01", "EM", "UK", "P&L")}
+"""Words of a name that keep their capitals."""
 METRIC = re.compile(r"(var|es)_(\d+(?:\.\d+)?)_(\d+)d")
 
 
@@ -136,10 +140,6 @@ def metric(label: object) -> str:
         kind, level, days = match.groups()
         return f"{'VaR' if kind == 'var' else 'ES'} {level}%, {horizon(int(days))}"
     return "Expected P&L" if label == "expected_pnl" else name(label)
-
-
-ACRONYMS = {"fx": "FX", "us_treasury": "US Treasury", "asset_class": "Asset class", "gdp": "GDP",
-            "noi": "NOI"}
 
 
 def horizon(days: int) -> str:

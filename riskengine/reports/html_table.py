@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from riskengine.reports import formats
+from riskengine.reports.formats import name
 
 
 WORDS = 26
@@ -54,6 +55,11 @@ class Table:
     sortable: bool = True
     groups: tuple[int, ...] = field(default=())
     """Row numbers that begin a new group (a rule above them)."""
+
+    @property
+    def wide(self) -> bool:
+        """More columns than fit on paper at the usual size."""
+        return len(self.columns) > 10
 
 
 def is_long(rows: int) -> bool:
@@ -143,21 +149,34 @@ def from_records(
     return Table(caption, tuple(columns), body, is_long(len(body)), note=note)
 
 
+CHECKS = ("Check", "Ok", "Holds", "Pass")
+"""Headings of columns whose truth is a passed check; other truths are yes or no."""
+
+
 def from_mixed_records(records: object, caption: str) -> list[Table]:
-    """Records of several kinds: one table for each set of keys, in order of appearance; empty when there are
-    none."""
+    """Records of several kinds: one table for each set of keys, in order of appearance; empty without
+    records.
+
+    A column that says the same in every row goes into the note (a 'kind' into the caption).
+    """
     kinds: dict[tuple[str, ...], list[Mapping]] = {}
     for r in records if isinstance(records, (list, tuple)) else []:
         if isinstance(r, Mapping) and r:
             kinds.setdefault(tuple(sorted(map(str, r))), []).append(r)
-    tables = [from_records(rows, caption if i == 0 else f"{caption} (continued)") for i,
-              rows in enumerate(kinds.values())]
-    return [t for t in tables if t is not None]
+    tables = []
+    for rows in kinds.values():
+        same = {k: rows[0][k] for k in rows[0] if len(rows) > 1 and all(r[k] == rows[0][k] for r in rows)}
+        kind = same.get("kind")
+        said = [f"{name(k)}: {v}" for k, v in same.items() if k != "kind" and v not in (None, "")]
+        title = f"{caption}: {kind}" if kind else caption
+        table = from_records(rows, title, hide=same, note=" · ".join(said))
+        tables += [table] if table is not None else []
+    return tables
 
 
 def _record_cell(value: object, column: Column, decimals: int | None) -> Cell:
     if isinstance(value, bool):
-        return status(value)
+        return status(value) if column.heading in CHECKS else text("yes" if value else "no")
     if column.numeric:
         if decimals is None:
             cell = amount(value, 0)
@@ -189,7 +208,10 @@ def _decimals(values: Sequence[object]) -> int | None:
     largest, typical = max(sizes), sorted(sizes)[len(sizes) // 2]
     if typical < largest * 1e-3 or largest < 1e-3 or min(sizes) < 1e-6:
         return None
-    return 0 if typical >= 1000 else 1 if typical >= 20 else 2 if typical >= 1 else 3 if typical >= 0.1 else 4
+    steps = ((1000, 0), (20, 1), (1, 2), (0.1, 3))
+    decimals = next((d for size, d in steps if typical >= size), 4)
+    vanishes = min(sizes) < 0.5 * 10.0**-decimals
+    return None if vanishes and len(values) <= COLLAPSED else decimals
 
 
 UNITS = {
@@ -202,5 +224,5 @@ UNITS = {
 def _split_unit(key: str) -> tuple[str, str]:
     for suffix, unit in UNITS.items():
         if key.endswith("_" + suffix):
-            return formats.name(key[: -len(suffix) - 1]), unit
-    return formats.name(key), ""
+            return name(key[: -len(suffix) - 1]), unit
+    return name(key), ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from riskengine.reports.charts.svg import CHARACTER, Sheet, fit_scale, legend, short, tick_text
+from riskengine.reports.charts.svg import CHARACTER, TIGHT, Sheet, fit_scale, legend, short, tick_text
 from riskengine.reports.formats import number
 
 
@@ -53,11 +53,11 @@ def bar_chart(
         if _finite(bar.low) and _finite(bar.high):
             interval = f" [{number(bar.low, decimals)} to {number(bar.high, decimals)}]"
         tip = f"{bar.label}: {texts[i]} {unit}{interval}{' · ' + bar.note if bar.note else ''}"
-        sheet.text(left - 6, middle + 4, short(bar.label, int((left - 4) / CHARACTER)), "label", "end")
+        sheet.text(left - 6, middle + 4, short(bar.label, int((left - 4) / TIGHT)), "label", "end")
         if math.isfinite(bar.value):
             css = bar.css or (("loss" if bar.value < 0 else "gain") if signed else "c1")
             sheet.rect(scale(0), y + row * 0.17, scale(bar.value) - scale(0), row * 0.66, css, tip)
-        if interval:
+        if interval and bar.high - bar.low > 1e-9 * max(abs(bar.low), abs(bar.high)):
             _whisker(sheet, scale(bar.low), scale(bar.high), middle)
         sheet.text(width - 2, middle + 4, texts[i], "value", "end")
     return sheet.render()
@@ -87,7 +87,7 @@ def stacked_bars(
         sheet.text(scale(mark), height - 6, tick_text(mark, marks), "tick", "middle")
     for i, (label, values) in enumerate(rows):
         y = top + row * i
-        sheet.text(left - 6, y + row / 2 + 4, short(label, int((left - 4) / CHARACTER)), "label", "end")
+        sheet.text(left - 6, y + row / 2 + 4, short(label, int((left - 4) / TIGHT)), "label", "end")
         up = down = 0.0
         for (words, css), value in zip(series, values, strict=True):
             if not math.isfinite(value) or value == 0:
@@ -170,7 +170,7 @@ def waterfall(
     level = 0.0
     for i, (label, value) in enumerate(steps):
         y = top + row * i
-        sheet.text(left - 6, y + row / 2 + 4, short(label, int((left - 4) / CHARACTER)), "label", "end")
+        sheet.text(left - 6, y + row / 2 + 4, short(label, int((left - 4) / TIGHT)), "label", "end")
         if math.isfinite(value):
             css = "loss" if value < 0 else "gain"
             sheet.rect(scale(level), y + row * 0.17, scale(level + value) - scale(level), row * 0.66, css,

@@ -14,6 +14,9 @@ from riskengine.reports.formats import number
 CHARACTER = 6.3
 """Width reserved for a character at the 11.5 px label size (system sans serif), px."""
 
+TIGHT = 5.7
+"""Width of a character of running text, by which long labels are cut."""
+
 
 @dataclass(slots=True)
 class Sheet:

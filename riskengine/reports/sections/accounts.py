@@ -28,16 +28,21 @@ def view(night: NightResult) -> dict:
         "holdings": _holdings(night.tables.get("accounts"),
                               f"Foreign holdings of US securities, {night.accounts_as_of}"),
         "identities": _identities(night.tables.get("identities")),
-        "gap": saving_chart(rows, "Saving, investment and the gap", (
+        "gap": saving_chart(_with_gap(rows), "Saving, investment and the gap", (
             ("gross_saving", "Saving", "c1"), ("investment", "Investment", "c3"),
-            ("net_foreign_lending", "Net lending", "c4"))),
+            ("gap", "S − I", "c5"), ("net_foreign_lending", "Net lending", "c4")),
+            "Investment is private. Government investment, the statistical discrepancy and capital transfers "
+            "are the difference between S − I and net lending abroad (national accounts, not the balance "
+            "of payments)."),
         "sectors": saving_chart(rows, "Saving by sector", (
             ("household_saving", "Household", "c1"), ("business_saving", "Business", "c3"),
             ("government_saving", "Government", "c4"))),
     }
 
 
-def saving_chart(rows: object, title: str, wanted: tuple[tuple[str, str, str], ...]) -> Markup | None:
+def saving_chart(
+    rows: object, title: str, wanted: tuple[tuple[str, str, str], ...], note: str = ""
+) -> Markup | None:
     """Quarterly series as per cent of GDP; None when a needed column is missing altogether."""
     records = [r for r in rows if isinstance(r, Mapping)] if isinstance(rows, (list, tuple)) else []
     records = [r for r in records if formats.is_number(r.get("gdp")) and _year(r.get("quarter")) is not None]
@@ -57,7 +62,16 @@ def saving_chart(rows: object, title: str, wanted: tuple[tuple[str, str, str], .
     ticks = [(float(y), str(y)) for y in range(-(-first // step) * step, last + 2, step)]
     latest = str(records[-1]["quarter"])
     return figure(title, f"% of GDP, quarterly, latest {latest}",
-                  line_chart(x, lines, title, "% of GDP", ticks, decimals=1, height=250))
+                  line_chart(x, lines, title, "% of GDP", ticks, decimals=1, height=250), note)
+
+
+def _with_gap(rows: object) -> list[dict]:
+    """The rows with 'gap' = gross saving − investment."""
+    records = [dict(r) for r in rows if isinstance(r, Mapping)] if isinstance(rows, (list, tuple)) else []
+    for r in records:
+        if formats.is_number(r.get("gross_saving")) and formats.is_number(r.get("investment")):
+            r["gap"] = float(r["gross_saving"]) - float(r["investment"])
+    return records
 
 
 def _holdings_chart(rows: object) -> Markup | None:

@@ -64,7 +64,8 @@ def _by_desk(by_desk: Mapping[str, Mapping[str, float]]) -> Table | None:
         heading, what = DESK_COLUMNS.get(k, (formats.name(k), ""))
         heads.append(Column(heading, f"{units[k].label} {what}".strip()))
     rows = tuple(
-        (text(desk), *(money(values.get(k), units[k]) for k in keys)) for desk, values in by_desk.items()
+        (text(formats.name(desk)), *(money(values.get(k), units[k]) for k in keys)) for desk,
+        values in by_desk.items()
     )
     total = tuple(
         money(sum(v[k] for v in by_desk.values() if formats.is_number(v.get(k))), units[k], css="strong")

@@ -151,7 +151,7 @@ def contributor_cells(p: PositionRisk, unit: formats.MoneyUnit, total: float) ->
     """id, description, desk, component ES ± s.e., share of the total."""
     mark = " *" if p.assumed_inputs else ""
     share = p.component_es / total if total else math.nan
-    return (text(p.position_id + mark), text(p.description or p.type), text(p.desk),
+    return (text(p.position_id + mark), text(p.description or p.type), text(formats.name(p.desk)),
             money(p.component_es, unit, p.se_component_es), percent(share, 1))
 
 
@@ -192,7 +192,7 @@ def _worst_chart(night: NightResult):
     ]
     title = "Worst scenarios: expected P&L"
     return figure(title, f"{unit.label}, whiskers p10–p90 over parameter draws",
-                  bar_chart(bars, title, unit.label, unit.decimals, width=560, row=22, label_share=0.5))
+                  bar_chart(bars, title, unit.label, unit.decimals, width=560, row=22, label_share=0.55))
 
 
 def _contributors(night: NightResult) -> Table | None:

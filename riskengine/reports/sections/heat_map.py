@@ -46,7 +46,9 @@ def view(night: NightResult) -> dict:
         ))
     note = ("Expected P&L is the difference to the baseline at the same horizon, gains positive. "
             "Plausibility: chance of a core move at least as far out in the ordinary night at the horizon "
-            "(Mahalanobis distance, chi-square). "
+            "(Mahalanobis distance, chi-square). Parameters: p10 … p90 of the expected P&L over parameter "
+            "draws (–: nothing is uncertain). With markets and ES: of the total P&L, carry "
+            "and ageing included. "
             "⚑ flagged: see its page.")
     scale = [(f"h{i}" if i >= 0 else f"hm{-i}", unit.text(_edge(i, largest), plus=True))
              for i in range(-HEAT_STEPS, HEAT_STEPS + 1)]
@@ -63,11 +65,16 @@ def heat_cell(value: object, unit: formats.MoneyUnit, largest: float, css: str =
 
 
 def interval_cell(interval: tuple[float, float], unit: formats.MoneyUnit) -> Cell:
-    """'low … high' in the table's unit, sorted by its lower end."""
+    """'low … high' in the table's unit, sorted by its lower end; '–' when nothing varies."""
     low, high = interval
-    if not (formats.is_number(low) and formats.is_number(high)):
+    if not (formats.is_number(low) and formats.is_number(high)) or is_point(low, high):
         return Cell(formats.MISSING)
     return Cell(f"{unit.text(low)} … {unit.text(high)}", float(low))
+
+
+def is_point(low: float, high: float) -> bool:
+    """True when an interval has no width: no uncertain parameter behind it."""
+    return high - low <= 1e-9 * max(abs(low), abs(high), 1.0)
 
 
 def _heat(value: object, largest: float) -> str:

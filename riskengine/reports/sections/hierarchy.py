@@ -133,7 +133,7 @@ def _positions(night: NightResult) -> Table | None:
     rows = []
     for p in first:
         cells = [text(p.position_id + (" *" if p.assumed_inputs else "")), text(p.description or p.type),
-                 text(p.book),
+                 text(formats.name(p.book)),
                  money(p.value_usd, value_unit), money(p.notional_usd, value_unit)]
         for by_id in later:
             q = by_id.get(p.position_id)

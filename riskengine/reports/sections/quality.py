@@ -11,11 +11,19 @@ from riskengine.reports.sections.front import SEVERITY
 from riskengine.result import NightResult
 
 
+SERIES_HEADINGS = {"missing": "Missing", "stale_days": "Stale", "lag_days": "Lag",
+                   "longest_gap_days": "Longest gap"}
+SERIES_HIDDEN = ("panel", "gaps", "licence", "revised", "transformation")
+"""Columns that `data status` prints and the report leaves out."""
+
+
 def view(night: NightResult) -> dict:
     """Remarks (red first), series, assumed inputs and the positions priced off them."""
     return {
         "items": _items(night),
-        "series": from_records(night.tables.get("series"), "Series, their coverage and source"),
+        "series": from_records(night.tables.get("series"), "Series, their coverage and source",
+                               SERIES_HEADINGS,
+                               SERIES_HIDDEN),
         "assumed_positions": _assumed(night),
         "market_inputs": _inputs(night.tables.get("market_inputs")),
     }
@@ -40,7 +48,8 @@ def _assumed(night: NightResult) -> Table | None:
     columns = (Column("Position", numeric=False), Column("Description", numeric=False, css="words"),
                Column("Desk", numeric=False), Column("Value", unit.label), Column("Notional", unit.label),
                Column("Assumed inputs", numeric=False, css="words"))
-    rows = tuple((text(p.position_id), text(p.description or p.type), text(p.desk), money(p.value_usd, unit),
+    rows = tuple((text(p.position_id), text(p.description or p.type), text(formats.name(p.desk)),
+                  money(p.value_usd, unit),
                   money(p.notional_usd, unit), text(", ".join(p.assumed_inputs))) for p in marked)
     return Table("Positions priced off assumed inputs", columns, rows, is_long(len(rows)))
 

@@ -216,7 +216,7 @@ def _positions(s: ScenarioResult, positions: dict) -> Table | None:
         p = positions.get(key)
         mark = " *" if p and p.assumed_inputs else ""
         rows.append((text(key + mark), text(p.description or p.type if p else None),
-                     text(p.desk if p else None),
+                     text(formats.name(p.desk) if p else None),
                      money(value, unit)))
     return Table("Positions that lose and gain most", columns, tuple(rows),
                  note="* priced off an assumed market input" if any(r[0].text.endswith("*") for r in rows)
