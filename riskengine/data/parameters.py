@@ -1,7 +1,7 @@
 """Parameters of the chain from ``configs/impact/*.toml``: every problem of every file at once.
 
 A parameter is a table ``[parameters.<name>]`` with default, lo, hi, dist, unit, source, tag; settings are ``[index]``
-(weights of the broad dollar, pegs, managed currencies), ``[tenor_profiles.*]`` and ``[switches]``.
+(weights of the broad dollar, pegs, managed currencies), ``[accord]``, ``[tenor_profiles.*]`` and ``[switches]``.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-from riskengine.base.axes import CURRENCIES, KEY_RATES
+from riskengine.base.axes import ASSET_CLASSES, CURRENCIES, KEY_RATES
 from riskengine.base.errors import InputError, Problem, suggest
 from riskengine.base.estimate import Distribution
 from riskengine.data.configs import config_root
@@ -17,7 +17,7 @@ from riskengine.flows.draws import TENOR_PROFILES, Settings
 from riskengine.impact.parameters import ImpactParameters
 
 _KEYS = ("default", "lo", "hi", "dist", "unit", "source", "tag")
-_TABLES = ("parameters", "index", "tenor_profiles", "switches")
+_TABLES = ("parameters", "index", "accord", "tenor_profiles", "switches")
 _SWITCHES = {"rate_differentials": bool, "announcement": bool, "tenor_profile": str}
 
 
@@ -39,7 +39,7 @@ def load_parameters(root: Path | None = None) -> ImpactParameters:
             continue
         for key in set(table) - set(_TABLES):
             problems.append(Problem("unknown table", file=path.name, field=key, accepted=", ".join(_TABLES)))
-        for key in ("index", "tenor_profiles", "switches"):
+        for key in _TABLES[1:]:
             if key in table:
                 rest[key] = table[key]
         for name, row in table.get("parameters", {}).items():
@@ -94,6 +94,14 @@ def _settings(rest: dict[str, dict], problems: list[Problem]) -> Settings | None
     if chosen not in profiles or chosen not in TENOR_PROFILES:
         problems.append(Problem("unknown tenor profile", file="switches.toml", field="tenor_profile", got=str(chosen),
                                 accepted=", ".join(sorted(profiles))))
+    accord = rest.get("accord", {"sale_mix": "official"})
+    mix = accord.get("reserves", {})
+    if accord.get("sale_mix") not in ("official", "reserves"):
+        problems.append(Problem("unknown mix", file="currencies.toml [accord]", field="sale_mix",
+                                got=str(accord.get("sale_mix")), accepted="official, reserves"))
+    if set(mix) - set(ASSET_CLASSES) or (mix and abs(sum(mix.values()) - 1) > 1e-9) or any(x < 0 for x in mix.values()):
+        problems.append(Problem("shares of asset classes that add up to 1", file="currencies.toml [accord]",
+                                field="reserves", got=str(mix), accepted=", ".join(ASSET_CLASSES)))
     if problems:
         return None
     total = sum(weights.values())
@@ -105,5 +113,6 @@ def _settings(rest: dict[str, dict], problems: list[Problem]) -> Settings | None
         tenor_profile=chosen,
         rate_differentials=switches.get("rate_differentials", True),
         announcement=switches.get("announcement", True),
+        accord_sale_mix=mix if accord["sale_mix"] == "reserves" else None,
         sources={"index_weights": index.get("source", "")},
     )

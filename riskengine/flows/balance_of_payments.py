@@ -94,20 +94,20 @@ def build_ledger(flows: CapitalFlows, draws: ParameterDraws) -> Ledger:
         if needed or cumulative.any():
             names.append(name)
             identity.append(kind)
-            lines.append(np.diff(cumulative, axis=1, prepend=0.0))
+            lines.append(cumulative)
 
     for a, name in enumerate(ASSET_CLASSES):
         kind = f"securities.{name}"
-        put(kind, f"{name}: sellers", flows.own_orders[a], needed=True)
-        put(kind, f"{name}: bought by sellers of other classes", flows.reallocated[a])
-        put(kind, f"{name}: official targets", -flows.target_sold[a])
-        put(kind, f"{name}: holders that migrate", -flows.migration[a])
-        put(kind, f"{name}: untaxed paper of the same borrowers", flows.migration[a])
-        put(kind, f"{name}: other foreigners", -flows.foreign_absorbed[a], needed=True)
-        put(kind, f"{name}: US residents", -flows.net[a], needed=True)
+        put(kind, f"{name}: sellers", flows.own_orders[:, :, a], needed=True)
+        put(kind, f"{name}: bought by sellers of other classes", flows.reallocated[:, :, a])
+        put(kind, f"{name}: official targets", -flows.target_sold[:, :, a])
+        put(kind, f"{name}: holders that migrate", -flows.migration[:, :, a])
+        put(kind, f"{name}: untaxed paper of the same borrowers", flows.migration[:, :, a])
+        put(kind, f"{name}: other foreigners", -flows.foreign_absorbed[:, :, a], needed=True)
+        put(kind, f"{name}: US residents", -flows.net[:, :, a], needed=True)
 
     uses = flows.proceeds
-    migrated = sum(flows.migration)
+    migrated = flows.migration.sum(axis=2)
     put("proceeds", "sale to US residents", uses["sold"], needed=True)
     put("proceeds", "sale of migrating holders", migrated)
     put("proceeds", "migration to untaxed paper", -migrated)
@@ -133,4 +133,8 @@ def build_ledger(flows: CapitalFlows, draws: ParameterDraws) -> Ledger:
     put("memo", "US purchases abroad fall", draws["us_purchases_abroad"][:, None] * uses["dollars"])
     put("memo", "of the intermediaries: managed and pegged currencies' reserves",
         flows.managed_share[:, None] * flows.position)
-    return Ledger(tuple(names), tuple(identity), np.stack(lines, axis=2))
+    steps = np.empty((*flows.position.shape, len(lines)))
+    for i, cumulative in enumerate(lines):
+        steps[:, :, i] = cumulative
+    steps[:, 1:] -= steps[:, :-1].copy()
+    return Ledger(tuple(names), tuple(identity), steps)

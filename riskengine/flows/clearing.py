@@ -17,7 +17,7 @@ import numpy as np
 from riskengine.base.axes import ASSET_CLASSES, CURRENCIES
 from riskengine.flows.draws import ParameterDraws
 from riskengine.flows.external_accounts import OFFICIAL, PRIVATE, ExternalAccounts
-from riskengine.flows.response import HolderOrders, OrderGroup
+from riskengine.flows.orders import HolderOrders, OrderGroup
 
 N_CURRENCIES = len(CURRENCIES)
 OTHER_CURRENCY, USD_DOMICILED = N_CURRENCIES, N_CURRENCIES + 1

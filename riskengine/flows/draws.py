@@ -24,7 +24,9 @@ class Settings:
     index_weights : currency → weight in the broad dollar, sum 1.  pegs : currencies that do not move.
     managed : currencies that follow their beta and are not scaled.  tenor_profiles : profile → {tenor: weight of the
     flow impact on the 10-year}.  tenor_profile : the one in use.  rate_differentials : ρ on or off.
-    announcement : prices move before flows, on or off.  sources : setting → where it comes from.
+    announcement : prices move before flows, on or off.
+    accord_sale_mix : class → share in which an accord's members sell; None: each in his official mix.
+    sources : setting → where it comes from.
     """
 
     index_weights: Mapping[str, float]
@@ -34,6 +36,7 @@ class Settings:
     tenor_profile: str = "hump"
     rate_differentials: bool = True
     announcement: bool = True
+    accord_sale_mix: Mapping[str, float] | None = None
     sources: Mapping[str, str] | None = None
 
 

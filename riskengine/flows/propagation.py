@@ -6,16 +6,16 @@ the ledger and the report ask for them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from riskengine.base.axes import ASSET_CLASSES
 from riskengine.flows.balance_of_payments import jcurve_weights, look_through
-from riskengine.flows.clearing import Clearing
+from riskengine.flows.clearing import N_CURRENCIES, Clearing
 from riskengine.flows.draws import ParameterDraws
 from riskengine.flows.external_accounts import PRIVATE, ExternalAccounts
-from riskengine.flows.response import HolderOrders
+from riskengine.flows.orders import HolderOrders
 from riskengine.flows.targets import TargetSellers
 from riskengine.kernels.propagate import (
     PIN_FLOW,
@@ -30,12 +30,10 @@ from riskengine.kernels.propagate import (
 )
 
 __all__ = ["PIN_FLOW", "PIN_NONE", "PIN_SENTIMENT", "CapitalFlows", "FlowPrices", "PinnedDollar", "collect_flows",
-           "run_recursion", "truncate"]
+           "run_recursion"]
 
-_BY_CLASS = ("own_orders", "reallocated", "target_sold", "migration", "foreign_absorbed", "net")
-_BY_STEP = ("beyond", "position", "current_account", "revenue", "s", "yield_10y", "orders", "fraction",
-            "target_dollars")
-_NAMED = ("outside", "extra_account")
+USES = ("sold", "other_us", "deposits", "hedges", "retained", "defended", "dollars")
+"""What becomes of a sale: sold = the sum of all that follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +60,14 @@ class FlowPrices:
 
 @dataclass(frozen=True, slots=True)
 class CapitalFlows:
-    """All flows of a scenario, cumulative USD bn, arrays (D, T) unless said; T may reach past the horizon.
+    """All flows of a scenario, cumulative USD bn, arrays (D, T) unless said.
 
-    own_orders, reallocated, target_sold, migration, foreign_absorbed, net : (A, D, T); orders with METHOD 0's sign
+    own_orders, reallocated, target_sold, migration, foreign_absorbed, net : (D, T, A); orders with METHOD 0's sign
     (purchase +), target_sold and migration as positive sales; net = the part that crosses to US residents.
-    proceeds : sold, other_us, deposits, hedges, retained, defended, dollars.  position : of the intermediaries.
-    current_account : USD bn a year, through the dollar.  revenue : USD bn per step.  s : broad dollar.
-    yield_10y : flow channel.  orders : (D, T, A).  fraction : (D, T, G).  target_dollars : (D, T, M).
-    by_currency : (D, 21) dollars that left by home currency, at step *horizon*.  managed_share : (D,).
+    proceeds : one entry per USES.  beyond : dollars of targets without securities.  position : of the intermediaries.
+    current_account : USD bn a year, through the dollar.  revenue : USD bn per step.  orders : (D, T, A) all orders.
+    fraction : (D, T, G) f of the groups.  target_dollars : (D, T, M).
+    by_currency : (D, 21) dollars that left by home currency, at the horizon.  managed_share : (D,).
     """
 
     dt: float
@@ -86,8 +84,6 @@ class CapitalFlows:
     position: np.ndarray
     current_account: np.ndarray
     revenue: np.ndarray
-    s: np.ndarray
-    yield_10y: np.ndarray
     orders: np.ndarray
     fraction: np.ndarray
     target_dollars: np.ndarray
@@ -161,65 +157,70 @@ def run_recursion(
 
 
 def collect_flows(
-    paths: Paths, orders: HolderOrders, clearing: Clearing, pinned: PinnedDollar, horizon: int, dt: float
+    paths: Paths, orders: HolderOrders, clearing: Clearing, pinned: PinnedDollar, steps: int, dt: float
 ) -> CapitalFlows:
-    """Cumulative flows of every kind from the paths of the groups; *horizon* is the step count of the scenario."""
-    count, steps = paths.s.shape
-    classes = len(ASSET_CLASSES)
-    own, bought, net, migration = (np.zeros((classes, count, steps)) for _ in range(4))
-    revenue = np.zeros((count, steps))
-    uses = {name: np.zeros((count, steps))
-            for name in ("sold", "other_us", "deposits", "hedges", "retained", "defended", "dollars")}
-    by_currency = np.zeros_like(clearing.groups[0].by_currency) if clearing.groups else np.zeros((count, 21))
-    for g, (group, flows) in enumerate(zip(orders.groups, clearing.groups, strict=True)):
-        f = paths.fraction[:, :, g]
-        for a in range(classes):
-            part = flows.to_class[:, a, None] * f
-            if a == group.asset_class:
-                own[a] += part
-            elif flows.to_class[:, a].any():
-                bought[a] += part
-            if flows.net[:, a].any():
-                net[a] += flows.net[:, a, None] * f
-        for name, total in uses.items():
-            coefficient = getattr(flows, name)
-            if coefficient.any():
-                total -= coefficient[:, None] * f
-        by_currency -= flows.by_currency * f[:, horizon - 1, None]
-        amount = group.amounts.sum(axis=1)
-        moved = np.zeros_like(f)
-        if group.migration is not None:
-            moved = -np.minimum((group.migration - 1)[:, None] * -f, 1 + f)
-            migration[group.asset_class] -= amount[:, None] * moved
-        if group.revenue is not None:
-            taxed = np.maximum(amount[:, None] * (1 + f + moved), 0.0)
-            revenue += group.revenue[:, None] * group.revenue_phase[None] * taxed * dt
+    """Cumulative flows of every kind over the first *steps* steps, from the paths of the groups."""
+    count, classes, groups = len(paths.s), len(ASSET_CLASSES), len(orders.groups)
+    fraction = np.ascontiguousarray(paths.fraction[:, :steps])
+    sold = paths.sold[:, :steps]
     sellers = pinned.sellers
-    target = np.einsum("dtm,dma->adt", paths.sold, sellers.to_class)
-    target_net = np.einsum("dtm,dma->adt", paths.sold, sellers.net)
-    net = net - target_net
-    uses["sold"] = uses["sold"] + target_net.sum(axis=0)
+    # One product per draw: (T, G) @ (G, lines), lines = own, bought, net by class and the uses of proceeds.
+    coefficients = np.zeros((count, groups, 3 * classes + len(USES)))
+    own, bought, net = (slice(n * classes, (n + 1) * classes) for n in range(3))
+    by_currency = np.zeros((count, N_CURRENCIES))
+    for g, (group, flows) in enumerate(zip(orders.groups, clearing.groups, strict=True)):
+        a = group.asset_class
+        coefficients[:, g, bought] = flows.to_class
+        coefficients[:, g, bought.start + a] = 0.0
+        coefficients[:, g, a] = flows.to_class[:, a]
+        coefficients[:, g, net] = flows.net
+        for n, name in enumerate(USES):
+            coefficients[:, g, 3 * classes + n] = -getattr(flows, name)
+        by_currency -= flows.by_currency * fraction[:, -1, g, None]
+    lines = np.matmul(fraction, coefficients)  # (D, T, lines)
+    uses = {name: lines[:, :, 3 * classes + n] for n, name in enumerate(USES)}
+    target = np.matmul(sold, sellers.to_class)
+    target_net = np.matmul(sold, sellers.net)
+    uses["sold"] = uses["sold"] + target_net.sum(axis=2)
     for name in ("deposits", "hedges", "retained"):
-        uses[name] = uses[name] + np.einsum("dtm,dm->dt", paths.sold, getattr(sellers, name))
-    uses["dollars"] = uses["dollars"] + paths.sold.sum(axis=2)
-    total = own + bought - target
+        uses[name] = uses[name] + np.matmul(sold, getattr(sellers, name)[:, :, None])[:, :, 0]
+    uses["dollars"] = uses["dollars"] + sold.sum(axis=2)
+    crossed = lines[:, :, net] - target_net
+    migration, revenue = _migration_and_revenue(orders, fraction, dt)
     return CapitalFlows(
-        dt=dt, own_orders=own, reallocated=bought, target_sold=target, migration=migration,
-        foreign_absorbed=total - net, net=net, proceeds=uses,
-        outside=tuple(orders.outside), extra_account=tuple(orders.extra_account),
-        beyond=paths.needed - paths.sold.sum(axis=2), position=paths.position, current_account=paths.current_account,
-        revenue=revenue, s=paths.s, yield_10y=paths.yield_10y, orders=paths.orders, fraction=paths.fraction,
-        target_dollars=paths.sold, by_currency=by_currency, managed_share=np.zeros(count),
+        dt=dt, own_orders=lines[:, :, own], reallocated=lines[:, :, bought], target_sold=target, migration=migration,
+        foreign_absorbed=lines[:, :, own] + lines[:, :, bought] - target - crossed, net=crossed, proceeds=uses,
+        outside=tuple((name, x[:, :steps]) for name, x in orders.outside),
+        extra_account=tuple((name, x[:, :steps]) for name, x in orders.extra_account),
+        beyond=paths.needed[:, :steps] - sold.sum(axis=2), position=paths.position[:, :steps],
+        current_account=paths.current_account[:, :steps], revenue=revenue, orders=paths.orders[:, :steps],
+        fraction=fraction, target_dollars=sold, by_currency=by_currency, managed_share=np.zeros(count),
     )
 
 
-def truncate(flows: CapitalFlows, steps: int) -> CapitalFlows:
-    """The same flows up to *steps*."""
-    cut: dict[str, object] = {name: getattr(flows, name)[:, :, :steps] for name in _BY_CLASS}
-    cut |= {name: getattr(flows, name)[:, :steps] for name in _BY_STEP}
-    cut |= {name: tuple((label, x[:, :steps]) for label, x in getattr(flows, name)) for name in _NAMED}
-    cut["proceeds"] = {label: x[:, :steps] for label, x in flows.proceeds.items()}
-    return replace(flows, **cut)
+def _migration_and_revenue(
+    orders: HolderOrders, fraction: np.ndarray, dt: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Migration (D, T, A), cumulative sale into untaxed paper ≥ 0, and tax revenue (D, T) USD bn per step.
+
+    Migration is the excess of the multiplied response over the simple one; nobody migrates more than he has left.
+    """
+    count, steps, _ = fraction.shape
+    migration = np.zeros((count, steps, len(ASSET_CLASSES)))
+    revenue = np.zeros((count, steps))
+    for g, group in enumerate(orders.groups):
+        if group.migration is None and group.revenue is None:
+            continue
+        f = fraction[:, :, g]
+        left = 1.0 + f
+        amount = group.amounts.sum(axis=1)[:, None]
+        if group.migration is not None:
+            moved = np.minimum((group.migration[:, None] - 1.0) * -f, left)
+            migration[:, :, group.asset_class] += amount * moved
+            left = left - moved
+        if group.revenue is not None:
+            revenue += (group.revenue[:, None] * amount * dt) * (group.revenue_phase[None, :steps] * left)
+    return migration, revenue
 
 
 def _c(values: np.ndarray) -> np.ndarray:

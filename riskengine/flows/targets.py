@@ -15,7 +15,7 @@ from riskengine.base.axes import ASSET_CLASSES
 from riskengine.flows.clearing import USD_DOMICILED, currency_columns, hedge_ratios, us_share
 from riskengine.flows.draws import ParameterDraws
 from riskengine.flows.external_accounts import PRIVATE, ExternalAccounts
-from riskengine.flows.response import SECTORS
+from riskengine.flows.orders import SECTORS
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,12 @@ def accord_sellers(
         currency = accounts.areas[h].currency
         held_by_currency[currency] = held_by_currency.get(currency, 0.0) + official[h].sum()
     mix = official[members] / official[members].sum(axis=1, keepdims=True)  # (M, A)
+    most = official[members].sum(axis=1)  # USD bn of securities each can sell in this mix
+    chosen = draws.settings.accord_sale_mix
+    if chosen is not None:
+        mix = np.repeat(np.array([[chosen.get(name, 0.0) for name in ASSET_CLASSES]]), len(members), axis=0)
+        ratio = np.divide(official[members], mix, out=np.full(mix.shape, np.inf), where=mix > 0)
+        most = ratio.min(axis=1)
     taken = mix[None] * share_us[:, None, :]  # (D, M, A) per USD sold
     per_dollar = 1.0 / taken.sum(axis=2)
     to_class = mix[None] * per_dollar[:, :, None]
@@ -75,7 +81,7 @@ def accord_sellers(
         names=tuple(accounts.areas[h].name for h in members),
         holder=np.eye(len(accounts.areas))[members],
         share=share,
-        capacity=official[members].sum(axis=1)[None] / per_dollar,
+        capacity=most[None] / per_dollar,
         to_class=to_class,
         net=taken * per_dollar[:, :, None],
         treasury=to_class[:, :, 0],

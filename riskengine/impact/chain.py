@@ -28,7 +28,6 @@ from riskengine.flows.propagation import (
     PinnedDollar,
     collect_flows,
     run_recursion,
-    truncate,
 )
 from riskengine.flows.response import respond
 from riskengine.flows.shock_numbers import Numbers, decide_regimes, phase, realise
@@ -104,8 +103,8 @@ def respond_to_policy(
     paths = run_recursion(orders, clearing, pinned, prices, accounts, draws,
                           imposed_yields[:, :, TWO] - orders.foreign_2y, per_dollar, dt)
     flows = collect_flows(paths, orders, clearing, pinned, steps, dt)
-    pattern = _spread_over_currencies(accord, pinned.kind == PIN_FLOW, betas, flows, draws, steps)
-    flows = replace(truncate(flows, steps), managed_share=managed_reserve_share(pattern, draws))
+    pattern = _spread_over_currencies(accord, pinned.kind == PIN_FLOW, betas, flows, draws)
+    flows = replace(flows, managed_share=managed_reserve_share(pattern, draws))
 
     share = draws["announcement_share"] * scenario.probability if ahead else np.zeros(draws.count)
     announce = Announcement(share, ahead, _regime_labels(regimes, draws.count), steps)
@@ -120,14 +119,11 @@ def respond_to_policy(
     path = np.zeros((draws.count, steps, len(FACTORS)))
     at_end = {name: np.zeros((draws.count, len(FACTORS))) for name in CHANNELS}
 
-    def add(label_or_slice: str | slice, channel: str, move: np.ndarray) -> None:
-        k = FACTORS.index(label_or_slice) if isinstance(label_or_slice, str) else label_or_slice
-        path[:, :, k] += move
-        at_end[channel][:, k] += move[:, -1]
-
-    add(_FX, "exchange_rate", s[:, :, None] * pattern[:, None, :])
-    add(_UST, "flow", treasury_flow)
-    add(_UST, "policy_path", treasury_path)
+    np.multiply(s[:, :, None], pattern[:, None, :], out=path[:, :, _FX])
+    np.add(treasury_flow, treasury_path, out=path[:, :, _UST])
+    at_end["exchange_rate"][:, _FX] = path[:, -1, _FX]
+    at_end["flow"][:, _UST] = treasury_flow[:, -1]
+    at_end["policy_path"][:, _UST] = treasury_path[:, -1]
     index = equity_index(equity_orders, s, flow_10y, treasury_path[:, :, TWO], draws, snapshot, model)
     responses = equity_responses(index, s, flow_10y, treasury_path[:, :, TEN], draws, snapshot, model)
     estate = accounts.real_estate
@@ -136,10 +132,12 @@ def respond_to_policy(
         orders.commercial[:, :steps], estate.exposure, draws, snapshot, dt)
     own = {"FX", "UST", "EQ", "CAP"}
     core = np.array([label.split("_")[0] in own for label in FACTORS.labels]) | model.core
-    for label, by_channel in responses.items():
-        for channel, move in by_channel.items():
-            add(label, channel, move)
-            core[FACTORS.index(label)] |= bool(move.any())
+    for label, moves in responses.items():
+        k = FACTORS.index(label)
+        for channel, move in moves.items():
+            path[:, :, k] += move
+            at_end[channel][:, k] += move[:, -1]
+            core[k] |= bool(move.any())
     imposed = impose(scenario, numbers, model, horizon, t[:steps], draws.count, history)
     pinned_factors = _pinned_targets(scenario, regimes, t[steps - 1])
     for k, move in imposed.given.items():
@@ -150,7 +148,7 @@ def respond_to_policy(
         core[k] = True
     used = tuple(c for c in CHANNELS if at_end[c].any())
     by_channel = np.stack([at_end[c] for c in used]) if used else np.zeros((1, draws.count, len(FACTORS)))
-    response = ResponseDraws(FACTORS, horizon, path + 0.0, used or ("flow",), by_channel + 0.0, core, pinned_factors)
+    response = ResponseDraws(FACTORS, horizon, path, used or ("flow",), by_channel + 0.0, core, pinned_factors)
     index_path = sum(index.values())
     chain = summarise_chain(accounts, orders, clearing, flows, pinned.sellers, draws, s, treasury_flow, treasury_path,
                             index_path, t[:steps])
@@ -198,14 +196,13 @@ def _pin_dollar(
 
 
 def _spread_over_currencies(
-    accord: AccordPattern | None, holds: np.ndarray, betas: np.ndarray, flows: CapitalFlows, draws: ParameterDraws,
-    steps: int,
+    accord: AccordPattern | None, holds: np.ndarray, betas: np.ndarray, flows: CapitalFlows, draws: ParameterDraws
 ) -> np.ndarray:
     """(D, 21) s_c/s; where an accord holds its own pattern, else betas, tilt and clip.
 
     Targets other than an accord are reached by all foreigners, so only dollars of identified sellers tilt.
     """
-    outflow = flows.proceeds["dollars"][:, steps - 1] - flows.target_dollars[:, steps - 1].sum(axis=1)
+    outflow = flows.proceeds["dollars"][:, -1] - flows.target_dollars[:, -1].sum(axis=1)
     fixed = np.array([c in draws.settings.pegs or c in draws.settings.managed for c in CURRENCIES])
     pattern = currency_pattern(betas, index_weights(draws), draws["currency_tilt"], draws["currency_clip"],
                                flows.by_currency, outflow, fixed)

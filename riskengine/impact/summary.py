@@ -10,7 +10,7 @@ from riskengine.flows.clearing import Clearing
 from riskengine.flows.draws import ParameterDraws
 from riskengine.flows.external_accounts import ExternalAccounts
 from riskengine.flows.propagation import CapitalFlows, PinnedDollar
-from riskengine.flows.response import HolderOrders
+from riskengine.flows.orders import SECTORS, HolderOrders
 from riskengine.flows.targets import TargetSellers
 from riskengine.impact.asset_prices import LINEAR_ORDERS
 from riskengine.impact.response import Chain
@@ -36,7 +36,7 @@ def summarise_chain(
     outside = sum((x for _, x in flows.outside), np.zeros_like(s))
     return Chain(
         gross_orders=flows.orders.sum(axis=2),
-        net_outflow=flows.net.sum(axis=0),
+        net_outflow=flows.net.sum(axis=2),
         dollars_out=flows.proceeds["dollars"] + outside + flows.beyond,
         broad_dollar=s,
         treasury_flow=treasury_flow,
@@ -57,7 +57,7 @@ def holder_orders(
 ) -> np.ndarray:
     """(H, A, 3) median, p16, p84 of cumulative orders at the horizon, purchases in other US classes included."""
     holders, classes = accounts.holdings.shape
-    count = flows.s.shape[0]
+    count = flows.orders.shape[0]
     total = np.zeros((holders, classes, count))
     for g, group in enumerate(orders.groups):
         f = flows.fraction[:, -1, g]
@@ -77,14 +77,14 @@ def holder_orders(
 
 def absorbers(accounts: ExternalAccounts, clearing: Clearing, flows: CapitalFlows) -> tuple[tuple[str, float], ...]:
     """Who bought at the horizon, USD bn (median), largest first; 'US residents' and the foreign buyers."""
-    bought = -np.median(flows.foreign_absorbed[:, :, -1], axis=1)  # (A,), sign of the sellers' orders
+    bought = -np.median(flows.foreign_absorbed[:, -1], axis=0)  # (A,), sign of the sellers' orders
     weights = np.zeros_like(accounts.holdings)
     for stock in clearing.absorbers.values():
         weights += stock
     total = weights.sum(axis=0)
     share = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
     rows = [(name, float(x)) for name, x in zip(accounts.holders, share @ bought, strict=True) if abs(x) > 1e-9]
-    residents = -float(np.median(flows.net[:, :, -1].sum(axis=0)))
+    residents = -float(np.median(flows.net[:, -1].sum(axis=1)))
     if abs(residents) > 1e-9:
         rows.append(("US residents", residents))
     return tuple(sorted(rows, key=lambda row: -row[1]))
@@ -101,6 +101,7 @@ def find_flags(
         if far.mean() >= REPORTED_SHARE:
             flags.append(f"outside the linear range: {name} orders exceed 10% of the market in {_percent(far)} of the "
                          "draws")
+    flags += _overlapping_taxes(orders, flows)
     far = np.abs(s).max(axis=1) > LINEAR_DOLLAR
     if far.mean() >= REPORTED_SHARE:
         flags.append(f"outside the linear range: the broad dollar moves more than 25% in {_percent(far)} of the draws")
@@ -120,6 +121,23 @@ def find_flags(
     if short_survey:
         flags.append(f"holdings of {accounts.accounts_as_of} against market sizes and purchases of the as-of date")
     return tuple(dict.fromkeys(flags))
+
+
+def _overlapping_taxes(orders: HolderOrders, flows: CapitalFlows) -> list[str]:
+    """Desired sales of several shocks in one class add up; a remark when they could exceed what is held."""
+    flags = []
+    for k, sector in enumerate(SECTORS):
+        for a, name in enumerate(ASSET_CLASSES):
+            by_shock: dict[int, np.ndarray] = {}
+            for g, group in enumerate(orders.groups):
+                if not group.given and (group.sector, group.asset_class) == (k, a):
+                    most = flows.fraction[:, :, g].min(axis=1)
+                    by_shock[group.shock] = np.minimum(by_shock.get(group.shock, 0.0), most)
+            over = sum(by_shock.values(), np.zeros(flows.orders.shape[0])) < -1.0
+            if len(by_shock) > 1 and over.any():
+                flags.append(f"{name}: the taxes together would make {sector} holders sell more than they hold in "
+                             f"{_percent(over)} of the draws")
+    return flags
 
 
 def _percent(which: np.ndarray) -> str:

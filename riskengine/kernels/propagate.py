@@ -2,7 +2,7 @@
 
 One step t of one draw, in this order:
 
-    orders    f_g ← f_g + κ_g (exp(−ε max(wedge + dlogP[t−1], 0)) − 1 − f_g)        desired orders (METHOD 3)
+    orders    f_g ← f_g + κ_g (phase (exp(−ε max(wedge + dlogP[t−1], 0)) − 1) − f_g)   desired orders (METHOD 3)
     current   CA = η GDP Σ_u j(t−u) s(u), u < t;  C ← C + (CA + extra) dt             (METHOD 5)
     dollar    Q = X$ − C;  s = (Γ (Q − θ P) − ρ Δ)/(1 + ρ π),  P = η GDP Σ_{u<t} s dt − C_s
               s pinned: the official sale I that makes the same equation hold
@@ -54,7 +54,7 @@ class Orders(NamedTuple):
     """G groups of orders; cumulative order of a group = f × its amount, f < 0 is a sale.
 
     given : (G,) bool.  asset_class : (G,) int64.  path : (P, G, T) f of given orders, P = 1 or D.
-    wedge : (D, G) share of price.  phase : (G, T) share of the wedge foreseen.  speed : (D, G) 1 − e^(−κ dt).
+    wedge : (D, G) share of price.  phase : (G, T) share of the response due.  speed : (D, G) 1 − e^(−κ dt).
     elasticity : (D, G).  to_class : (D, G, A) executed orders by class, USD bn per f.  to_treasury : (D, G)
     Treasury orders weighted for their effect on yields.  to_dollars : (D, G) dollars sold per −f.
     """
@@ -144,12 +144,12 @@ def propagate(orders: Orders, targets: Targets, dollar: Dollar, prices: Prices, 
                 if orders.given[g]:
                     f[g] = orders.path[row, g, t]
                 else:
-                    wedge = orders.wedge[d, g] * orders.phase[g, t]
                     goal = 0.0
-                    if wedge > 0.0:
+                    wedge = orders.wedge[d, g]
+                    if wedge > 0.0 and orders.phase[g, t] > 0.0:
                         cost = wedge + dlog_price[orders.asset_class[g]]
                         if cost > 0.0:
-                            goal = exp(-orders.elasticity[d, g] * cost) - 1.0
+                            goal = orders.phase[g, t] * (exp(-orders.elasticity[d, g] * cost) - 1.0)
                     f[g] += orders.speed[d, g] * (goal - f[g])
                 out.fraction[d, t, g] = f[g]
                 for a in range(classes):
