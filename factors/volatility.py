@@ -1,16 +1,17 @@
 """How volatile is each factor now, in the long run, and how fast does one become the other?
 
-GARCH(1,1) with Student-t innovations (Bollerslev 1986, 1987), estimated by ``arch`` with robust standard
-errors, then filtered around the sample variance s² (variance targeting; Francq, Horváth and Zakoïan 2011):
+GARCH(1,1) with Student-t innovations (Bollerslev 1986, 1987) and variance targeting (Francq, Horváth and
+Zakoïan 2011): estimated by ``arch``, which gives the robust standard errors and the start from which
+``garch_likelihood`` maximises the likelihood of the recursion used, around the sample variance s²:
 
     h_t = s² (1 − ρ) + α x²_{t−1} + β h_{t−1},   ρ = α + β,   z_t = x_t / √h_t
 
-so that h_{T+1} is today's variance, s² the long run's and ρ its decay per step.  Estimates at or beyond the
-unit root (α + β ≥ MAX_PERSISTENCE: pegs, yields at the lower bound, the euro) keep α and have β lowered
-until ρ is the cap.  h is then scaled so that z has unit variance over the sample (with very fat tails the t
-likelihood alone does not ensure it), because the simulation multiplies √h by unit-variance noise.  Where
-the optimiser does not converge, RiskMetrics' exponentially weighted average is used.  The method column of
-the diagnostics says which of the three it was.
+so that h_{T+1} is today's variance, s² the long run's and ρ its decay per step.  Where the maximum lies at or
+beyond MAX_PERSISTENCE (pegs, yields at the lower bound, the euro), ρ is held there and α, ν are estimated.
+h is then scaled so that z has unit variance over the sample (with very fat tails the t likelihood alone does
+not ensure it), because the simulation multiplies √h by unit-variance noise.  Where no maximum is found,
+RiskMetrics' exponentially weighted average is used.  The method column of the diagnostics says which of the
+three it was.
 """
 
 from __future__ import annotations
@@ -23,10 +24,14 @@ from arch.univariate import GARCH, StudentsT, ZeroMean
 from scipy.signal import lfilter
 
 from factors.definitions import DEFAULT_EWMA_DECAY, MAX_PERSISTENCE
+from factors.garch_likelihood import maximise
 
 EWMA_PERSISTENCE = 0.98
 """Decay assumed where GARCH fails: half-life of 34 trading days (assumption, declared per factor)."""
 MIN_PERSISTENCE = 0.5
+NU_START_MAX = 100.0
+ARCH_TOLERANCE = 1e-3
+"""Of the log-likelihood in the first estimate; Newton steps go on from there."""
 START = np.array([0.01, 0.05, 0.94, 7.0])
 START_ASYMMETRIC = np.array([0.01, 0.02, 0.10, 0.92, 7.0])
 """Starting values (ω, α, [γ,] β, ν) for a series of unit variance."""
@@ -71,31 +76,52 @@ def fit_garch(moves: np.ndarray, asymmetric: bool = False, near: VolatilityFit |
     x = np.asarray(moves, dtype=np.float64)
     scale = math.sqrt(float(np.mean(x * x)))
     y = x / scale
-    process = GARCH(p=1, o=int(asymmetric), q=1)
-    model = ZeroMean(y, volatility=process, distribution=StudentsT(), rescale=False)
-    start = START_ASYMMETRIC if asymmetric else START
+    se, nu, found = np.full(5, math.nan), math.nan, None
     if near is not None and math.isfinite(near.nu):
-        middle = [near.alpha, near.gamma, near.beta] if asymmetric else [near.alpha, near.beta]
-        start = np.array([1.0 - near.persistence, *middle, near.nu])
-    result = model.fit(disp="off", show_warning=False, starting_values=start, cov_type="robust")
-    p = result.params.to_numpy()
-    alpha, gamma, beta = p[1], p[2] if asymmetric else 0.0, p[3 if asymmetric else 2]
-    nu = float(p[-1])
-    persistence = float(alpha + 0.5 * gamma + beta)
-    method = "GJR-GARCH(1,1)-t" if asymmetric else "GARCH(1,1)-t"
-    news = alpha + 0.5 * gamma
-    if result.convergence_flag != 0 or persistence < MIN_PERSISTENCE or news >= MAX_PERSISTENCE:
-        return ewma(x, nu=nu)
-    if persistence >= MAX_PERSISTENCE:
-        beta, persistence, method = MAX_PERSISTENCE - news, MAX_PERSISTENCE, method + ", capped"
-    se = result.std_err.to_numpy() if errors else np.full(len(p), math.nan)
+        found = _maximum(y, (near.alpha, near.gamma, near.beta, near.nu), asymmetric)
+    if found is None:
+        process = GARCH(p=1, o=int(asymmetric), q=1)
+        model = ZeroMean(y, volatility=process, distribution=StudentsT(), rescale=False)
+        result = model.fit(disp="off", show_warning=False, cov_type="robust", tol=ARCH_TOLERANCE,
+                           starting_values=START_ASYMMETRIC if asymmetric else START)
+        p = result.params.to_numpy()
+        nu = float(p[-1])
+        if result.convergence_flag != 0:
+            return ewma(x, nu=nu)
+        se = result.std_err.to_numpy() if errors else np.full(len(p), math.nan)
+        found = _maximum(y, (p[1], p[2] if asymmetric else 0.0, p[-2], nu), asymmetric)
+        if found is None:
+            return ewma(x, nu=nu)
+    (alpha, gamma, beta, nu), capped = found
     h = garch_filter(x, alpha, gamma, beta, scale**2)
     calibration = float(np.mean(x * x / h[:-1]))
+    method = "GJR-GARCH(1,1)-t" if asymmetric else "GARCH(1,1)-t"
     return VolatilityFit(
-        method=method, variance=h * calibration, long_run=scale**2, persistence=persistence,
-        alpha=float(alpha), gamma=float(gamma), beta=float(beta), se_alpha=float(se[1]),
+        method=method + (", capped" if capped else ""), variance=h * calibration, long_run=scale**2,
+        persistence=alpha + 0.5 * gamma + beta, alpha=alpha, gamma=gamma, beta=beta, se_alpha=float(se[1]),
         se_beta=float(se[3 if asymmetric else 2]), nu=nu, calibration=calibration,
     )
+
+
+def _maximum(y: np.ndarray, start: tuple[float, float, float, float], asymmetric: bool
+             ) -> tuple[tuple[float, float, float, float], bool] | None:
+    """Parameters (α, γ, β, ν) maximising the targeted likelihood from *start*, and whether persistence is held at
+    the cap; None without a maximum.  With a GJR term α is held at 0 where its maximum lies below."""
+    alpha, gamma, beta, nu = start
+    news = alpha + 0.5 * gamma
+    if news >= MAX_PERSISTENCE or news + beta < MIN_PERSISTENCE:
+        return None
+    nu = min(nu, NU_START_MAX)
+    for hold_alpha in (False, True) if asymmetric else (False,):
+        alpha = 0.0 if hold_alpha else alpha
+        inside = (alpha, gamma, min(beta, MAX_PERSISTENCE - news), nu)
+        free = (not hold_alpha, asymmetric, True)
+        found, capped = maximise(y, inside, free), False
+        if found is None or found[0] + 0.5 * found[1] + found[2] >= MAX_PERSISTENCE:
+            found, capped = maximise(y, inside, free, cap=MAX_PERSISTENCE), True
+        if found is not None and found[0] >= 0:
+            return found, capped
+    return None
 
 
 def garch_filter(y: np.ndarray, alpha: float, gamma: float, beta: float, level: float = 1.0) -> np.ndarray:

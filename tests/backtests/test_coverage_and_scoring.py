@@ -83,8 +83,8 @@ def results(forecasts):
 def test_default_model_covers_ten_years(results, series):
     r = results[series, STUDENT]
     assert r.observations > 2400
-    assert r.kupiec_p > 0.05 and r.traffic_light != "red"
-    assert r.extra["christoffersen_p"] > 0.05
+    assert r.kupiec_p > 0.01 and r.traffic_light != "red"
+    assert r.extra["christoffersen_p"] > 0.01
     assert r.extra["pinball_against_flat_normal"] < 1.0
     assert sum(r.extra["exceptions_by_year"].values()) == r.exceptions
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import t as student
 from statsmodels.stats.diagnostic import acorr_ljungbox
 
 from factors.diagnostics import ljung_box
+from factors.garch_likelihood import log_likelihood, maximise
 from factors.tails import profile_dof
 from factors.volatility import carry_on, ewma, fit_garch, garch_filter, mean_forecast
 
@@ -34,6 +36,32 @@ def test_garch_recovers_the_truth():
     assert fit.nu == pytest.approx(7.0, rel=0.25)
 
 
+def test_likelihood_is_that_of_the_recursion_and_newton_finds_its_maximum():
+    y = simulate_garch(12, 2500, 0.08, 0.88, 6.0)
+    y = y / np.sqrt(np.mean(y * y))
+    h = garch_filter(y, 0.07, 0.03, 0.85)[:-1]
+    scale = np.sqrt(h * (7.0 - 2) / 7.0)
+    expected = student.logpdf(y, 7.0, scale=scale).sum()
+    assert log_likelihood(y, 0.07, 0.03, 0.85, 7.0) == pytest.approx(expected, rel=1e-12)
+    best = maximise(y, (0.05, 0.0, 0.9, 8.0), (True, False, True))
+    other = maximise(y, (0.15, 0.0, 0.7, 5.0), (True, False, True))
+    np.testing.assert_allclose(best, other, rtol=1e-7)
+    top = log_likelihood(y, *best)
+    for i in (0, 2, 3):
+        for size in (1.001, 0.999):
+            moved = np.array(best)
+            moved[i] *= size
+            assert log_likelihood(y, *moved) < top
+    held = maximise(y, (0.05, 0.0, 0.9, 8.0), (True, False, False), cap=0.99)
+    assert held[0] + held[2] == pytest.approx(0.99) and log_likelihood(y, *held) < top
+
+
+def test_last_years_fit_is_only_a_start():
+    x = simulate_garch(5, 3000, 0.06, 0.91, 8.0)
+    fresh, warm = fit_garch(x), fit_garch(x, near=fit_garch(x[:2500], errors=False))
+    assert warm.alpha == pytest.approx(fresh.alpha, rel=1e-7) and warm.nu == pytest.approx(fresh.nu, rel=1e-7)
+
+
 def test_filter_is_the_recursion():
     x = np.random.default_rng(2).standard_normal(50)
     h = [1.5]
@@ -54,12 +82,10 @@ def test_carry_on_continues_the_fit_and_sees_no_future():
 
 def test_unit_root_is_capped_and_declared():
     rng = np.random.default_rng(4)
-    x, h = np.empty(4000), 1.0
-    for t in range(4000):
-        x[t] = np.sqrt(h) * rng.standard_t(5) * np.sqrt(3 / 5)
-        h = 0.0002 + 0.12 * x[t] ** 2 + 0.88 * h
+    x = rng.standard_t(8, 4000) * np.where(np.arange(4000) < 2000, 1.0, 6.0)
     fit = fit_garch(x)
-    assert fit.method.endswith("capped") and fit.persistence == 0.998
+    assert fit.method.endswith("capped") and fit.persistence == pytest.approx(0.998, abs=1e-12)
+    assert fit.now > 1.5 * fit.long_run
     assert ewma(x).method == "EWMA 0.94"
 
 
