@@ -1,9 +1,10 @@
 """External accounts at a date: TIC holdings, market sizes, income account, each as known at the as-of date.
 
-Point in time (METHOD 1): the last survey whose date + 10 months ≤ as-of; the table of May 2026 from 2026-07-18; the
-income account of the last quarter published; market sizes by their own publication date.  ``accounts='latest'`` takes
-the newest of everything whatever the as-of date.  Files: ``configs/holders.toml``, ``configs/markets.toml``,
-``configs/foreign_holdings_2026-05.csv``, ``configs/foreign_holdings_by_survey.csv``.
+Point in time (METHOD 1): the last survey whose date + 10 months ≤ as-of; the table of May 2026 from
+2026-07-18; the income account of the last quarter published; market sizes by their own publication date.
+``accounts='latest'`` takes the newest of everything whatever the as-of date.  Files:
+``configs/holders.toml``, ``configs/markets.toml``, ``configs/foreign_holdings_2026-05.csv``,
+``configs/foreign_holdings_by_survey.csv``.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ _AGGREGATES = ("All Countries", "Grand Total", "Of Which: Foreign Official", "Of
 def load_accounts(as_of: str, accounts: str = "as_of", root: Path | None = None) -> ExternalAccounts:
     """External accounts known at *as_of* (ISO date).
 
-    accounts : 'as_of'; 'latest', the newest holdings, GDP and sizes whatever the as-of date; or an ISO date, the
-    accounts known at that date.  root : folder of the configuration files (default: the shipped one).
+    accounts : 'as_of'; 'latest', the newest holdings, GDP and sizes whatever the as-of date; or an ISO date,
+    the accounts known at that date.  root : folder of the configuration files (default: the shipped one).
 
     Raises InputError for malformed dates and files, ModelError when an identity of METHOD 1 fails.
     """
@@ -56,7 +57,7 @@ def load_accounts(as_of: str, accounts: str = "as_of", root: Path | None = None)
             date.fromisoformat(text)
         except ValueError:
             raise InputError(Problem("not a date", field=field, got=repr(text),
-                                     accepted="YYYY-MM-DD, and for accounts also 'as_of' or 'latest'")) from None
+                                     accepted="YYYY-MM-DD; accounts also 'as_of' or 'latest'")) from None
     areas = load_holders(root)
     markets = _read_toml(root / "markets.toml")
     rules = markets["rules"]
@@ -114,11 +115,13 @@ def load_holders(root: Path | None = None) -> tuple[Holder, ...]:
         place = f"{path.name}, holder {number} ({row.get('name', '?')})"
         allowed = set(Holder.__dataclass_fields__)
         for key in set(row) - allowed:
-            problems.append(Problem("unknown key", file=place, field=key, accepted=", ".join(sorted(allowed))))
+            problems.append(Problem("unknown key", file=place, field=key,
+                                    accepted=", ".join(sorted(allowed))))
         for key in ("official_share", "treaty_interest", "treaty_dividends"):
             value = row.get(key)
             if not isinstance(value, int | float) or not 0 <= value <= 1:
-                problems.append(Problem("must be a share between 0 and 1", file=place, field=key, got=str(value)))
+                problems.append(Problem("must be a share between 0 and 1", file=place, field=key,
+                                        got=str(value)))
         if not 0 < float(row.get("official_share", 0.5)) < 1:
             problems.append(Problem("prior must lie inside (0, 1)", file=place, field="official_share"))
         if row.get("name") in seen:
@@ -157,11 +160,14 @@ def _read_table_2026(root: Path, areas: tuple[Holder, ...]) -> dict:
     ]
     for (name, row), held in zip(listed, holdings, strict=True):
         if abs(float(row["total_usd_bn"]) - held.sum()) > ROUNDING_USD_BN:
-            checks.append(check_row(f"{name}: classes add up to the total", held.sum(), float(row["total_usd_bn"]),
+            checks.append(check_row(f"{name}: classes add up to the total", held.sum(),
+                                    float(row["total_usd_bn"]),
                                     ROUNDING_USD_BN))
     inside = holdings[europe].sum()
-    checks.append({**check_row("euro-area areas listed ≤ Memo: Euro Area", inside, totals["Memo: Euro Area"].sum(),
-                               ROUNDING_USD_BN), "holds": bool(inside <= totals["Memo: Euro Area"].sum() + 1)})
+    checks.append({**check_row("euro-area areas listed ≤ Memo: Euro Area", inside,
+                               totals["Memo: Euro Area"].sum(),
+                               ROUNDING_USD_BN),
+                   "holds": bool(inside <= totals["Memo: Euro Area"].sum() + 1)})
     return {
         "areas": (*(known[n] for n, _ in listed), known["Rest"]),
         "holdings": np.vstack([holdings, rest]),
@@ -258,18 +264,21 @@ def _market_sizes(
         return float(row[key])
 
     def ruled(key: str, value: float, rule: str) -> float:
-        notes.append(f"{key}: no figure for these years, rule '{rule}' gives {value:,.0f} USD bn (assumption)")
+        notes.append(f"{key}: no figure for these years, rule '{rule}' gives {value:,.0f} USD bn "
+                     "(assumption)")
         return value
 
     def by_gdp(key: str) -> float:
         found = figure(key)
-        return found if found is not None else ruled(key, gdp * rules[key]["share_of_gdp"], rules[key]["rule"])
+        return found if found is not None else ruled(key, gdp * rules[key]["share_of_gdp"],
+                                                     rules[key]["rule"])
 
     treasury, agency, corporate = by_gdp("treasury"), by_gdp("agency"), by_gdp("corporate")
     year = 9999 if day == FAR_FUTURE else int(day[:4])
     share = next(r["share"] for r in rules["equity"]["foreign_share_of_equity"] if r["from"] <= year)
     equity = foreign[3] / share
-    notes.append(f"equity: {rules['equity']['rule']} = {foreign[3]:,.0f} / {share:.2f} [{rules['equity']['mark']}]")
+    notes.append(f"equity: {rules['equity']['rule']} = {foreign[3]:,.0f} / {share:.2f} "
+                 f"[{rules['equity']['mark']}]")
     fed_treasury = figure("fed_treasury")
     if fed_treasury is None:
         rule = rules["federal_reserve"]
@@ -307,7 +316,8 @@ def _income_account(day: str) -> IncomeAccount:
     return IncomeAccount(
         quarter=f"{month[:4]}Q{(int(month[5:7]) - 1) // 3 + 1}", gdp=gdp, current_account=balance,
         household_saving=household, business_saving=private - household, government_saving=government,
-        private_investment=investment, source="BEA, national income and product accounts (NETFI is not the ITA balance)",
+        private_investment=investment,
+        source="BEA, national income and product accounts (NETFI is not the ITA balance)",
     )
 
 
@@ -320,7 +330,8 @@ def _numbers(row: dict[str, str], file: str) -> np.ndarray:
     try:
         return np.array([float(row[c]) for c in _COLUMNS])
     except (KeyError, ValueError) as error:
-        raise InputError(Problem("not a number", file=file, field=str(error), got=row.get("area", ""))) from None
+        raise InputError(Problem("not a number", file=file, field=str(error),
+                                 got=row.get("area", ""))) from None
 
 
 def _read_csv(path: Path) -> list[dict[str, str]]:

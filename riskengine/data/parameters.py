@@ -1,7 +1,8 @@
 """Parameters of the chain from ``configs/impact/*.toml``: every problem of every file at once.
 
-A parameter is a table ``[parameters.<name>]`` with default, lo, hi, dist, unit, source, tag; settings are ``[index]``
-(weights of the broad dollar, pegs, managed currencies), ``[accord]``, ``[tenor_profiles.*]`` and ``[switches]``.
+A parameter is a table ``[parameters.<name>]`` with default, lo, hi, dist, unit, source, tag; settings are
+``[index]`` (weights of the broad dollar, pegs, managed currencies), ``[accord]``, ``[tenor_profiles.*]`` and
+``[switches]``.
 """
 
 from __future__ import annotations
@@ -62,7 +63,8 @@ def load_parameters(root: Path | None = None) -> ImpactParameters:
                 )
                 tags[name] = row.get("tag", "")
             except InputError as error:
-                problems += [Problem(p.rule, file=place, got=p.got, accepted=p.accepted) for p in error.problems]
+                problems += [Problem(p.rule, file=place, got=p.got,
+                                     accepted=p.accepted) for p in error.problems]
     settings = None if problems else _settings(rest, problems)
     if problems or settings is None:
         raise InputError(problems)
@@ -77,10 +79,12 @@ def _settings(rest: dict[str, dict], problems: list[Problem]) -> Settings | None
             problems.append(Problem("unknown currency", file="currencies.toml [index]", got=name,
                                     accepted=suggest(name, CURRENCIES)))
     if not weights or any(w < 0 for w in weights.values()) or not sum(weights.values()) > 0:
-        problems.append(Problem("weights must be non-negative and not all zero", file="currencies.toml [index.weights]"))
+        problems.append(Problem("weights must be non-negative and not all zero",
+                                file="currencies.toml [index.weights]"))
     for key, value in switches.items():
         if key not in _SWITCHES:
-            problems.append(Problem("unknown switch", file="switches.toml", field=key, accepted=", ".join(_SWITCHES)))
+            problems.append(Problem("unknown switch", file="switches.toml", field=key,
+                                    accepted=", ".join(_SWITCHES)))
         elif not isinstance(value, _SWITCHES[key]):
             problems.append(Problem("wrong kind", file="switches.toml", field=key, got=repr(value),
                                     accepted=_SWITCHES[key].__name__))
@@ -88,18 +92,21 @@ def _settings(rest: dict[str, dict], problems: list[Problem]) -> Settings | None
     for name, profile in profiles.items():
         for tenor in profile:
             if tenor not in KEY_RATES:
-                problems.append(Problem("unknown tenor", file=f"treasury.toml [tenor_profiles.{name}]", got=tenor,
+                problems.append(Problem("unknown tenor", file=f"treasury.toml [tenor_profiles.{name}]",
+                                        got=tenor,
                                         accepted=", ".join(KEY_RATES)))
     chosen = switches.get("tenor_profile", "hump")
     if chosen not in profiles or chosen not in TENOR_PROFILES:
-        problems.append(Problem("unknown tenor profile", file="switches.toml", field="tenor_profile", got=str(chosen),
+        problems.append(Problem("unknown tenor profile", file="switches.toml", field="tenor_profile",
+                                got=str(chosen),
                                 accepted=", ".join(sorted(profiles))))
     accord = rest.get("accord", {"sale_mix": "official"})
     mix = accord.get("reserves", {})
     if accord.get("sale_mix") not in ("official", "reserves"):
         problems.append(Problem("unknown mix", file="currencies.toml [accord]", field="sale_mix",
                                 got=str(accord.get("sale_mix")), accepted="official, reserves"))
-    if set(mix) - set(ASSET_CLASSES) or (mix and abs(sum(mix.values()) - 1) > 1e-9) or any(x < 0 for x in mix.values()):
+    whole = not mix or abs(sum(mix.values()) - 1) <= 1e-9
+    if set(mix) - set(ASSET_CLASSES) or not whole or any(x < 0 for x in mix.values()):
         problems.append(Problem("shares of asset classes that add up to 1", file="currencies.toml [accord]",
                                 field="reserves", got=str(mix), accepted=", ".join(ASSET_CLASSES)))
     if problems:

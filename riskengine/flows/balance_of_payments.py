@@ -4,9 +4,9 @@
     CA(t) − CA(0) = η GDP Σ_u j(t−u) s(u),  u < t;   C = Σ (CA − CA(0)) dt
     Γ = γ/GDP,  θ = max(0, 1 − k*/k),  k = Γ η GDP,  P = η GDP Σ_{u<t} s dt − C_s
 
-Intermediaries hold what the current account has not absorbed, at a price (Kouri 1976; Blanchard, Giavazzi and Sa 2005;
-Gabaix and Maggiori 2015).  There is no automatic quantity mechanism: the ledger shows which matching entry it was.
-Saving and investment: dCA = dS − dI (Klitgaard 2025).
+Intermediaries hold what the current account has not absorbed, at a price (Kouri 1976; Blanchard, Giavazzi and
+Sa 2005; Gabaix and Maggiori 2015).  There is no automatic quantity mechanism: the ledger shows which matching
+entry it was. Saving and investment: dCA = dS − dI (Klitgaard 2025).
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 class Ledger:
     """Signed lines per step; four sub-identities, each zero for every draw and step.
 
-    lines : (D, T, L) USD bn per step.  names : L line names.  identity : L names of the sub-identity each line
-    belongs to ('securities.treasury', 'proceeds', 'dollars', 'income', 'memo').  Lines of one identity sum to zero;
-    'memo' lines are outside.
+    lines : (D, T, L) USD bn per step.  names : L line names.  identity : L names of the sub-identity each
+    line belongs to ('securities.treasury', 'proceeds', 'dollars', 'income', 'memo').  Lines of one identity
+    sum to zero; 'memo' lines are outside.
     """
 
     names: tuple[str, ...]
@@ -46,7 +46,8 @@ class Ledger:
 
 
 def jcurve_response(
-    t: np.ndarray, trough: float = -0.15, trough_years: float = 0.5, zero_years: float = 1.0, full_years: float = 3.0
+    t: np.ndarray, trough: float = -0.15, trough_years: float = 0.5, zero_years: float = 1.0,
+    full_years: float = 3.0
 ) -> np.ndarray:
     """Step response of the current account to a lasting depreciation, share of the long run, at *t* years."""
     return np.interp(t, [0.0, trough_years, zero_years, full_years], [0.0, trough, 0.0, 1.0])
@@ -70,8 +71,8 @@ def look_through(gamma: np.ndarray, eta_gdp: np.ndarray, threshold: np.ndarray |
 def split_current_account(
     change: np.ndarray, t: np.ndarray, draws: ParameterDraws
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Saving change (D, T), investment change (D, T) and saving by sector (3, D, T) behind a change of the current
-    account (D, T), USD bn a year; dCA = dS − dI."""
+    """Saving change (D, T), investment change (D, T) and saving by sector (3, D, T) behind a change of the
+    current account (D, T), USD bn a year; dCA = dS − dI."""
     early, late = draws["investment_share_early"][:, None], draws["investment_share_late"][:, None]
     share = early + (late - early) * np.clip((t - 1.0) / 2.0, 0.0, 1.0)[None]
     investment = -share * change
@@ -83,8 +84,9 @@ def split_current_account(
 def build_ledger(flows: CapitalFlows, draws: ParameterDraws) -> Ledger:
     """Every flow of the scenario as a signed line; see :class:`Ledger`.
 
-    Signs inside an identity: securities, + buys and − sells; proceeds, + what was received and − what it was used for;
-    dollars, + leaves the dollar and − who takes it; income, + paid to the United States and − paid by non-residents.
+    Signs inside an identity: securities, + buys and − sells; proceeds, + what was received and − what it was
+    used for; dollars, + leaves the dollar and − who takes it; income, + paid to the United States and − paid
+    by non-residents.
     """
     names: list[str] = []
     identity: list[str] = []
@@ -128,7 +130,8 @@ def build_ledger(flows: CapitalFlows, draws: ParameterDraws) -> Ledger:
         put("dollars", f"current account: {name}", -np.cumsum(extra * flows.dt, axis=1))
 
     put("income", "tax and fee revenue, a current transfer", np.cumsum(flows.revenue, axis=1), needed=True)
-    put("income", "paid out of dollar balances by non-residents", -np.cumsum(flows.revenue, axis=1), needed=True)
+    put("income", "paid out of dollar balances by non-residents", -np.cumsum(flows.revenue, axis=1),
+        needed=True)
 
     put("memo", "US purchases abroad fall", draws["us_purchases_abroad"][:, None] * uses["dollars"])
     put("memo", "of the intermediaries: managed and pegged currencies' reserves",

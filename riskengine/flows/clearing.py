@@ -1,11 +1,13 @@
 """Who absorbs, and where the money goes: coefficients of every order group (METHOD 4 and 5).
 
-    US share of class a     RES ε / (RES ε + Σ_h ε_h H_h),  sellers of given orders left out, Federal Reserve 0
+    US share of class a     RES ε / (RES ε + Σ_h ε_h H_h),  sellers of given orders left out, Federal Reserve
+    0
     net outflow             F[a] = X[a] × US share; the rest changes hands between foreigners
     dollars out             net sale × abroad × (1 − hedge ratio) × conversion
 
-All of it is linear in the paths f of the groups, so one pass makes matrices and the recursion touches no holder.
-Elasticities within a class are equal up to the official ratio q, which therefore is the only one that matters here.
+All of it is linear in the paths f of the groups, so one pass makes matrices and the recursion touches no
+holder. Elasticities within a class are equal up to the official ratio q, which therefore is the only one that
+matters here.
 """
 
 from __future__ import annotations
@@ -28,9 +30,11 @@ OTHER_CURRENCY, USD_DOMICILED = N_CURRENCIES, N_CURRENCIES + 1
 class GroupFlows:
     """What a group does per unit of −f (all of its amounts sold); USD bn, arrays (D, …).
 
-    to_class : (D, A) executed orders per unit of +f (negative where others are bought).  net : (D, A) the part that
-    US residents take.  sold : (D,) net sale of its own class, other_us : (D,) purchases in other classes, deposits,
-    hedges, retained, defended, dollars : (D,), with sold = other_us + deposits + hedges + retained + defended + dollars.
+    to_class : (D, A) executed orders per unit of +f (negative where others are bought).  net : (D, A) the
+    part that US residents take.  sold : (D,) net sale of its own class, other_us : (D,) purchases in other
+    classes, deposits,
+    hedges, retained, defended, dollars : (D,), with sold = other_us + deposits + hedges + retained + defended
+    + dollars.
     by_currency : (D, 21) dollars of holders with a currency of the model.
     """
 
@@ -50,7 +54,8 @@ class GroupFlows:
 class Clearing:
     """Coefficients of all groups.
 
-    us_share : shock → (D, A).  absorbers : shock → (H, A) holdings of foreigners who may buy, weighted (median draw).
+    us_share : shock → (D, A).  absorbers : shock → (H, A) holdings of foreigners who may buy, weighted
+    (median draw).
     reallocation : (2, H, A) how a holder spreads what he puts into other US classes.
     """
 
@@ -84,7 +89,8 @@ def currency_columns(accounts: ExternalAccounts) -> np.ndarray:
 def us_share(
     accounts: ExternalAccounts, draws: ParameterDraws, excluded: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """US share (D, A) of what is sold, and the foreign absorbers' holdings (H, A) weighted with the median ratio.
+    """US share (D, A) of what is sold, and the foreign absorbers' holdings (H, A) weighted with the median
+    ratio.
 
     excluded : (H, A) bool, sellers of given orders.
     """
@@ -116,7 +122,8 @@ def clear(orders: HolderOrders, accounts: ExternalAccounts, draws: ParameterDraw
     reallocation = np.divide(keep, kept, out=np.zeros_like(keep), where=kept > 0)
     columns = currency_columns(accounts)
     groups = tuple(
-        _group_flows(group, shares[group.shock], reallocation[group.sector], columns, draws) for group in orders.groups
+        _group_flows(group, shares[group.shock], reallocation[group.sector], columns,
+                     draws) for group in orders.groups
     )
     return Clearing(groups, shares, absorbers, reallocation)
 
@@ -128,7 +135,8 @@ def _group_flows(
     classes = reallocation.shape[1]
     own = group.amounts @ columns  # (P, 23)
     spread = (reallocation[:, :, None] * columns[:, None, :]).reshape(columns.shape[0], -1)
-    bought = (group.amounts @ spread).reshape(-1, classes, columns.shape[1])  # (P, A, 23) per unit of other_us
+    bought = (group.amounts @ spread).reshape(-1, classes,
+                                              columns.shape[1])  # (P, A, 23) per unit of other_us
     bought = group.proceeds.other_us[:, None, None] * bought
     own_net = share[:, a, None] * own
     bought_net = share[:, :, None] * bought

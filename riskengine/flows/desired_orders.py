@@ -4,11 +4,11 @@
     withholding tax   wedge = max(0, τ_new − τ_now) y D        user fee   wedge = rate y D
     purchase tax      wedge = rate min(D, 10)/H, speed 1/H
 
-The step uses 1 − e^(−κ dt), exact at any step length.  The wedge is a price over D years, so it is that of the whole
-enacted tax; its schedule says which part of the response is due, and holders look ahead by their own adjustment time
-1/κ: a linear schedule gives a linear sale.  Grandfathered paper matures at rate 1/4 a year and a purchase tax bites at
-the pace of purchases 1/H; both replace κ.  Taxed today: dividends at the treaty rate; portfolio
-interest and official holders at 0.
+The step uses 1 − e^(−κ dt), exact at any step length.  The wedge is a price over D years, so it is that of
+the whole enacted tax; its schedule says which part of the response is due, and holders look ahead by their
+own adjustment time 1/κ: a linear schedule gives a linear sale.  Grandfathered paper matures at rate 1/4 a
+year and a purchase tax bites at the pace of purchases 1/H; both replace κ.  Taxed today: dividends at the
+treaty rate; portfolio interest and official holders at 0.
 """
 
 from __future__ import annotations
@@ -54,8 +54,9 @@ def withhold(
                 ))
                 if substitute:
                     fall = 100 * np.median(draws["taxed_line_taxable_share"] * extra * yield_ * duration)
-                    orders.flags.append(f"{ASSET_CLASSES[a]}: the taxed paper itself reprices by −{fall:.1f}% "
-                                        "(untaxed substitutes exist); positions in it are not in the factor set")
+                    orders.flags.append(
+                        f"{ASSET_CLASSES[a]}: the taxed paper itself reprices by −{fall:.1f}% (untaxed "
+                        "substitutes exist); positions in it are not in the factor set")
 
 
 def charge_fee(
@@ -88,7 +89,8 @@ def tax_purchases(
         for k in (PRIVATE, OFFICIAL):
             kind = "official" if k == OFFICIAL else "equity" if ASSET_CLASSES[a] == "equity" else "debt"
             holding = draws[f"holding_period_{kind}"]
-            wedge = numbers[i, "rate"] * np.minimum(duration, draws["purchase_tax_longest_duration"]) / holding
+            wedge = numbers[i, "rate"] * np.minimum(duration,
+                                                    draws["purchase_tax_longest_duration"]) / holding
             if not wedge.any():
                 continue
             orders.groups.append(OrderGroup(

@@ -1,7 +1,7 @@
 """Parameter draws and settings: with which numbers one run of the chain is made.
 
-Every number of the method has a name in ``configs/impact`` and one value per draw here; what is not a number with a
-band (weights of the broad dollar, pegs, switches) is a setting, the same for every draw.
+Every number of the method has a name in ``configs/impact`` and one value per draw here; what is not a number
+with a band (weights of the broad dollar, pegs, switches) is a setting, the same for every draw.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class Settings:
     """What is not drawn.
 
     index_weights : currency → weight in the broad dollar, sum 1.  pegs : currencies that do not move.
-    managed : currencies that follow their beta and are not scaled.  tenor_profiles : profile → {tenor: weight of the
-    flow impact on the 10-year}.  tenor_profile : the one in use.  rate_differentials : ρ on or off.
+    managed : currencies that follow their beta and are not scaled.  tenor_profiles : profile → {tenor: weight
+    of the flow impact on the 10-year}.  tenor_profile : the one in use.  rate_differentials : ρ on or off.
     announcement : prices move before flows, on or off.
     accord_sale_mix : class → share in which an accord's members sell; None: each in his official mix.
     sources : setting → where it comes from.
@@ -44,7 +44,8 @@ class Settings:
 class ParameterDraws:
     """name → (D,) values; ``draws[name]``.
 
-    shock_scores : (D, n) standard normals for the uncertain numbers of a scenario, in the order in which they appear.
+    shock_scores : (D, n) standard normals for the uncertain numbers of a scenario, in the order in which they
+    appear.
     regime_scores : (D, m) uniforms in (0, 1) that decide mixtures (credibility, tariff regime).
     uncertain : False: every draw holds the defaults, mixtures take their likelier branch.
     """
@@ -72,7 +73,8 @@ class ParameterDraws:
 
 
 def quantiles(distribution: Distribution, scores: np.ndarray) -> np.ndarray:
-    """Values of *distribution* at standard normal *scores* (any shape): the vector form of ``quantile_of_normal``."""
+    """Values of *distribution* at standard normal *scores* (any shape): the vector form of
+    ``quantile_of_normal``."""
     from scipy.special import ndtr
 
     x, kind = distribution, distribution.kind

@@ -5,8 +5,9 @@
     current account     CA = S − I + residual
     investment position net = assets − liabilities
 
-Official shares are logit priors by area, shifted per class so that they add up to TIC's official total ("raking";
-Deming and Stephan 1940 in logits).  Types and identities only; files are read in ``riskengine.data.accounts``.
+Official shares are logit priors by area, shifted per class so that they add up to TIC's official total
+("raking"; Deming and Stephan 1940 in logits).  Types and identities only; files are read in
+``riskengine.data.accounts``.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ PRIVATE, OFFICIAL = 0, 1
 class Holder:
     """One area of the holders' table.
 
-    currency : home currency (ISO).  official_share : prior.  treaty_interest, treaty_dividends : highest rate the
-    treaty allows (0.30 without one).  usd_domiciled : fund domicile whose owners think in dollars (conversion 0.25).
+    currency : home currency (ISO).  official_share : prior.  treaty_interest, treaty_dividends : highest rate
+    the treaty allows (0.30 without one).  usd_domiciled : fund domicile whose owners think in dollars
+    (conversion 0.25).
     mandated_funds : regulated funds with mandates (half-life 0.25 years).
     """
 
@@ -71,8 +73,8 @@ class IncomeAccount:
 
 @dataclass(frozen=True, slots=True)
 class RealEstate:
-    """Foreign-owned US property, USD bn: stocks and usual purchases a year; exposure of commercial types to foreign
-    buyers as a ratio to the exposed areas of the study (Gorback and Keys)."""
+    """Foreign-owned US property, USD bn: stocks and usual purchases a year; exposure of commercial types to
+    foreign buyers as a ratio to the exposed areas of the study (Gorback and Keys)."""
 
     residential: float
     commercial: float
@@ -160,8 +162,10 @@ class ExternalAccounts:
         accepted = tuple(position)
         problems = [Problem("unknown holder", got=n, accepted=suggest(n, accepted)) for n in unknown]
         if not unknown and not mask.any():
-            problems.append(Problem(f"none of these holders is listed in the holdings of {self.accounts_as_of}",
-                                    got=", ".join(names), accepted=suggest(names[0] if names else "", accepted)))
+            problems.append(Problem("none of these holders is listed in the holdings of "
+                                    f"{self.accounts_as_of}",
+                                    got=", ".join(names),
+                                    accepted=suggest(names[0] if names else "", accepted)))
         if problems:
             raise InputError(problems)
         return mask, tuple(missing)
@@ -170,9 +174,11 @@ class ExternalAccounts:
 def rake_official(
     holdings: np.ndarray, priors: np.ndarray, totals: np.ndarray | None, shifts: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Official holdings (H, A) from prior shares and the shifts (A,) used, logit share = logit prior + shift[a].
+    """Official holdings (H, A) from prior shares and the shifts (A,) used, logit share = logit prior +
+    shift[a].
 
-    totals : (A,) published official totals; shifts are solved by bisection.  None: *shifts* are taken as given.
+    totals : (A,) published official totals; shifts are solved by bisection.  None: *shifts* are taken as
+    given.
     """
     logit = np.log(priors / (1 - priors))[:, None]
 
@@ -184,7 +190,8 @@ def rake_official(
             raise InputError("official totals or shifts are needed")
         return split(shifts), shifts
     if np.any(totals < 0) or np.any(totals > holdings.sum(axis=0)):
-        raise InputError(Problem("official totals must lie between 0 and all foreign holdings", got=str(totals)))
+        raise InputError(Problem("official totals must lie between 0 and all foreign holdings",
+                                 got=str(totals)))
     low, high = np.full(holdings.shape[1], -40.0), np.full(holdings.shape[1], 40.0)
     for _ in range(200):
         middle = (low + high) / 2
@@ -195,7 +202,8 @@ def rake_official(
 
 def check_row(identity: str, left: float, right: float, tolerance: float, unit: str = "USD bn") -> dict:
     """One identity as a row; holds when |left − right| ≤ tolerance."""
-    return {"identity": identity, "left": float(left), "right": float(right), "difference": float(left - right),
+    return {"identity": identity, "left": float(left), "right": float(right),
+            "difference": float(left - right),
             "tolerance": tolerance, "unit": unit, "holds": bool(abs(left - right) <= tolerance)}
 
 
@@ -204,12 +212,14 @@ def check_identities(
 ) -> tuple[dict, ...]:
     """The identities of METHOD 1; ModelError naming every one that fails.
 
-    grand_total : (A,) published foreign holdings.  published_net : net investment position, None when unknown.
+    grand_total : (A,) published foreign holdings.  published_net : net investment position, None when
+    unknown.
     """
     foreign = accounts.holdings.sum(axis=0)
     rows = []
     for a, name in enumerate(ASSET_CLASSES):
-        rows.append(check_row(f"{name}: areas + Rest = Grand Total", foreign[a], grand_total[a], ROUNDING_USD_BN))
+        rows.append(check_row(f"{name}: areas + Rest = Grand Total", foreign[a], grand_total[a],
+                              ROUNDING_USD_BN))
         if accounts.published_official is not None:
             rows.append(check_row(f"{name}: official shares add up to the published official total",
                                   accounts.official[:, a].sum(), accounts.published_official[a], 1e-6))
@@ -220,12 +230,14 @@ def check_identities(
     rows.append(check_row("current account = saving − investment + residual", income.current_account,
                           income.saving - income.private_investment + income.residual, 1e-6, "USD bn a year"))
     if published_net is not None:
-        rows.append(check_row(f"net international investment position {accounts.position_date} = assets − liabilities",
+        rows.append(check_row(f"net international investment position {accounts.position_date} = assets − "
+                              "liabilities",
                               published_net, accounts.position_assets - accounts.position_liabilities, 60.0))
     broken = [f"{r['identity']}: off by {r['difference']:.3g} {r['unit']}" for r in rows if not r["holds"]]
     broken += [f"US residents' {name} would be negative ({x:.0f} USD bn)"
                for name, x in zip(ASSET_CLASSES, accounts.residents, strict=True) if x <= 0]
-    broken += [f"negative holdings of {name}" for name, x in zip(ASSET_CLASSES, accounts.holdings.T, strict=True)
+    broken += [f"negative holdings of {name}" for name,
+               x in zip(ASSET_CLASSES, accounts.holdings.T, strict=True)
                if (x < 0).any()]
     if abs(income.residual) > 0.1 * income.gdp:
         broken.append(f"residual of the income account is {100 * income.residual / income.gdp:.1f}% of GDP")

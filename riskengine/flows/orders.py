@@ -21,8 +21,9 @@ SECTORS = ("private", "official")
 
 @dataclass(frozen=True, slots=True)
 class Proceeds:
-    """Shares of what a seller receives: other_us (D,) bought in classes he keeps; abroad (D,) of the rest, the
-    remainder staying in dollar deposits.  defend: the dollars of official sellers go to their own residents."""
+    """Shares of what a seller receives: other_us (D,) bought in classes he keeps; abroad (D,) of the rest,
+    the remainder staying in dollar deposits.  defend: the dollars of official sellers go to their own
+    residents."""
 
     other_us: np.ndarray
     abroad: np.ndarray
@@ -33,8 +34,9 @@ class Proceeds:
 class OrderGroup:
     """Holders that move in proportion: cumulative order[h, t] = amounts[h]·f[t].
 
-    shock : position in the scenario.  amounts : (P, H) USD bn, P = 1 or D.  given : path (T,) is f itself; otherwise f
-    adjusts at *speed* (D,) (per year) to the target of wedge (D,), phase (T,) and elasticity (D,).
+    shock : position in the scenario.  amounts : (P, H) USD bn, P = 1 or D.  given : path (T,) is f itself;
+    otherwise f adjusts at *speed* (D,) (per year) to the target of wedge (D,), phase (T,) and elasticity
+    (D,).
     migration : multiple of the response where untaxed substitutes exist (1 = none).
     revenue : (D,) USD bn a year of tax per USD bn held while the phase is 1; revenue_phase (T,).
     """
@@ -63,8 +65,8 @@ class HolderOrders:
 
     groups : orders of securities.  outside : (name, (D, T) cumulative dollars that leave without a sale).
     extra_account : (name, (D, T) current account from outside the dollar, USD bn a year).
-    foreign_2y : (D, T) change of foreign 2-year yields.  residential, commercial : (D, T) log change of foreign
-    capital in US property.  flags : plain sentences.
+    foreign_2y : (D, T) change of foreign 2-year yields.  residential, commercial : (D, T) log change of
+    foreign capital in US property.  flags : plain sentences.
     """
 
     groups: list[OrderGroup] = field(default_factory=list)
@@ -80,7 +82,8 @@ def select_holders(orders: HolderOrders, accounts: ExternalAccounts, names: tupl
     """(H,) mask of the named holders; names that this survey does not list apart become a flag."""
     mask, missing = accounts.select(names)
     if missing:
-        text = (f"not listed apart in the holdings of {accounts.accounts_as_of}, so not selected (inside Rest): "
+        text = (f"not listed apart in the holdings of {accounts.accounts_as_of}, so not selected "
+                "(inside Rest): "
                 + ", ".join(missing))
         if text not in orders.flags:
             orders.flags.append(text)
@@ -91,7 +94,8 @@ def class_indices(names: tuple[str, ...]) -> tuple[int, ...]:
     """Positions of asset classes; InputError for unknown names."""
     unknown = [n for n in names if n not in ASSET_CLASSES]
     if unknown:
-        raise InputError([Problem("unknown asset class", got=n, accepted=", ".join(ASSET_CLASSES)) for n in unknown])
+        raise InputError([Problem("unknown asset class", got=n,
+                                  accepted=", ".join(ASSET_CLASSES)) for n in unknown])
     return tuple(ASSET_CLASSES.index(n) for n in names)
 
 
@@ -134,4 +138,5 @@ def use_proceeds(draws: ParameterDraws, sector: int, use: str) -> Proceeds:
         return Proceeds(one, zero)
     if use == "deposits":
         return Proceeds(zero, zero)
-    raise InputError(Problem("use of proceeds", got=use, accepted="default, abroad, other_us, deposits, defend"))
+    raise InputError(Problem("use of proceeds", got=use,
+                             accepted="default, abroad, other_us, deposits, defend"))

@@ -1,7 +1,7 @@
 """From orders to capital flows, the dollar and the flow channel of yields, for every parameter draw.
 
-Packs coefficients into arrays, runs the recursion of ``kernels.propagate`` and unpacks it; holders come back only where
-the ledger and the report ask for them.
+Packs coefficients into arrays, runs the recursion of ``kernels.propagate`` and unpacks it; holders come back
+only where the ledger and the report ask for them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ from riskengine.kernels.propagate import (
     propagate,
 )
 
-__all__ = ["PIN_FLOW", "PIN_NONE", "PIN_SENTIMENT", "CapitalFlows", "FlowPrices", "PinnedDollar", "collect_flows",
+__all__ = ["PIN_FLOW", "PIN_NONE", "PIN_SENTIMENT", "CapitalFlows", "FlowPrices", "PinnedDollar",
+           "collect_flows",
            "run_recursion"]
 
 USES = ("sold", "other_us", "deposits", "hedges", "retained", "defended", "dollars")
@@ -38,8 +39,8 @@ USES = ("sold", "other_us", "deposits", "hedges", "retained", "defended", "dolla
 
 @dataclass(frozen=True, slots=True)
 class PinnedDollar:
-    """A path of the broad dollar set from outside: s (D, T), kind (D,) PIN_NONE, PIN_FLOW or PIN_SENTIMENT, and who
-    sells the dollars that a PIN_FLOW needs."""
+    """A path of the broad dollar set from outside: s (D, T), kind (D,) PIN_NONE, PIN_FLOW or PIN_SENTIMENT,
+    and who sells the dollars that a PIN_FLOW needs."""
 
     s: np.ndarray
     kind: np.ndarray
@@ -48,8 +49,8 @@ class PinnedDollar:
 
 @dataclass(frozen=True, slots=True)
 class FlowPrices:
-    """Propagators of METHOD 4: impact, long_run (D,) yield per USD bn of Treasuries; decay (D,) per step; per_order
-    (D, A) log price per USD bn; duration (D,) of Treasuries (0: no feedback of their price)."""
+    """Propagators of METHOD 4: impact, long_run (D,) yield per USD bn of Treasuries; decay (D,) per step;
+    per_order (D, A) log price per USD bn; duration (D,) of Treasuries (0: no feedback of their price)."""
 
     impact: np.ndarray
     long_run: np.ndarray
@@ -62,10 +63,13 @@ class FlowPrices:
 class CapitalFlows:
     """All flows of a scenario, cumulative USD bn, arrays (D, T) unless said.
 
-    own_orders, reallocated, target_sold, migration, foreign_absorbed, net : (D, T, A); orders with METHOD 0's sign
-    (purchase +), target_sold and migration as positive sales; net = the part that crosses to US residents.
-    proceeds : one entry per USES.  beyond : dollars of targets without securities.  position : of the intermediaries.
-    current_account : USD bn a year, through the dollar.  revenue : USD bn per step.  orders : (D, T, A) all orders.
+    own_orders, reallocated, target_sold, migration, foreign_absorbed, net : (D, T, A); orders with METHOD 0's
+    sign (purchase +), target_sold and migration as positive sales; net = the part that crosses to US
+    residents.
+    proceeds : one entry per USES.  beyond : dollars of targets without securities.  position : of the
+    intermediaries.
+    current_account : USD bn a year, through the dollar.  revenue : USD bn per step.  orders : (D, T, A) all
+    orders.
     fraction : (D, T, G) f of the groups.  target_dollars : (D, T, M).
     by_currency : (D, 21) dollars that left by home currency, at the horizon.  managed_share : (D,).
     """
@@ -104,7 +108,8 @@ def run_recursion(
 ) -> Paths:
     """Run the kernel.
 
-    differential : (D, T) change of the US less the foreign 2-year yield that the scenario itself brings, decimals.
+    differential : (D, T) change of the US less the foreign 2-year yield that the scenario itself brings,
+    decimals.
     path_2y : (D,) 2-year yield per log point of s.  With rate differentials off, ρ = 0.
     """
     count, steps = differential.shape
@@ -144,13 +149,15 @@ def run_recursion(
         orders=np.empty((count, steps, len(ASSET_CLASSES))),
     )
     propagate(
-        Orders(given, np.array([g.asset_class for g in orders.groups], dtype=np.int64), path, wedge, phases, speed,
+        Orders(given, np.array([g.asset_class for g in orders.groups], dtype=np.int64), path, wedge, phases,
+               speed,
                elasticity, to_class, to_treasury, to_dollars),
         Targets(_c(sellers.share), _c(sellers.capacity), _c(sellers.to_class), _c(sellers.treasury)),
         Dollar(_c(gamma), _c(eta_gdp), _c(look_through(gamma, eta_gdp, draws["theta_threshold"])), _c(rho),
                _c(path_2y), _c(outside), _c(extra), _c(differential), _c(pinned.s),
                np.ascontiguousarray(pinned.kind, dtype=np.int64), jcurve_weights(dt, draws), dt),
-        Prices(_c(prices.impact), _c(prices.long_run), _c(prices.decay), _c(prices.per_order), _c(prices.duration)),
+        Prices(_c(prices.impact), _c(prices.long_run), _c(prices.decay), _c(prices.per_order),
+               _c(prices.duration)),
         out,
     )
     return out
@@ -188,8 +195,10 @@ def collect_flows(
     crossed = lines[:, :, net] - target_net
     migration, revenue = _migration_and_revenue(orders, fraction, dt)
     return CapitalFlows(
-        dt=dt, own_orders=lines[:, :, own], reallocated=lines[:, :, bought], target_sold=target, migration=migration,
-        foreign_absorbed=lines[:, :, own] + lines[:, :, bought] - target - crossed, net=crossed, proceeds=uses,
+        dt=dt, own_orders=lines[:, :, own], reallocated=lines[:, :, bought], target_sold=target,
+        migration=migration,
+        foreign_absorbed=lines[:, :, own] + lines[:, :, bought] - target - crossed, net=crossed,
+        proceeds=uses,
         outside=tuple((name, x[:, :steps]) for name, x in orders.outside),
         extra_account=tuple((name, x[:, :steps]) for name, x in orders.extra_account),
         beyond=paths.needed[:, :steps] - sold.sum(axis=2), position=paths.position[:, :steps],
@@ -203,7 +212,8 @@ def _migration_and_revenue(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Migration (D, T, A), cumulative sale into untaxed paper ≥ 0, and tax revenue (D, T) USD bn per step.
 
-    Migration is the excess of the multiplied response over the simple one; nobody migrates more than he has left.
+    Migration is the excess of the multiplied response over the simple one; nobody migrates more than he has
+    left.
     """
     count, steps, _ = fraction.shape
     migration = np.zeros((count, steps, len(ASSET_CLASSES)))

@@ -58,8 +58,8 @@ def respond(
 ) -> HolderOrders:
     """Orders of every shock on the grid *t* (T,) years, ends of steps.
 
-    Targets (accord, dollar depreciation) and imposed prices are handled where prices are made; a shock this room
-    forgets is a failing test.
+    Targets (accord, dollar depreciation) and imposed prices are handled where prices are made; a shock this
+    room forgets is a failing test.
     """
     shape = (draws.count, t.size)
     orders = HolderOrders(foreign_2y=np.zeros(shape), residential=np.zeros(shape), commercial=np.zeros(shape))
@@ -83,7 +83,9 @@ def respond(
                     orders.extra_account.append(("demand commitments of the accord", bought * held))
             case WithholdingTax() | UserFee() | PurchaseTax():
                 pass  # desired orders, below: their base is what given orders leave
-            case DollarDepreciation() | PolicyRatePath() | FactorShock() | HistoricalReplay() | ConditionalStress():
+            case DollarDepreciation() | PolicyRatePath():
+                pass  # prices: riskengine.impact
+            case FactorShock() | HistoricalReplay() | ConditionalStress():
                 pass  # prices: riskengine.impact
             case _:
                 assert_never(shock)
@@ -126,7 +128,8 @@ def _sell(
     sold = np.minimum(wanted, cells)
     short = float((wanted - sold).sum(axis=(1, 2, 3)).max())
     if short > 1e-9:
-        orders.flags.append(f"foreign selling: holdings are exhausted, up to {short:,.0f} USD bn of the order is not "
+        orders.flags.append("foreign selling: holdings are exhausted, up to "
+                            f"{short:,.0f} USD bn of the order is not "
                             "executed (nobody sells more than he holds)")
     sold, constant = compress(sold)
     for k in sectors:
@@ -153,14 +156,16 @@ def _cap_ownership(
     held = cells.sum(axis=(1, 2, 3))
     excess = np.maximum(held - numbers[i, "limit"] * accounts.capitalisation[a], 0.0)
     if not excess.any():
-        orders.flags.append(f"ownership cap: foreigners hold {100 * held.max() / accounts.capitalisation[a]:.1f}% of "
+        share_now = 100 * held.max() / accounts.capitalisation[a]
+        orders.flags.append(f"ownership cap: foreigners hold {share_now:.1f}% of "
                             f"{shock.asset_class}, below the limit: nothing is sold")
     share = np.divide(excess, held, out=np.zeros_like(excess), where=held > 0)
     sold, _ = compress(share[:, None, None, None] * cells)
     speed = np.clip(t / shock.deadline_years, 0, 1) if shock.deadline_years > 0 else np.ones_like(t)
     for k in (PRIVATE, OFFICIAL):
         if np.any(sold[:, k, :, a]):
-            orders.groups.append(OrderGroup(i, a, k, sold[:, k, :, a], use_proceeds(draws, k, "default"), True,
+            orders.groups.append(OrderGroup(i, a, k, sold[:, k, :, a], use_proceeds(draws, k, "default"),
+                                            True,
                                             path=-speed))
     return left - sold
 
@@ -186,7 +191,8 @@ def _slow_inflow(
         scope = accounts.holdings[mask].sum() / total.sum()
         property_ = accounts.real_estate
         slower = -(share * scope)[:, None] * elapsed[None]
-        orders.residential = orders.residential + slower * property_.residential_purchases / property_.residential
+        orders.residential = (
+            orders.residential + slower * property_.residential_purchases / property_.residential)
         orders.commercial = orders.commercial + slower * property_.commercial_purchases / property_.commercial
 
 
@@ -221,5 +227,5 @@ def _tariff(
     easing = np.where(haven, -draws["tariff_foreign_easing"] * 1e-4, 0.0) * size
     orders.foreign_2y = orders.foreign_2y + easing[:, None] * progress
     if shock.retaliation:
-        orders.flags.append("tariff: retaliation changes no number here, tariffs reach the current account only "
-                            "through the dollar")
+        orders.flags.append("tariff: retaliation changes no number here, tariffs reach the current account "
+                            "only through the dollar")

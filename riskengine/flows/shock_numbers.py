@@ -1,4 +1,5 @@
-"""The numbers inside a scenario: schedules as phases in time, uncertain numbers as draws, mixtures as regimes.
+"""The numbers inside a scenario: schedules as phases in time, uncertain numbers as draws, mixtures as
+regimes.
 
     linear     phase(t) = (t − start)/years, cut to [0, 1]
     half_life  phase(t) = 1 − 2^(−(t − start)/years)
@@ -48,8 +49,8 @@ def phase_integral(schedule: Schedule, t: np.ndarray) -> np.ndarray:
 def realise(scenario: Scenario, draws: ParameterDraws) -> Numbers:
     """Every Distribution of the scenario as (D,) values.
 
-    Uncertain numbers take the scores of *draws* in the order in which they appear; InputError when there are more of
-    them than scores.
+    Uncertain numbers take the scores of *draws* in the order in which they appear; InputError when there are
+    more of them than scores.
     """
     numbers: dict[tuple[int, str], np.ndarray] = {}
     used = 0
@@ -60,7 +61,8 @@ def realise(scenario: Scenario, draws: ParameterDraws) -> Numbers:
                 entries = [(field.name, value)]
             elif isinstance(value, tuple):
                 entries = [(f"{field.name}.{item[0]}", item[1]) for item in value
-                           if isinstance(item, tuple) and len(item) == 2 and isinstance(item[1], Distribution)]
+                           if isinstance(item, tuple) and len(item) == 2 and isinstance(item[1],
+                                                                                        Distribution)]
             else:
                 entries = []
             for name, distribution in entries:
@@ -94,7 +96,8 @@ def decide_regimes(scenario: Scenario, draws: ParameterDraws, numbers: Numbers) 
             elif shock.regime in ("haven", "flight"):
                 haven = np.full(draws.count, shock.regime == "haven")
             else:
-                raise InputError(Problem("tariff regime", got=shock.regime, accepted="mixture, haven, flight"))
+                raise InputError(Problem("tariff regime", got=shock.regime,
+                                         accepted="mixture, haven, flight"))
             regimes[position] = haven
     if accords > 1 or tariffs > 1:
         raise InputError(Problem(f"scenario {scenario.name}: one accord and one tariff at most",

@@ -1,8 +1,8 @@
 """Who sells the dollars that a pinned exchange rate needs: the accord's central banks, or all foreigners.
 
-An accord's members sell in proportion to w_c s_c, each in his official mix and at most his official holdings; what
-lies beyond is dollars without securities (swap lines, forwards) and is flagged.  A broad dollar target reached by flows
-is a sale by all foreigners in proportion to their holdings.
+An accord's members sell in proportion to w_c s_c, each in his official mix and at most his official holdings;
+what lies beyond is dollars without securities (swap lines, forwards) and is flagged.  A broad dollar target
+reached by flows is a sale by all foreigners in proportion to their holdings.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ class TargetSellers:
     """M sellers; everything per dollar sold, (D, M) unless said.
 
     names : M.  holder : (M, H) how a seller's orders spread over holders.  share : of the dollars needed.
-    capacity : USD bn of dollars.  to_class : (D, M, A) executed sales.  net : (D, M, A) the part US residents take.
+    capacity : USD bn of dollars.  to_class : (D, M, A) executed sales.  net : (D, M, A) the part US residents
+    take.
     treasury : effect-weighted Treasury sales.  deposits, hedges, retained : proceeds that do not leave.
     """
 
@@ -43,13 +44,15 @@ def no_sellers(accounts: ExternalAccounts, draws: ParameterDraws) -> TargetSelle
     """No target: an empty set of sellers."""
     d, a = draws.count, len(ASSET_CLASSES)
     flat, deep = np.zeros((d, 0)), np.zeros((d, 0, a))
-    return TargetSellers((), np.zeros((0, len(accounts.areas))), flat, flat, deep, deep, flat, flat, flat, flat)
+    return TargetSellers((), np.zeros((0, len(accounts.areas))), flat, flat, deep, deep, flat, flat, flat,
+                         flat)
 
 
 def accord_sellers(
     accounts: ExternalAccounts, draws: ParameterDraws, share_by_currency: dict[str, np.ndarray]
 ) -> TargetSellers:
-    """Official holders of the accord's currencies; share_by_currency : currency → (D,) share of the dollars."""
+    """Official holders of the accord's currencies; share_by_currency : currency → (D,) share of the
+    dollars."""
     official = accounts.official
     members = [h for h, area in enumerate(accounts.areas)
                if area.currency in share_by_currency and official[h].sum() > 0]

@@ -2,8 +2,9 @@
 
     price(t) = path(t) + a·p·(E[path(t + 1 year)] − path(t))
 
-a is the announcement share, p the probability of enactment, E the mean over the parameter draws of the same regime
-(markets learn whether an accord holds, not the parameters).  With p = 1 this is (1 − a) path(t) + a E[path(t + 1)].
+a is the announcement share, p the probability of enactment, E the mean over the parameter draws of the same
+regime (markets learn whether an accord holds, not the parameters).  With p = 1 this is (1 − a) path(t) + a
+E[path(t + 1)].
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ class Announcement:
     steps: int
 
     def price(self, path: np.ndarray, exempt: np.ndarray | None = None) -> np.ndarray:
-        """(D, T, …) price path of a flow-driven path (D, T + ahead, …); exempt : (D,) draws whose path is pinned."""
+        """(D, T, …) price path of a flow-driven path (D, T + ahead, …); exempt : (D,) draws whose path is
+        pinned."""
         now = path[:, : self.steps]
         if self.ahead == 0 or not self.weight.any():
             return now

@@ -21,12 +21,13 @@ LINEAR_ORDERS = 0.10
 
 
 def flow_prices(
-    accounts: ExternalAccounts, draws: ParameterDraws, dt: float, flow_channel: bool = True, risk_off: bool = False
+    accounts: ExternalAccounts, draws: ParameterDraws, dt: float, flow_channel: bool = True,
+    risk_off: bool = False
 ) -> FlowPrices:
     """Propagators per USD bn of orders.
 
-    flow_channel False: orders do not move yields (the claim that only expected policy does).  risk_off: dealers
-    impaired, the impact part is multiplied, the long run is not.
+    flow_channel False: orders do not move yields (the claim that only expected policy does).  risk_off:
+    dealers impaired, the impact part is multiplied, the long run is not.
     """
     cap = accounts.capitalisation
     # bp per 1% of outstanding → yield per unit fraction: 20 bp / 1% = 0.0020 / 0.01 = 0.20
@@ -48,6 +49,6 @@ def flow_prices(
 
 
 def implied_treasury_elasticity(impact_bp: float = 20.0, ratio: float = 0.30, duration: float = 6.0) -> float:
-    """Market elasticity behind the long-run impact, 1/(long-run yield × duration per 1% of outstanding): 2.8 at the
-    default, which agrees with demand estimates of 3.2 (2.8–3.6)."""
+    """Market elasticity behind the long-run impact, 1/(long-run yield × duration per 1% of outstanding): 2.8
+    at the default, which agrees with demand estimates of 3.2 (2.8–3.6)."""
     return 0.01 / (impact_bp * ratio * 1e-4 * duration)

@@ -1,6 +1,8 @@
-"""The chain of one scenario: policy shock → orders → clearing → dollar and current account → prices of every factor.
+"""The chain of one scenario: policy shock → orders → clearing → dollar and current account → prices of every
+factor.
 
-    respond (flows) → clear (flows) → recursion over draws (kernels) → treasury, currencies, equity, property (impact)
+    respond (flows) → clear (flows) → recursion over draws (kernels) → treasury, currencies, equity, property
+    (impact)
 
 One pass per scenario; everything is by parameter draw, a difference to the baseline (s = X = C = 0).
 """
@@ -77,9 +79,11 @@ def respond_to_policy(
 
     Parameters
     ----------
-    parameters : draws of every parameter, D draws.  model : loadings, betas and covariances at the horizon's step.
+    parameters : draws of every parameter, D draws.  model : loadings, betas and covariances at the horizon's
+    step.
     snapshot : market inputs (revenue shares, loadings, cap rates, exposures).
-    history : factor label → (dates, levels), needed by HistoricalReplay only; levels are logs for log factors and
+    history : factor label → (dates, levels), needed by HistoricalReplay only; levels are logs for log factors
+    and
         decimals for rates.
 
     Raises
@@ -148,9 +152,11 @@ def respond_to_policy(
         core[k] = True
     used = tuple(c for c in CHANNELS if at_end[c].any())
     by_channel = np.stack([at_end[c] for c in used]) if used else np.zeros((1, draws.count, len(FACTORS)))
-    response = ResponseDraws(FACTORS, horizon, path, used or ("flow",), by_channel + 0.0, core, pinned_factors)
+    response = ResponseDraws(FACTORS, horizon, path, used or ("flow",), by_channel + 0.0, core,
+                             pinned_factors)
     index_path = sum(index.values())
-    chain = summarise_chain(accounts, orders, clearing, flows, pinned.sellers, draws, s, treasury_flow, treasury_path,
+    chain = summarise_chain(accounts, orders, clearing, flows, pinned.sellers, draws, s, treasury_flow,
+                            treasury_path,
                             index_path, t[:steps])
     flags = find_flags(scenario, accounts, orders, flows, s, pinned, draws)
     return PolicyResponse(response, chain, build_ledger(flows, draws), flags)
@@ -158,7 +164,8 @@ def respond_to_policy(
 
 # ---------------------------------------------------------------- parts
 def _steps_ahead(scenario: Scenario, draws: ParameterDraws, horizon: Horizon) -> int:
-    """Steps the recursion runs past the horizon so that prices can look a year ahead; 0 without announcement."""
+    """Steps the recursion runs past the horizon so that prices can look a year ahead; 0 without
+    announcement."""
     if not (scenario.announcement and draws.settings.announcement and scenario.probability > 0):
         return 0
     if not draws["announcement_share"].any():
@@ -172,8 +179,10 @@ def _pin_dollar(
     regimes: dict[int, np.ndarray], betas: np.ndarray, t: np.ndarray,
 ) -> tuple[PinnedDollar, AccordPattern | None]:
     """The broad dollar's target path, if the scenario has one."""
-    targets = [(i, x) for i, x in enumerate(scenario.shocks) if isinstance(x, CurrencyAccord | DollarDepreciation)]
-    none = PinnedDollar(np.zeros((draws.count, t.size)), np.full(draws.count, PIN_NONE), no_sellers(accounts, draws))
+    targets = [(i, x) for i, x in enumerate(scenario.shocks) if isinstance(x,
+        CurrencyAccord | DollarDepreciation)]
+    none = PinnedDollar(np.zeros((draws.count, t.size)), np.full(draws.count, PIN_NONE),
+                        no_sellers(accounts, draws))
     if not targets:
         return none, None
     if len(targets) > 1:
@@ -196,7 +205,8 @@ def _pin_dollar(
 
 
 def _spread_over_currencies(
-    accord: AccordPattern | None, holds: np.ndarray, betas: np.ndarray, flows: CapitalFlows, draws: ParameterDraws
+    accord: AccordPattern | None, holds: np.ndarray, betas: np.ndarray, flows: CapitalFlows,
+    draws: ParameterDraws
 ) -> np.ndarray:
     """(D, 21) s_c/s; where an accord holds its own pattern, else betas, tilt and clip.
 
@@ -221,10 +231,12 @@ def _regime_labels(regimes: dict[int, np.ndarray], count: int) -> np.ndarray:
 
 
 def _pinned_targets(scenario: Scenario, regimes: dict[int, np.ndarray], years: float) -> np.ndarray:
-    """(K,) currencies whose noise is off: targets of an accord that holds in every draw and is in force at the end."""
+    """(K,) currencies whose noise is off: targets of an accord that holds in every draw and is in force at
+    the end."""
     pinned = np.zeros(len(FACTORS), dtype=bool)
     for i, shock in enumerate(scenario.shocks):
-        if isinstance(shock, CurrencyAccord) and regimes[i].all() and phase(shock.schedule, np.array([years]))[0] > 0:
+        if isinstance(shock, CurrencyAccord) and regimes[i].all() and phase(shock.schedule,
+                                                                            np.array([years]))[0] > 0:
             for currency, _ in shock.targets:
                 pinned[FACTORS.index(f"FX_{currency}")] = True
     return pinned

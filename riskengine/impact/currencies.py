@@ -4,8 +4,9 @@
     free set    s_c = λ β_c s (1 + tilt·clip(share_c/w_c − 1, −1, 2)),  tilt only where w_c ≥ 1%
     λ           so that Σ w_c s_c = s;  |s_c| ≤ 2.5 β_c |s|: clipped names join the fixed set, repeat
 
-Everything is homogeneous in s, so currencies are one pattern s_c/s per draw times the path of s.  share_c is the share
-of the dollars that leave by the home currency of the sellers; sellers without a currency of the model spread by weight.
+Everything is homogeneous in s, so currencies are one pattern s_c/s per draw times the path of s.  share_c is
+the share of the dollars that leave by the home currency of the sellers; sellers without a currency of the
+model spread by weight.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ TILT_RANGE = (-1.0, 2.0)
 
 @dataclass(frozen=True, slots=True)
 class AccordPattern:
-    """A currency accord at full strength: moves (D, 21) log, s (D,) broad dollar, share of the dollars by currency."""
+    """A currency accord at full strength: moves (D, 21) log, s (D,) broad dollar, share of the dollars by
+    currency."""
 
     moves: np.ndarray
     s: np.ndarray
@@ -41,7 +43,8 @@ def index_weights(draws: ParameterDraws) -> np.ndarray:
 
 
 def currency_betas(draws: ParameterDraws, model: FactorModel) -> np.ndarray:
-    """(D, 21) move per unit of the broad dollar: published where there is one, else the run's estimate ± its error."""
+    """(D, 21) move per unit of the broad dollar: published where there is one, else the run's estimate ± its
+    error."""
     betas = np.empty((draws.count, len(CURRENCIES)))
     for c, name in enumerate(CURRENCIES):
         published = f"currency_beta.{name}"
@@ -63,7 +66,8 @@ def currency_pattern(
     Parameters
     ----------
     betas : (D, 21).  weights : (21,).  tilt, clip : (D,).
-    by_currency : (D, 21) dollars that leave by home currency; outflow : (D,) all dollars that leave.  Zero: no tilt.
+    by_currency : (D, 21) dollars that leave by home currency; outflow : (D,) all dollars that leave.  Zero:
+    no tilt.
     fixed : (21,) bool, pegged and managed currencies: they keep their beta.
 
     Raises
@@ -126,8 +130,8 @@ def accord_pattern(
 
 
 def managed_reserve_share(pattern: np.ndarray, draws: ParameterDraws) -> np.ndarray:
-    """(D,) part of the intermediaries' dollars that managed and pegged currencies take into reserves so that they move
-    less than the index: Σ w_c (1 − s_c/s) over them.  A memo, never an extra flow."""
+    """(D,) part of the intermediaries' dollars that managed and pegged currencies take into reserves so that
+    they move less than the index: Σ w_c (1 − s_c/s) over them.  A memo, never an extra flow."""
     weights = index_weights(draws)
     names = [CURRENCIES.index(c) for c in (*draws.settings.pegs, *draws.settings.managed)]
     return (weights[names] * np.clip(1.0 - pattern[:, names], 0.0, 1.0)).sum(axis=1)

@@ -4,7 +4,8 @@
     basket i = b_i × index + 0.25 s (rev_i − rev_index − imported costs_i)/0.28
     REITs    = 0.97 × index − 4.7% per 100 bp of the 10-year
 
-Dollar–equity betas are diagnostics and never added on top.  Channels: flow, earnings, term_premium, policy_path.
+Dollar–equity betas are diagnostics and never added on top.  Channels: flow, earnings, term_premium,
+policy_path.
 """
 
 from __future__ import annotations
@@ -34,9 +35,10 @@ def equity_index(
 ) -> dict[str, np.ndarray]:
     """Index by channel, each (D, T) log.
 
-    flow : M X/Cap.  s : broad dollar.  premium_10y : flow-channel 10-year.  path_2y : policy path of the 2-year.
+    flow : M X/Cap.  s : broad dollar.  premium_10y : flow-channel 10-year.  path_2y : policy path of the
+    2-year.
     """
-    translation = draws["eps_per_10pct_usd_fall"] / 10.0  # earnings per unit of s at the reference revenue share
+    translation = draws["eps_per_10pct_usd_fall"] / 10.0  # per unit of s, at the reference revenue share
     share = market_input(snapshot, f"foreign_revenue_share.{INDEX}") / draws["revenue_share_reference"]
     # lambda: % per 100 bp = log per 1.00 of yield
     return {
@@ -48,7 +50,8 @@ def equity_index(
 
 
 def equity_responses(
-    index: dict[str, np.ndarray], s: np.ndarray, flow_10y: np.ndarray, path_10y: np.ndarray, draws: ParameterDraws,
+    index: dict[str, np.ndarray], s: np.ndarray, flow_10y: np.ndarray, path_10y: np.ndarray,
+    draws: ParameterDraws,
     snapshot: MarketSnapshot, model: FactorModel,
 ) -> dict[str, dict[str, np.ndarray]]:
     """factor label → channel → (D, T) log return, for every index and basket."""
@@ -78,7 +81,8 @@ def equity_responses(
 
 
 def index_loading(name: str, snapshot: MarketSnapshot, model: FactorModel) -> float:
-    """b_i: the row ``loading.<name>.SP500`` of the market inputs, else the model's own beta for a quoted index."""
+    """b_i: the row ``loading.<name>.SP500`` of the market inputs, else the model's own beta for a quoted
+    index."""
     if name == "NASDAQ" and f"loading.{name}.{INDEX}" not in snapshot.inputs:
         k, j = FACTORS.index(f"EQ_{name}"), FACTORS.index(f"EQ_{INDEX}")
         return float(model.correlation[k, j] * model.vol_long_run[k] / model.vol_long_run[j])

@@ -30,8 +30,8 @@ MOST_STALE_DAYS = 10
 
 @dataclass(frozen=True, slots=True)
 class ImposedMoves:
-    """given : factor index → (D, T) path, pinned.  followers : factor index → (T,) conditional mean of the rest, empty
-    unless the scenario is a replay or a conditional stress."""
+    """given : factor index → (D, T) path, pinned.  followers : factor index → (T,) conditional mean of the
+    rest, empty unless the scenario is a replay or a conditional stress."""
 
     given: dict[int, np.ndarray]
     followers: dict[int, np.ndarray]
@@ -41,11 +41,12 @@ def impose(
     scenario: Scenario, numbers: Numbers, model: FactorModel, horizon: Horizon, t: np.ndarray, count: int,
     history: History | None,
 ) -> ImposedMoves:
-    """Paths of all imposed factors on *t* (T,) years; InputError for unknown factors, factors set twice, missing
-    history, or a replay or conditional stress that does not stand alone."""
+    """Paths of all imposed factors on *t* (T,) years; InputError for unknown factors, factors set twice,
+    missing history, or a replay or conditional stress that does not stand alone."""
     whole = [s for s in scenario.shocks if isinstance(s, HistoricalReplay | ConditionalStress)]
     if whole and len(scenario.shocks) > 1:
-        raise InputError(Problem(f"scenario {scenario.name}: a historical replay or conditional stress sets every "
+        raise InputError(Problem(f"scenario {scenario.name}: a historical replay or conditional stress sets "
+                                 "every "
                                  "factor and stands alone", got=f"{len(scenario.shocks)} shocks"))
     given: dict[int, np.ndarray] = {}
     for i, shock in enumerate(scenario.shocks):
@@ -95,7 +96,8 @@ def replay_moves(shock: HistoricalReplay, history: History | None, steps: int) -
     return moves
 
 
-def conditional_mean(moves: dict[int, np.ndarray], model: FactorModel, horizon: Horizon) -> dict[int, np.ndarray]:
+def conditional_mean(moves: dict[int, np.ndarray], model: FactorModel, horizon: Horizon) -> dict[int,
+                                                                                                 np.ndarray]:
     """Σ_xc Σ_cc⁻¹ m(t) for every factor that is not given."""
     covariance = model.horizon_covariance(horizon.steps)
     sd = np.sqrt(np.diag(covariance))

@@ -1,10 +1,11 @@
 """Parameters of the chain: name → distribution with unit and source, and their draws (METHOD 9).
 
-    lognormal2   x = default·exp(z ln(hi/default)), z > 0;   default·exp(z ln(default/lo)), z < 0;   |z| ≤ 1.645
+    lognormal2   x = default·exp(z ln(hi/default)), z > 0;   default·exp(z ln(default/lo)), z < 0;   |z| ≤
+    1.645
 
-Every parameter takes one dimension of the normals handed in, in the order of :meth:`ImpactParameters.items`; uncertain
-ones come first.  Behind them stand the scores: standard normals for the uncertain numbers of a scenario, and uniforms
-that decide mixtures.
+Every parameter takes one dimension of the normals handed in, in the order of :meth:`ImpactParameters.items`;
+uncertain ones come first.  Behind them stand the scores: standard normals for the uncertain numbers of a
+scenario, and uniforms that decide mixtures.
 """
 
 from __future__ import annotations

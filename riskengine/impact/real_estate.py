@@ -1,6 +1,7 @@
 """Property: cap rates follow the 10-year, foreign buyers move prices where they matter (METHOD 7).
 
-    commercial   dcap = β_type × mean of d10y over the last 12–18 months (both channels), value c/(c + dc) − 1,
+    commercial   dcap = β_type × mean of d10y over the last 12–18 months (both channels), value c/(c + dc) −
+    1,
                  and the foreign-buyer channel as the cap rate that gives its price
     residential  dlogP = −min(0.27 |dlog foreign capital| × exposure, 9%),  nation-wide near zero
 
@@ -18,7 +19,8 @@ from riskengine.market import MarketSnapshot
 
 
 def phased(level: np.ndarray, years: np.ndarray, dt: float) -> np.ndarray:
-    """Linear phase-in over *years* (D,): the mean of the level path (D, T) over the last years, zero before the start.
+    """Linear phase-in over *years* (D,): the mean of the level path (D, T) over the last years, zero before
+    the start.
 
     A change at u has its full effect at u + years and (t − u)/years of it before.
     """
@@ -46,7 +48,8 @@ def property_responses(
 ) -> dict[str, dict[str, np.ndarray]]:
     """factor label → channel → (D, T): cap rates (decimal) and house prices (log).
 
-    yield_10y : change of the 10-year in both channels.  residential, commercial : log change of foreign capital.
+    yield_10y : change of the 10-year in both channels.  residential, commercial : log change of foreign
+    capital.
     exposure : of commercial types.
     """
     slow = phased(yield_10y, draws["cap_rate_phase_years"], dt)

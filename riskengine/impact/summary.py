@@ -1,4 +1,5 @@
-"""The chain at a glance, and the plain sentences that go with it: floors that bind, results outside the linear range."""
+"""The chain at a glance, and the plain sentences that go with it: floors that bind, results outside the
+linear range."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ REPORTED_SHARE = 0.05
 
 
 def summarise_chain(
-    accounts: ExternalAccounts, orders: HolderOrders, clearing: Clearing, flows: CapitalFlows, sellers: TargetSellers,
+    accounts: ExternalAccounts, orders: HolderOrders, clearing: Clearing, flows: CapitalFlows,
+    sellers: TargetSellers,
     draws: ParameterDraws, s: np.ndarray, treasury_flow: np.ndarray, treasury_path: np.ndarray,
     equity_index: np.ndarray, t: np.ndarray,
 ) -> Chain:
@@ -53,9 +55,11 @@ def summarise_chain(
 
 
 def holder_orders(
-    accounts: ExternalAccounts, orders: HolderOrders, clearing: Clearing, flows: CapitalFlows, sellers: TargetSellers
+    accounts: ExternalAccounts, orders: HolderOrders, clearing: Clearing, flows: CapitalFlows,
+    sellers: TargetSellers
 ) -> np.ndarray:
-    """(H, A, 3) median, p16, p84 of cumulative orders at the horizon, purchases in other US classes included."""
+    """(H, A, 3) median, p16, p84 of cumulative orders at the horizon, purchases in other US classes
+    included."""
     holders, classes = accounts.holdings.shape
     count = flows.orders.shape[0]
     total = np.zeros((holders, classes, count))
@@ -75,7 +79,8 @@ def holder_orders(
     return np.stack([middle, low, high], axis=2)
 
 
-def absorbers(accounts: ExternalAccounts, clearing: Clearing, flows: CapitalFlows) -> tuple[tuple[str, float], ...]:
+def absorbers(accounts: ExternalAccounts, clearing: Clearing, flows: CapitalFlows) -> tuple[tuple[str, float],
+                                                                                            ...]:
     """Who bought at the horizon, USD bn (median), largest first; 'US residents' and the foreign buyers."""
     bought = -np.median(flows.foreign_absorbed[:, -1], axis=0)  # (A,), sign of the sellers' orders
     weights = np.zeros_like(accounts.holdings)
@@ -83,7 +88,8 @@ def absorbers(accounts: ExternalAccounts, clearing: Clearing, flows: CapitalFlow
         weights += stock
     total = weights.sum(axis=0)
     share = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
-    rows = [(name, float(x)) for name, x in zip(accounts.holders, share @ bought, strict=True) if abs(x) > 1e-9]
+    rows = [(name, float(x)) for name, x in zip(accounts.holders, share @ bought,
+                                                strict=True) if abs(x) > 1e-9]
     residents = -float(np.median(flows.net[:, -1].sum(axis=1)))
     if abs(residents) > 1e-9:
         rows.append(("US residents", residents))
@@ -99,17 +105,19 @@ def find_flags(
     for a, name in enumerate(ASSET_CLASSES):
         far = np.abs(flows.orders[:, :, a]).max(axis=1) > LINEAR_ORDERS * accounts.capitalisation[a]
         if far.mean() >= REPORTED_SHARE:
-            flags.append(f"outside the linear range: {name} orders exceed 10% of the market in {_percent(far)} of the "
-                         "draws")
+            flags.append(f"outside the linear range: {name} orders exceed 10% of the market in "
+                         f"{_percent(far)} of the draws")
     flags += _overlapping_taxes(orders, flows)
     far = np.abs(s).max(axis=1) > LINEAR_DOLLAR
     if far.mean() >= REPORTED_SHARE:
-        flags.append(f"outside the linear range: the broad dollar moves more than 25% in {_percent(far)} of the draws")
+        flags.append("outside the linear range: the broad dollar moves more than 25% in "
+                     f"{_percent(far)} of the draws")
     if pinned.sellers.names:
         short = flows.beyond[:, -1] > 1e-6
         if short.mean() >= REPORTED_SHARE:
-            flags.append(f"holdings of the sellers are exhausted in {_percent(short)} of the draws; median shortfall "
-                         f"there {np.median(flows.beyond[short, -1]):,.0f} USD bn, met without securities (swap lines)")
+            gap = np.median(flows.beyond[short, -1])
+            flags.append(f"holdings of the sellers are exhausted in {_percent(short)} of the draws; median "
+                         f"shortfall there {gap:,.0f} USD bn, met without securities (swap lines)")
     if not scenario.flow_channel:
         flags.append("flow channel off: orders do not move yields (the claim that only expected policy does)")
     theta = np.median(np.maximum(0, 1 - draws["theta_threshold"] / np.maximum(
@@ -119,7 +127,8 @@ def find_flags(
     short_survey = accounts.published_official is None and any(
         isinstance(x, OwnershipCap | InflowSlowdown) for x in scenario.shocks)
     if short_survey:
-        flags.append(f"holdings of {accounts.accounts_as_of} against market sizes and purchases of the as-of date")
+        flags.append(f"holdings of {accounts.accounts_as_of} against market sizes and purchases of the "
+                     "as-of date")
     return tuple(dict.fromkeys(flags))
 
 
@@ -135,8 +144,8 @@ def _overlapping_taxes(orders: HolderOrders, flows: CapitalFlows) -> list[str]:
                     by_shock[group.shock] = np.minimum(by_shock.get(group.shock, 0.0), most)
             over = sum(by_shock.values(), np.zeros(flows.orders.shape[0])) < -1.0
             if len(by_shock) > 1 and over.any():
-                flags.append(f"{name}: the taxes together would make {sector} holders sell more than they hold in "
-                             f"{_percent(over)} of the draws")
+                flags.append(f"{name}: the taxes together would make {sector} holders sell more than they "
+                             f"hold in {_percent(over)} of the draws")
     return flags
 
 

@@ -26,15 +26,16 @@ PUBLISHED_BETA, PUBLISHED_SE = 0.87, 0.06
 
 
 def tenor_weights(draws: ParameterDraws) -> np.ndarray:
-    """(10,) flow impact by tenor, the 10-year's propagator = 1; linear in maturity between the profile's points."""
+    """(10,) flow impact by tenor, the 10-year's propagator = 1; linear in maturity between the profile's
+    points."""
     profile = draws.settings.tenor_profiles[draws.settings.tenor_profile]
     years = sorted((KEY_RATES[t], w) for t, w in profile.items())
     return np.interp(YEARS, [y for y, _ in years], [w for _, w in years])
 
 
 def path_betas(draws: ParameterDraws, model: FactorModel) -> np.ndarray:
-    """(D, 10) response of each tenor to the 2-year through the policy path: the run's estimates, shifted by the
-    standard score of the drawn 10-year beta times their own errors."""
+    """(D, 10) response of each tenor to the 2-year through the policy path: the run's estimates, shifted by
+    the standard score of the drawn 10-year beta times their own errors."""
     error = np.where(np.isfinite(model.path_beta_se), model.path_beta_se, 0.0)
     score = (draws["ust_path_beta_10y_on_2y"] - PUBLISHED_BETA) / PUBLISHED_SE
     betas = model.path_beta[None] + score[:, None] * error[None]
@@ -52,7 +53,8 @@ def imposed_path(
 ) -> np.ndarray:
     """(D, T, 10) change of yields through the policy paths of the scenario, decimals.
 
-    Between given tenors linear in maturity; outside them the nearest given tenor times the ratio of path betas.
+    Between given tenors linear in maturity; outside them the nearest given tenor times the ratio of path
+    betas.
     """
     total = np.zeros((draws.count, t.size, len(TENORS)))
     for i, shock in enumerate(scenario.shocks):
@@ -60,7 +62,8 @@ def imposed_path(
             continue
         unknown = [tenor for tenor, _ in shock.bp if tenor not in KEY_RATES]
         if unknown or not shock.bp:
-            raise InputError([Problem("unknown tenor in a policy rate path", got=x, accepted=", ".join(TENORS))
+            raise InputError([Problem("unknown tenor in a policy rate path", got=x,
+                                      accepted=", ".join(TENORS))
                               for x in unknown or ["(none)"]])
         given = sorted((TENORS.index(tenor), numbers[i, f"bp.{tenor}"] * 1e-4) for tenor, _ in shock.bp)
         places = [j for j, _ in given]

@@ -1,16 +1,18 @@
-"""Causal recursions of the chain over parameter draws: orders, the dollar against the current account, yields.
+"""Causal recursions of the chain over parameter draws: orders, the dollar against the current account,
+yields.
 
 One step t of one draw, in this order:
 
-    orders    f_g ← f_g + κ_g (phase (exp(−ε max(wedge + dlogP[t−1], 0)) − 1) − f_g)   desired orders (METHOD 3)
+    orders    f_g ← f_g + κ_g (phase (exp(−ε max(wedge + dlogP[t−1], 0)) − 1) − f_g)   desired orders (METHOD
+    3)
     current   CA = η GDP Σ_u j(t−u) s(u), u < t;  C ← C + (CA + extra) dt             (METHOD 5)
     dollar    Q = X$ − C;  s = (Γ (Q − θ P) − ρ Δ)/(1 + ρ π),  P = η GDP Σ_{u<t} s dt − C_s
               s pinned: the official sale I that makes the same equation hold
     prices    z ← z 2^(−dt/half-life) + x;  dy = −(long_run X + (impact − long_run) z)/Cap   (METHOD 4)
 
 The vector form of a propagator is the convolution Σ_u G(t−u) x(u), G(τ) = r + (i − r) 2^(−τ/h).
-Arrays only; shapes and units at the tuples.  Holders never appear: orders come in groups whose holders move in
-proportion, so that holder × time stays factored.
+Arrays only; shapes and units at the tuples.  Holders never appear: orders come in groups whose holders move
+in proportion, so that holder × time stays factored.
 """
 
 from __future__ import annotations
@@ -30,8 +32,9 @@ class Dollar(NamedTuple):
 
     gamma : (D,) log points per USD bn.  eta_gdp : (D,) USD bn a year per log point of s.  theta : (D,).
     rho : (D,) log points per 1.00 of rate differential.  path_2y : (D,) 2-year yield per log point of s.
-    outside : (D, T) dollars leaving without securities, cumulative USD bn.  extra : (D, T) current account from
-    outside the dollar, USD bn a year.  differential : (D, T) change of US less foreign 2-year yield, decimals.
+    outside : (D, T) dollars leaving without securities, cumulative USD bn.  extra : (D, T) current account
+    from outside the dollar, USD bn a year.  differential : (D, T) change of US less foreign 2-year yield,
+    decimals.
     pin : (D, T) imposed s.  pin_kind : (D,) PIN_NONE, PIN_FLOW or PIN_SENTIMENT.
     lags : (L,) J-curve weights, first lag first.  dt : years per step.
     """
@@ -100,9 +103,10 @@ class Prices(NamedTuple):
 
 
 class Paths(NamedTuple):
-    """Results: fraction (D, T, G) f; sold (D, T, M) cumulative dollars by target seller; needed (D, T) dollars the
-    pinned path asks for; s (D, T); current_account (D, T) from the dollar, USD bn a year; position (D, T) of the
-    intermediaries, USD bn; yield_10y (D, T) flow channel, decimal; orders (D, T, A) cumulative USD bn."""
+    """Results: fraction (D, T, G) f; sold (D, T, M) cumulative dollars by target seller; needed (D, T)
+    dollars the pinned path asks for; s (D, T); current_account (D, T) from the dollar, USD bn a year;
+    position (D, T) of the intermediaries, USD bn; yield_10y (D, T) flow channel, decimal; orders (D, T, A)
+    cumulative USD bn."""
 
     fraction: np.ndarray
     sold: np.ndarray
