@@ -81,8 +81,8 @@ def amount(
     if not formats.is_number(value):
         return Cell(formats.MISSING, None, css=css)
     x = float(value) / scale
-    tone = "neg" if x < 0 else ""
-    return Cell(formats.number(x, decimals, plus), x, note, f"{css} {tone}".strip())
+    shown = formats.number(x, decimals, plus)
+    return Cell(shown, x, note, _tone(shown, css))
 
 
 def money(
@@ -97,8 +97,8 @@ def percent(value: object, decimals: int = 1, css: str = "", plus: bool = False)
     """A share as per cent."""
     if not formats.is_number(value):
         return Cell(formats.MISSING, None, css=css)
-    tone = "neg" if float(value) < 0 else ""
-    return Cell(formats.percent(value, decimals, plus), float(value), css=f"{css} {tone}".strip())
+    shown = formats.percent(value, decimals, plus)
+    return Cell(shown, float(value), css=_tone(shown, css))
 
 
 STATUS = {
@@ -120,6 +120,16 @@ def status(word: object) -> Cell:
     return Cell(f"{symbol}\u00a0{shown}", float(order), css=f"status {css}")
 
 
+HEADINGS = {
+    "n": "Obs.", "se": "s.e.", "r2": "R²", "nu": "ν", "alpha": "α", "beta": "β", "gamma": "γ",
+    "se_alpha": "s.e. α",
+    "se_beta": "s.e. β", "ljung_box_z_p": "Ljung–Box z, p", "ljung_box_z2_p": "Ljung–Box z², p",
+    "z_max": "Max |z|",
+    "dof": "ν", "id": "Id", "lo": "p16", "hi": "p84",
+}
+"""Headings of record keys that are symbols or terms of the field."""
+
+
 def from_records(
     records: object, caption: str, headings: Mapping[str, str] | None = None, hide: Iterable[str] = (),
     note: str = "",
@@ -134,14 +144,16 @@ def from_records(
         return None
     hidden = set(hide)
     keys = [k for k in dict.fromkeys(k for r in rows for k in r) if k not in hidden]
+    named = {**HEADINGS, **(headings or {})}
     columns = []
     for key in keys:
         heading, unit = _split_unit(str(key))
         numeric = _is_numeric(r.get(key) for r in rows)
         long = not numeric and max(len(str(r.get(key, ""))) for r in rows) > WORDS
-        columns.append(Column((headings or {}).get(key, heading), unit, numeric, "words" if long else ""))
-    decimals = [_decimals([r.get(k) for r in rows]) if c.numeric else None for k,
-                c in zip(keys, columns, strict=True)]
+        columns.append(Column(named.get(key, heading), unit, numeric, "words" if long else ""))
+    decimals = [
+        _decimals([r.get(k) for r in rows]) if c.numeric else None for k, c in zip(keys, columns, strict=True)
+    ]
     body = tuple(
         tuple(_record_cell(r.get(k), c, d) for k, c, d in zip(keys, columns, decimals, strict=True))
         for r in rows
@@ -172,6 +184,11 @@ def from_mixed_records(records: object, caption: str) -> list[Table]:
         table = from_records(rows, title, hide=same, note=" · ".join(said))
         tables += [table] if table is not None else []
     return tables
+
+
+def _tone(shown: str, css: str) -> str:
+    """The cell's classes: what prints with a minus sign is marked as negative, a rounded zero is not."""
+    return f"{css} neg".strip() if shown.startswith(formats.MINUS) else css
 
 
 def _record_cell(value: object, column: Column, decimals: int | None) -> Cell:

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from riskengine.reports import formats
-from riskengine.reports.html_table import from_mixed_records, from_records, status
+from riskengine.reports.html_table import amount, from_mixed_records, from_records, status
 
 
 @pytest.mark.parametrize(
@@ -76,6 +76,16 @@ def test_a_table_of_records_keeps_raw_values_for_sorting_and_dashes_for_missing(
     assert table.rows[1][1].text == "–" and table.rows[1][2].text == "–"
     assert "Pass" in table.rows[0][2].text
     assert from_records([], "T") is None and from_records(None, "T") is None
+
+
+def test_only_what_prints_with_a_minus_sign_is_marked_negative():
+    assert amount(-0.04, 1).css == "" and amount(-0.06, 1).css == "neg"
+    assert amount(-0.04, 1).sort == -0.04
+
+
+def test_truths_are_checks_only_where_the_heading_says_so():
+    row = from_records([{"holds": False, "revised": False}], "T", {"holds": "Check"}).rows[0]
+    assert "Fail" in row[0].text and row[1].text == "no"
 
 
 def test_records_of_two_kinds_become_two_tables():

@@ -14,7 +14,7 @@ from riskengine.reports.formats import number
 CHARACTER = 6.3
 """Width reserved for a character at the 11.5 px label size (system sans serif), px."""
 
-TIGHT = 5.7
+TIGHT = 5.5
 """Width of a character of running text, by which long labels are cut."""
 
 
