@@ -5,9 +5,10 @@ Variance-targeted GARCH with Student-t innovations on a series of unit variance:
     h_{t+1} = (1 − α − γ/2 − β) + (α + γ 1{y_t < 0}) y_t² + β h_t,   h_1 = 1
     ℓ = Σ ln Γ((ν+1)/2) − ln Γ(ν/2) − ½ ln(π(ν−2)) − ½ ln h_t − (ν+1)/2 · ln(1 + y_t² / ((ν−2) h_t))
 
-Optimisers that difference the likelihood stop within about 1e-5 of the maximum, and where exactly depends on the
-machine.  Here Newton steps with complex-step gradients (Squire and Trapp 1998) go on to 1e-10, so that estimates
-agree across machines.  Coordinates: (α, γ, β, ν); some may be held: γ = 0, α = 0, or β at the cap.
+Optimisers that difference the likelihood stop within about 1e-5 of the maximum, and where exactly depends on
+the machine (measured: 1e-4 in a loading between two settings of the linear-algebra threads).  Here Newton
+steps with complex-step gradients (Squire and Trapp 1998) go on to 1e-10, so that estimates agree across
+machines.  Coordinates: (α, γ, β, ν); some may be held: γ = 0, α = 0, or β at the cap.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ def maximise(y: np.ndarray, start: tuple[float, float, float, float], free: tupl
              cap: float | None = None) -> tuple[float, float, float, float] | None:
     """(α, γ, β, ν) at the maximum near *start*, or None when Newton does not get there.
 
-    free : which of α, γ, β move (ν always does).  cap : persistence held there, β = cap − α − γ/2 (β not free).
+    free : which of α, γ, β move (ν always does).  cap : persistence held there, β = cap − α − γ/2 (β not
+    free).
     """
     index = [i for i, f in enumerate((*free, True)) if f and not (i == 2 and cap is not None)]
 
