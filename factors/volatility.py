@@ -105,8 +105,8 @@ def fit_garch(moves: np.ndarray, asymmetric: bool = False, near: VolatilityFit |
 
 def _maximum(y: np.ndarray, start: tuple[float, float, float, float], asymmetric: bool
              ) -> tuple[tuple[float, float, float, float], bool] | None:
-    """Parameters (α, γ, β, ν) maximising the targeted likelihood from *start*, and whether persistence is held
-    at the cap; None without a maximum.  With a GJR term α is held at 0 where its maximum lies below."""
+    """Parameters (α, γ, β, ν) maximising the targeted likelihood from *start*, and whether persistence is
+    held at the cap; None without a maximum.  With a GJR term α is held at 0 where its maximum lies below."""
     alpha, gamma, beta, nu = start
     news = alpha + 0.5 * gamma
     if news >= MAX_PERSISTENCE or news + beta < MIN_PERSISTENCE:
