@@ -40,7 +40,7 @@ Values = dict[tuple[str, str], float]
 
 def compare_with_previous(
     previous: Path, night: NightResult, world: World, positions: Portfolio, scenarios: list[Scenario],
-    spec: RunSpec, hashes: dict[str, str], accounts: str, executor: Executor,
+    spec: RunSpec, hashes: dict[str, str], accounts: str, executor: Executor, book_file: Path,
 ) -> dict:
     """{'previous_run_id', 'note', 'rows'}: one row per metric with the split; the parts add up to ``change``."""
     manifest = json.loads((previous / "manifest.json").read_text(encoding="utf-8"))
@@ -51,7 +51,7 @@ def compare_with_previous(
         small = spec
     note = ""
     try:
-        stages = _stages(previous, manifest, world, positions, scenarios, small, hashes, accounts, executor)
+        stages = _stages(previous, manifest, world, positions, scenarios, small, hashes, accounts, executor, after, book_file)
     except RiskEngineError as error:
         stages, note = None, f"the previous run cannot be rebuilt: {error}"
     rows = []
@@ -75,10 +75,10 @@ def compare_with_previous(
 
 def _stages(
     previous: Path, manifest: dict, world: World, positions: Portfolio, scenarios: list[Scenario], spec: RunSpec,
-    hashes: dict[str, str], accounts: str, executor: Executor,
+    hashes: dict[str, str], accounts: str, executor: Executor, after: Values,
+    book_file: Path,
 ) -> tuple[Values, Values, Values, Values]:
     """Values of: everything old · today's book · today's market · everything of today."""
-    new = _values(positions, world, scenarios, spec, executor)
     same_book = manifest["hashes"].get("portfolio") == hashes["portfolio"]
     same_day = manifest["as_of"] == world.as_of
     inputs = previous / "inputs"
@@ -86,7 +86,8 @@ def _stages(
     same_models = all(manifest["hashes"].get(f"factor_model_{n}") == hashes[f"factor_model_{n}"] for n in old_models)
     same_world = same_day and same_models and manifest.get("accounts") == accounts
     if same_book and same_world:
-        return new, new, new, new
+        return after, after, after, after
+    new = _values(positions, world, scenarios, spec, executor)
     old_book = positions
     if not (same_book and same_day):
         copy = next(inputs.glob("portfolio.*"))
@@ -96,18 +97,12 @@ def _stages(
         return old, new, new, new
     old_world = build_world(manifest["as_of"], manifest["accounts"])
     old_world = replace(old_world, daily=old_models["daily"], weekly=old_models["weekly"])
-    book_then = positions if same_day else _roll(positions, manifest["as_of"])
+    book_then = positions if same_day else load_portfolio(book_file, manifest["as_of"], skip_bad_rows=True)[0]
     old = _values(old_book, old_world, scenarios, spec, executor)
     book = old if same_book else _values(book_then, old_world, scenarios, spec, executor)
     market_world = replace(old_world, as_of=world.as_of, snapshot=world.snapshot, history=world.history)
     market = _values(positions, market_world, scenarios, spec, executor) if not same_day else book
     return old, book, market, new
-
-
-def _roll(positions: Portfolio, as_of: str) -> Portfolio:
-    """Today's book as it would have stood on an earlier date: tenors resolve against that date."""
-    rolled, _ = load_portfolio(Path(positions.source), as_of, skip_bad_rows=True)
-    return rolled
 
 
 def _values(

@@ -23,6 +23,8 @@ from riskengine.market import MarketInput
 from riskengine.result import DataQualityItem
 
 MODEL_ROWS = ("vol_now.", "vol_long_run.", "vol_persistence.")
+MARKET_QUOTES = ("short_rate.", "dividend_yield.", "level.", "implied_vol.", "cap_rate.")
+"""Inputs that are prices of their day; a later row in their place is worse than a later estimate of a loading."""
 
 
 def build_world(
@@ -90,11 +92,12 @@ def input_quality(world: World) -> tuple[DataQualityItem, ...]:
     """Remarks on configs/market_inputs.csv: rows dated after the as-of date, and how many are assumptions."""
     rows = [x for x in world.snapshot.inputs.values() if not x.id.startswith(MODEL_ROWS)]
     late = sorted(x.id for x in rows if x.date > world.as_of)
+    quotes = any(x.startswith(MARKET_QUOTES) for x in late)
     assumed = sorted(x.id for x in rows if x.assumed)
     items = []
     if late:
         items.append(DataQualityItem(
-            "red", "market_inputs",
+            "red" if quotes else "warning", "market_inputs",
             f"{len(late)} inputs have no row dated by {world.as_of}; the earliest later row stands in: "
             + ", ".join(late[:8]) + (" …" if len(late) > 8 else ""),
         ))

@@ -21,7 +21,11 @@ def night_tables(night: NightResult, world: World, positions: Portfolio) -> dict
         "saving_quarterly": saving_table(world.as_of),
         "parameters": parameter_table(world),
         "series": series_status(world.as_of),
-        "factor_diagnostics": [*world.daily.diagnostics, *world.weekly.diagnostics],
+        "factor_diagnostics": [
+            {"model": name, **row}
+            for name, model in (("daily", world.daily), ("weekly", world.weekly))
+            for row in model.diagnostics
+        ],
         "coverage": coverage_table(world),
         "positions": position_table(positions),
         "market_inputs": [

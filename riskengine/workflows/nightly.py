@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import gc
-import platform
-import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +18,12 @@ from riskengine.data.catalog import DEFAULT_AS_OF
 from riskengine.data.configs import config_root, load_limits, load_scenario
 from riskengine.data.portfolios import load_portfolio
 from riskengine.data.quality import data_quality
-from riskengine.data.store import RunStore, hash_files, hash_text, make_run_id
+from riskengine.data.store import RunStore, hash_text, make_run_id
 from riskengine.engine.paths import PreparedScenario, World, prepare, simulate
 from riskengine.engine.results import baseline_result, scenario_results, summarize_chain
 from riskengine.execution import Executor, Serial, Threads
-from riskengine.instruments.exposures import exposures, sensitivities
+from riskengine.instruments.book import keep_priceable
+from riskengine.instruments.exposures import exposures, report_units, sensitivities
 from riskengine.instruments.portfolio import Portfolio, compile_book
 from riskengine.measures.limits import evaluate_limits, limit_values
 from riskengine.policy.night import NightlyConfig
@@ -33,6 +31,7 @@ from riskengine.policy.scenario import Scenario
 from riskengine.result import DataQualityItem, NightResult, PositionRisk, RiskResult, ScenarioResult
 from riskengine.workflows.build_world import build_world, input_quality
 from riskengine.workflows.night_tables import night_tables
+from riskengine.workflows.publish import hash_inputs, publish_run
 
 Progress = Callable[[str, int, int], None]
 
@@ -63,6 +62,11 @@ class StageClock:
         self._current = (stage, now) if stage else None
         if stage and self.progress is not None:
             self.progress(stage, 0, 0)
+
+    def finish(self) -> dict[str, float]:
+        """Close the current stage and return all seconds."""
+        self("")
+        return self.seconds or {}
 
     def report(self, stage: str, done: int, total: int) -> None:
         if self.progress is not None:
@@ -105,42 +109,59 @@ def run_night(
     spec = config.run
     _check_memory(spec.paths, len(scenarios), memory_gb)
     world = build_world(day, which, step=clock)
-    hashes = _hashes(config, book_file, world)
+    hashes = hash_inputs(config, book_file, world)
     started = datetime.now(UTC)
     run_id = make_run_id(started, hash_text(repr(sorted(hashes.items())) + repr(spec) + day + which))
-    executor = _executor(threads, dask)
+    if skip_bad_rows:
+        positions, unpriced = keep_priceable(positions, world.snapshot)
+        skipped = (*skipped, *unpriced)
     applicable, quality = _applicable(scenarios, world)
+    with _executor(threads if threads is not None else config.threads, dask) as executor:
+        night, tables = _compute(
+            config, positions, applicable, limits, (*quality, *_skipped_rows(skipped)), world, run_id, executor, clock
+        )
+        clock("comparison")
+        from riskengine.workflows.attribution import compare_with_previous
+
+        previous = store.previous_run(run_id)
+        tables["comparison"] = (
+            None if previous is None
+            else compare_with_previous(previous, night, world, positions, applicable, spec, hashes, which, executor,
+                                       book_file)
+        )
+    night = replace(night, tables=tables)
+    clock("report")
+    folder = publish_run(store, night, clock.finish, hashes, spec, world, book_file, which, started)
+    if (keep or config.keep) is not None:
+        store.prune(keep or config.keep)
+    return NightOutcome(folder, night, any(limit.status == "breach" for limit in night.limits))
+
+
+def _compute(
+    config: NightlyConfig, positions: Portfolio, scenarios: list[Scenario], limits, remarks, world: World,
+    run_id: str, executor: Executor, clock: StageClock,
+) -> tuple[NightResult, dict[str, object]]:
+    """Baseline, scenarios, exposures and limits of the night, and the tables of its report."""
+    spec = config.run
 
     clock("simulation")
     baseline = tuple(
         _baseline(days, positions, world, spec, config.position_level, executor) for days in config.horizons_days
     )
-    results = run_scenarios(applicable, positions, world, spec, executor, clock)
+    results = run_scenarios(scenarios, positions, world, spec, executor, clock)
     clock("measures")
     instant = compile_book(positions, world.snapshot, FACTORS, None)
     exposure = exposures(positions, instant, world.snapshot)
-    baseline = _with_sensitivities(baseline, sensitivities(instant))
+    baseline = _with_sensitivities(baseline, sensitivities(instant), report_units(instant))
     night = NightResult(
-        as_of=day, accounts_as_of=world.accounts.accounts_as_of, run_id=run_id, seed=spec.seed, paths=spec.paths,
-        draws=spec.draws, nav_usd=float(instant.base_value.sum()), baseline=baseline, scenarios=results,
-        exposures=exposure, limits=evaluate_limits(limits, limit_values(baseline, results, exposure)),
-        data_quality=(
-            *quality, *_skipped_rows(skipped), *input_quality(world), *data_quality(day),
-        ),
+        as_of=world.as_of, accounts_as_of=world.accounts.accounts_as_of, run_id=run_id, seed=spec.seed,
+        paths=spec.paths, draws=spec.draws, nav_usd=float(instant.base_value.sum()), baseline=baseline,
+        scenarios=results, exposures=exposure,
+        limits=evaluate_limits(limits, limit_values(baseline, results, exposure)),
+        data_quality=(*remarks, *input_quality(world), *data_quality(world.as_of)),
     )
-    tables = night_tables(night, world, positions)
-    clock("comparison")
-    from riskengine.workflows.attribution import compare_with_previous
-
-    previous = store.previous_run(run_id)
-    tables["comparison"] = (
-        None if previous is None
-        else compare_with_previous(previous, night, world, positions, applicable, spec, hashes, which, executor)
-    )
-    night = replace(night, tables=tables)
-    clock("report")
-    folder = _publish(store, night, clock, hashes, spec, world, book_file, which, started, keep or config.keep)
-    return NightOutcome(folder, night, any(limit.status == "breach" for limit in night.limits))
+    clock("tables")
+    return night, night_tables(night, world, positions)
 
 
 def run_scenarios(
@@ -258,36 +279,19 @@ def _skipped_rows(problems) -> list[DataQualityItem]:
     return [DataQualityItem("red", "portfolio", f"row left out: {p}") for p in problems]
 
 
-def _with_sensitivities(baseline: tuple[RiskResult, ...], table: np.ndarray) -> tuple[RiskResult, ...]:
+def _with_sensitivities(
+    baseline: tuple[RiskResult, ...], table: np.ndarray, units: np.ndarray
+) -> tuple[RiskResult, ...]:
     """Attach USD per +1% (log factors) or per +1 bp (absolute factors) to every position."""
 
     def attach(position: PositionRisk, row: np.ndarray) -> PositionRisk:
-        unit = [1e-4 if label.startswith(("UST_", "CAP_")) else 1e-2 for label in FACTORS.labels]
         return replace(position, sensitivities={
-            label: float(v * u) for label, v, u in zip(FACTORS.labels, row, unit, strict=True) if v
+            label: float(v * u) for label, v, u in zip(FACTORS.labels, row, units, strict=True) if v
         })
 
     return tuple(
         replace(r, positions=tuple(attach(p, table[i]) for i, p in enumerate(r.positions))) for r in baseline
     )
-
-
-def _hashes(config: NightlyConfig, book_file: Path, world: World) -> dict[str, str]:
-    """SHA-256 of everything the numbers depend on."""
-    from riskengine.data.artefacts import model_hash
-
-    root = config_root()
-    bundled = Path(__file__).resolve().parents[1] / "data" / "bundled"
-    used = [f for f in sorted(root.rglob("*")) if f.is_file() and f.suffix in {".toml", ".csv"}]
-    used = [f for f in used if "portfolios" not in f.parts and "scenarios" not in f.parts]
-    return {
-        "config": hash_files([*used, *( [config.source] if config.source else [] )]),
-        "scenarios": hash_files(list(config.scenarios)),
-        "data": hash_files(sorted(bundled.glob("*.parquet"))),
-        "portfolio": hash_files([book_file]),
-        "factor_model_daily": model_hash(world.daily),
-        "factor_model_weekly": model_hash(world.weekly),
-    }
 
 
 def _check_memory(paths: int, scenarios: int, memory_gb: float | None) -> None:
@@ -298,53 +302,3 @@ def _check_memory(paths: int, scenarios: int, memory_gb: float | None) -> None:
             f"{paths} paths × {scenarios} scenarios need about {need:.1f} GB", field="--memory",
             got=f"{memory_gb} GB", accepted="fewer paths or scenarios, or more memory",
         ))
-
-
-def _versions() -> dict[str, str]:
-    names = ("riskengine", "numpy", "numba", "scipy", "statsmodels", "pandas", "polars", "arch", "plotly")
-    found = {"python": platform.python_version()}
-    for name in names:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "from source"
-    return found
-
-
-def _publish(
-    store: RunStore, night: NightResult, clock: StageClock, hashes: dict[str, str], spec, world: World,
-    book_file: Path, accounts: str, started: datetime, keep: int | None,
-) -> Path:
-    """Write every file of the run into a hidden folder and move it into place in one step."""
-    from riskengine.data.artefacts import save_model
-    from riskengine.data.store import write_json
-    from riskengine.reports.archive import dump_night
-    from riskengine.reports.nightly import render_night
-    from riskengine.reports.summary import summarize
-    from riskengine.reports.tables import TABLES
-
-    with store.begin(night.as_of, night.run_id) as folder:
-        (folder / "report.html").write_text(render_night(night), encoding="utf-8")
-        write_json(folder / "summary.json", summarize(night))
-        write_json(folder / "result.json", dump_night(night))
-        for name, build in TABLES.items():
-            build(night).write_parquet(folder / f"{name}.parquet")
-        inputs = folder / "inputs"
-        inputs.mkdir()
-        (inputs / f"portfolio{book_file.suffix}").write_bytes(book_file.read_bytes())
-        save_model(world.daily, inputs / "factor_model_daily")
-        save_model(world.weekly, inputs / "factor_model_weekly")
-        clock("")
-        write_json(folder / "manifest.json", {
-            "schema_version": "1.0", "run_id": night.run_id, "as_of": night.as_of, "accounts": accounts,
-            "accounts_as_of": night.accounts_as_of, "started_utc": started.isoformat(timespec="seconds"),
-            "versions": _versions(), "hashes": hashes, "seed": spec.seed, "paths": spec.paths, "draws": spec.draws,
-            "noise": spec.noise, "levels": list(spec.levels),
-            "portfolio_name": book_file.name,
-            "stage_seconds": {k: round(v, 3) for k, v in (clock.seconds or {}).items()},
-            "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
-        })
-    published = store.path(night.as_of, night.run_id)
-    if keep is not None:
-        store.prune(keep)
-    return published
