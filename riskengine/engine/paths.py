@@ -12,7 +12,7 @@ baseline at the same horizon (METHOD 8, 9).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -160,6 +160,7 @@ def draw_pnl(
     -------
     total : (D,) USD, difference to the unshocked book at the horizon.
     channels : channel → (D,) USD; channels are added one after the other in the order of axes.CHANNELS and sum to total.
+        A fixing before the horizon is shared among channels by the size of their moves of that factor at the horizon.
     positions : (N, D) USD when ``by_position``, else (0, D).
     """
     shocks = item.shocks
@@ -170,10 +171,11 @@ def draw_pnl(
     fixing_path = np.ascontiguousarray(shocks.path[:, fix_t, fix_k].T) if len(fix_k) else np.zeros((0, draws))
     zero = np.zeros_like(full)
 
+    size = np.abs(shocks.by_channel[:, :, fix_k]).sum(axis=0).T
+    seen = np.zeros_like(size)
+
     def value(moves: np.ndarray) -> np.ndarray:
-        share = np.ones_like(fixing_path)
-        if len(fix_k):
-            np.divide(moves[fix_k], full[fix_k], out=share, where=full[fix_k] != 0)
+        share = np.divide(seen, size, out=np.zeros_like(size), where=size > 0)
         return book.pnl(np.ascontiguousarray(moves), np.ascontiguousarray(fixing_path * share)).sum(axis=0)
 
     still = book.pnl(zero, np.zeros_like(fixing_path)).sum(axis=0)
@@ -185,6 +187,7 @@ def draw_pnl(
         if not np.any(step):
             continue
         moves = moves + step
+        seen += np.abs(step[fix_k])
         after = value(moves)
         channels[shocks.channels[c]] = after - before
         before = after
@@ -197,11 +200,6 @@ def draw_pnl(
     if by_position:
         positions = book.pnl_by_position(full, fixing_path) - book.pnl_by_position(zero, np.zeros_like(fixing_path))
     return total, channels, positions
-
-
-def without_flow_channel(item: PreparedScenario, world: World, spec: RunSpec) -> PreparedScenario:
-    """The same scenario with the price impact of flows on yields switched off (METHOD 6)."""
-    return prepare(replace(item.scenario, flow_channel=False), world, spec)
 
 
 @dataclass(frozen=True, slots=True)

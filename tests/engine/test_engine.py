@@ -99,6 +99,13 @@ def test_channels_sum_to_the_response_pnl_in_every_draw(world, book):
     assert len([c for c, v in channels.items() if np.abs(v).max() > 0]) >= 4
 
 
+def test_no_channel_is_larger_than_the_moves_it_carries(world, book):
+    """Fixings inside the horizon must not blow a channel up when channels of one factor nearly cancel."""
+    for name in ("inflow_slowdown", "dollar_minus_10"):
+        result = run(load_scenario(name), book, world, SPEC)
+        assert max(abs(v) for v in result.channels.values()) < 0.08 * 10e9, (name, result.channels)
+
+
 def test_contributions_add_up_to_the_expected_shortfall(world, book):
     pnl = simulate((), book, world, Horizon(10, 1), SPEC)
     risk = baseline_result(pnl, book, world, SPEC, 0.975, "student_t")
