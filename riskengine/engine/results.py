@@ -195,7 +195,7 @@ def tabulate_ledger(ledger: Ledger) -> LedgerTable:
 
 def _band(values: np.ndarray) -> tuple[float, float, float]:
     """Median, 16th and 84th percentile over draws."""
-    low, middle, high = np.percentile(values, (16, 50, 84))
+    low, middle, high = np.percentile(values, (16, 50, 84)) + 0.0
     return float(middle), float(low), float(high)
 
 

@@ -89,12 +89,19 @@ def load_history(as_of: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 
 def input_quality(world: World) -> tuple[DataQualityItem, ...]:
-    """Remarks on configs/market_inputs.csv: rows dated after the as-of date, and how many are assumptions."""
+    """Remarks on the accounts and on configs/market_inputs.csv: dates after the as-of date, and assumptions."""
     rows = [x for x in world.snapshot.inputs.values() if not x.id.startswith(MODEL_ROWS)]
     late = sorted(x.id for x in rows if x.date > world.as_of)
     quotes = any(x.startswith(MARKET_QUOTES) for x in late)
     assumed = sorted(x.id for x in rows if x.assumed)
-    items = []
+    accounts = world.accounts
+    items = [DataQualityItem("info", "accounts", note) for note in accounts.notes]
+    if accounts.accounts_as_of > world.as_of:
+        items.append(DataQualityItem(
+            "warning", "accounts",
+            f"holdings, GDP and market sizes are the newest ones (holdings of {accounts.accounts_as_of}), after the "
+            f"as-of date {world.as_of}, as asked for with --accounts",
+        ))
     if late:
         items.append(DataQualityItem(
             "red" if quotes else "warning", "market_inputs",
