@@ -1,0 +1,182 @@
+"""Tails of many P&L vectors of either precision, straight from the simulation's float32 or float64 rows.
+
+The definitions, the exactness and the order of every sum are those of ``kernels/tails.py`` (k-th smallest, sum of
+the k smallest with ties counted exactly, fixed tree over quanta of 1,024 paths).  What differs is the pass over the
+paths: 64 of them at a time are compared with the pilot's threshold in vector registers, and the bits of the
+comparison say which few are kept, with their path numbers.  These kept paths serve the order statistics, the sums,
+the second moments behind the standard errors, and the Euler contributions of each group to the total.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from riskengine.kernels import kernel
+from riskengine.kernels.tails import QUANTUM, add_pairwise, select
+
+LANES = 64
+_PILOT = 8192
+_QUANTUM_BITS = 10
+assert 1 << _QUANTUM_BITS == QUANTUM
+
+
+@intrinsic
+def mask_at_most(typing_context, x, offset, threshold):
+    """uint64 whose bit j says that x[offset + j] ≤ threshold or is NaN; x 1-d, C-contiguous, of its type."""
+    scalar = {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}[x.dtype]
+    size = x.dtype.bitwidth // 8
+    vector = ir.VectorType(scalar, LANES)
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+
+    def generate(context, builder, signature, arguments):
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        place = builder.bitcast(builder.gep(data, [arguments[1]]), vector.as_pointer())
+        values = builder.load(place, align=size)
+        undefined = ir.Constant(vector, ir.Undefined)
+        spread = builder.insert_element(undefined, arguments[2], ir.Constant(ir.IntType(32), 0))
+        spread = builder.shuffle_vector(spread, undefined, zeros)
+        return builder.bitcast(builder.fcmp_unordered("<=", values, spread), ir.IntType(LANES))
+
+    return types.uint64(x, types.int64, x.dtype), generate
+
+
+@intrinsic
+def trailing_zeros(typing_context, bits):
+    """Number of zero bits below the lowest one of a uint64 other than 0."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.uint64), generate
+
+
+@kernel
+def keep_at_most(x, threshold, values, places):
+    """Values (as float64) and path numbers of x ≤ threshold, in path order; their count, NaN included.
+
+    Counts on when *values* is full, without storing.
+    """
+    paths = x.shape[0]
+    room = values.shape[0]
+    count = 0
+    whole = paths // LANES * LANES
+    for offset in range(0, whole, LANES):
+        bits = mask_at_most(x, offset, threshold)
+        while bits != np.uint64(0):
+            if count < room:
+                place = offset + trailing_zeros(bits)
+                values[count] = x[place]
+                places[count] = place
+            count += 1
+            bits &= bits - np.uint64(1)
+    for place in range(whole, paths):
+        if not x[place] > threshold:
+            if count < room:
+                values[count] = x[place]
+                places[count] = place
+            count += 1
+    return count
+
+
+@kernel
+def pilot_threshold(x, largest):
+    """A value that the *largest*-th smallest of x most likely does not exceed; NaN when the pilot has one."""
+    paths = x.shape[0]
+    stride = max(1, paths // _PILOT)
+    pilot = np.empty(paths // stride, dtype=x.dtype)
+    for i in range(pilot.shape[0]):
+        pilot[i] = x[i * stride]
+        if pilot[i] != pilot[i]:
+            return pilot[i]
+    expected = largest * pilot.shape[0] / paths
+    rank = min(pilot.shape[0] - 1, int(expected + 5.0 * math.sqrt(expected) + 8.0))
+    return select(pilot, 0, pilot.shape[0], rank)
+
+
+@kernel
+def measure_kept(values, places, paths, ks, wanted, out):
+    """Order statistics and sums from the kept paths.
+
+    Parameters
+    ----------
+    values, places : (n,) kept paths in path order; at least the ks[-1] smallest of all *paths*.
+    ks : (L,) ascending counts.  wanted : (L,) bool, are sums wanted at this count?
+    out : (L, 3) written: x_(k), Σ of the k smallest, Σ (x_(k) − x)² over them (0, 0 where not wanted).
+    """
+    work = values.copy()
+    leaves = np.empty((paths + QUANTUM - 1) // QUANTUM)
+    squares = np.empty_like(leaves)
+    low = 0
+    for level in range(ks.shape[0]):
+        k = ks[level]
+        value = select(work, low, work.shape[0], k - 1)
+        low = k - 1
+        out[level, 0] = value
+        out[level, 1] = 0.0
+        out[level, 2] = 0.0
+        if wanted[level]:
+            leaves[:] = 0.0
+            squares[:] = 0.0
+            below = 0
+            for i in range(values.shape[0]):
+                if values[i] < value:
+                    leaf = places[i] >> _QUANTUM_BITS
+                    leaves[leaf] += values[i]
+                    squares[leaf] += (value - values[i]) * (value - values[i])
+                    below += 1
+            out[level, 1] = add_pairwise(leaves)
+            if k > below:
+                out[level, 1] += (k - below) * value
+            out[level, 2] = add_pairwise(squares)
+
+
+@kernel
+def measure_series(x, ks, wanted, out):
+    """Everything at once for one series x (P,): fills *out* (measure_kept); returns the kept (values, places).
+
+    A NaN anywhere makes the kept values hold one (the caller checks).
+    """
+    paths = x.shape[0]
+    largest = ks[-1]
+    threshold = pilot_threshold(x, largest)
+    room = min(paths, largest + largest // 4 + 4096)
+    values = np.empty(room)
+    places = np.empty(room, dtype=np.int64)
+    count = keep_at_most(x, threshold, values, places)
+    if count < largest or count > room:
+        values = np.empty(paths)
+        places = np.empty(paths, dtype=np.int64)
+        for i in range(paths):
+            values[i] = x[i]
+            places[i] = i
+        count = paths
+    values = values[:count]
+    places = places[:count]
+    for i in range(count):
+        if values[i] != values[i]:
+            return values, places
+    measure_kept(values, places, paths, ks, wanted, out)
+    return values, places
+
+
+@kernel
+def add_components(x, values, places, quantiles, weights, out):
+    """Euler contributions of one group: out[l] = −(w_l0 Σ_{total < q_l} x + w_l1 Σ_{total = q_l} x).
+
+    x : (P,) the group.  values, places : kept paths of the total.  quantiles : (L,).  weights : (L, 2).
+    """
+    for level in range(quantiles.shape[0]):
+        below = 0.0
+        tied = 0.0
+        for i in range(values.shape[0]):
+            if values[i] <= quantiles[level]:
+                if values[i] < quantiles[level]:
+                    below += x[places[i]]
+                else:
+                    tied += x[places[i]]
+        out[level] = -(weights[level, 0] * below + weights[level, 1] * tied)
