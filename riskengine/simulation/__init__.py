@@ -4,11 +4,28 @@
 
 Noise of a scenario and of the baseline is the same (counter-based streams, base/sampling.py).  ``noise``
 runs the kernels, ``draws`` numbers the parameter draws, ``conditioning`` says what moves with what.
+Path-dependent runs (``path_dependent``, ``feedback``, ``holder_groups``) and importance sampling
+(``importance``) load when first asked for.
 """
+
+from importlib import import_module
 
 from riskengine.simulation.conditioning import ShockDistribution, condition, fixing_map
 from riskengine.simulation.draws import draw_of_path, parameter_normals
 from riskengine.simulation.noise import chunks, mixing_table, simulate_noise
+
+_LATER = {
+    "Feedback": "feedback",
+    "ImportanceTail": "importance",
+    "PathExposures": "path_dependent",
+    "PathModel": "path_dependent",
+    "PathResult": "path_dependent",
+    "feedback_from_accounts": "holder_groups",
+    "importance_tail": "importance",
+    "path_model": "path_dependent",
+    "prepare_paths": "path_dependent",
+    "simulate_paths": "path_dependent",
+}
 
 __all__ = [
     "ShockDistribution",
@@ -19,4 +36,11 @@ __all__ = [
     "mixing_table",
     "parameter_normals",
     "simulate_noise",
+    *_LATER,
 ]
+
+
+def __getattr__(name: str):
+    if name in _LATER:
+        return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
