@@ -1,0 +1,293 @@
+"""What a held state is asked again and again: quadratic P&L on cached paths, totals, tails of many rows.
+
+    x_k(p) = Σ_j N_kj s_j n_j(p) + μ_k[d(p)]             cached noise n, volatility scales s, response μ of draw d
+    P&L_g  = c_g + Σ_k x_k (δ_gk + ½ Γ_gkk x_k) + Σ_{k<l} Γ_gkl x_k x_l
+    total  = Σ_g P&L_g in the order of the groups, float64
+
+P&L of a group is a row of its own (float32), so that a change of one group touches one row; kernels get the rows
+by their addresses and the caller keeps them alive.  Paths are walked in tiles that stay in cache; each path sees the
+same operations in the same order wherever its tile starts: the same bits on any number of threads.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from riskengine.kernels import kernel
+from riskengine.kernels.primitives import fma
+from riskengine.kernels.tails import QUANTUM, add_pairwise, select
+
+TILE = 240
+"""Paths per tile: a multiple of 16, no power of two."""
+_BLOCK = 64
+_PILOT = 4096
+
+
+class CachedMoves(NamedTuple):
+    """Moves of the factors in use, R rows.
+
+    noise : (K, P) float32 or float64.  scale : (K,) float32 of the noise.  draw : (P,) int32.
+    used : (R,) int64 factors, ascending.  shift : (R, D) float32, or (R, 0) without a response.
+    first : (R + 1,) int64; source : (…) int64 factors and weight : (…) float32, the rows of N; first (0,) for N = 1.
+    """
+
+    noise: np.ndarray
+    scale: np.ndarray
+    draw: np.ndarray
+    used: np.ndarray
+    shift: np.ndarray
+    first: np.ndarray
+    source: np.ndarray
+    weight: np.ndarray
+
+
+class Quadratic(NamedTuple):
+    """Groups G as sums of terms; rows count within CachedMoves.used.
+
+    constant : (G,) float32.  diagonal_first : (G + 1,) int64.  diagonal_row : (Q,) int64.
+    diagonal : (Q, 2) float32 δ and ½ Γ.  cross_first : (G + 1,) int64.  cross_row : (C, 2) int64.  cross : (C,) float32.
+    """
+
+    constant: np.ndarray
+    diagonal_first: np.ndarray
+    diagonal_row: np.ndarray
+    diagonal: np.ndarray
+    cross_first: np.ndarray
+    cross_row: np.ndarray
+    cross: np.ndarray
+
+
+@intrinsic
+def _void_pointer(typing_context, address):
+    """An address as a pointer, for numba.carray."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
+
+    return types.voidptr(types.uint64), generate
+
+
+@intrinsic
+def _not_above(typing_context, x, first, threshold):
+    """Bit i of the result: x[first + i] ≤ threshold, for 64 neighbours of a contiguous vector."""
+    scalar = {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}[x.dtype]
+    size = x.dtype.bitwidth // 8
+    vector = ir.VectorType(scalar, _BLOCK)
+
+    def generate(context, builder, signature, arguments):
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        place = builder.gep(array.data, [arguments[1]])
+        values = builder.load(builder.bitcast(place, vector.as_pointer()), align=size)
+        undefined = ir.Constant(vector, ir.Undefined)
+        spread = builder.insert_element(undefined, arguments[2], ir.Constant(ir.IntType(32), 0))
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), _BLOCK), [0] * _BLOCK)
+        spread = builder.shuffle_vector(spread, undefined, zeros)
+        return builder.bitcast(builder.fcmp_ordered("<=", values, spread), ir.IntType(_BLOCK))
+
+    return types.uint64(x, types.int64, x.dtype), generate
+
+
+@intrinsic
+def _lowest_bit(typing_context, word):
+    """Position of the lowest set bit of a word that is not zero."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.uint64(types.uint64), generate
+
+
+# ---------------------------------------------------------------- P&L
+@kernel
+def load_moves(moves, begin, width, x):
+    """x (R, TILE) float32 ← moves of paths begin … begin + width − 1."""
+    plain = moves.first.shape[0] == 0
+    for r in range(moves.used.shape[0]):
+        row = x[r]
+        if plain:
+            k = moves.used[r]
+            scale = moves.scale[k]
+            source = moves.noise[k, begin : begin + width]
+            for t in range(width):
+                row[t] = scale * np.float32(source[t])
+        else:
+            row[:] = np.float32(0.0)
+            for i in range(moves.first[r], moves.first[r + 1]):
+                weight = moves.weight[i] * moves.scale[moves.source[i]]
+                source = moves.noise[moves.source[i], begin : begin + width]
+                for t in range(width):
+                    row[t] = fma(weight, np.float32(source[t]), row[t])
+        if moves.shift.shape[1] > 0:
+            shift = moves.shift[r]
+            draw = moves.draw[begin : begin + width]
+            for t in range(width):
+                row[t] += shift[draw[t]]
+
+
+@kernel
+def add_terms(book, g, x, y):
+    """y (TILE,) float32 ← P&L of group g on the moves x."""
+    y[:] = book.constant[g]
+    for q in range(book.diagonal_first[g], book.diagonal_first[g + 1]):
+        delta, half = book.diagonal[q, 0], book.diagonal[q, 1]
+        move = x[book.diagonal_row[q]]
+        for t in range(TILE):
+            y[t] = fma(move[t], fma(half, move[t], delta), y[t])
+    for q in range(book.cross_first[g], book.cross_first[g + 1]):
+        gamma = book.cross[q]
+        one, two = x[book.cross_row[q, 0]], x[book.cross_row[q, 1]]
+        for t in range(TILE):
+            y[t] = fma(gamma * one[t], two[t], y[t])
+
+
+@kernel
+def revalue_quadratic(moves, book, low, high, rows, total):
+    """P&L of the groups of *book* on paths low … high − 1.
+
+    rows : (G,) uint64, addresses of G float32 vectors (P,), written between low and high.
+    total : (P,) float64, written between low and high: sum of these rows; (0,) when not wanted.
+    """
+    x = np.zeros((moves.used.shape[0], TILE), dtype=np.float32)
+    y = np.empty(TILE, dtype=np.float32)
+    paths = moves.noise.shape[1]
+    wanted = total.shape[0] > 0
+    for begin in range(low, high, TILE):
+        width = min(TILE, high - begin)
+        load_moves(moves, begin, width, x)
+        if wanted:
+            total[begin : begin + width] = 0.0
+        for g in range(rows.shape[0]):
+            add_terms(book, g, x, y)
+            out = numba.carray(_void_pointer(rows[g]), (paths,), np.float32)[begin : begin + width]
+            for t in range(width):
+                out[t] = y[t]
+            if wanted:
+                sums = total[begin : begin + width]
+                for t in range(width):
+                    sums[t] += np.float64(y[t])
+
+
+@kernel
+def add_rows(rows, low, high, total):
+    """total[p] = Σ_g row_g[p] in the order of *rows*, low ≤ p < high; rows as in revalue_quadratic."""
+    paths = total.shape[0]
+    for begin in range(low, high, TILE):
+        end = min(begin + TILE, high)
+        sums = total[begin:end]
+        sums[:] = 0.0
+        for g in range(rows.shape[0]):
+            row = numba.carray(_void_pointer(rows[g]), (paths,), np.float32)[begin:end]
+            for t in range(end - begin):
+                sums[t] += np.float64(row[t])
+
+
+# ---------------------------------------------------------------- tails
+@kernel
+def sum_quanta(x):
+    """Σ x through the tree of kernels.tails.sum_by_tree, to the bit; eight quanta side by side."""
+    paths = x.shape[0]
+    quanta = (paths + QUANTUM - 1) // QUANTUM
+    leaves = np.zeros(quanta)
+    whole = paths // QUANTUM
+    done = whole - whole % 8
+    for q in range(0, done, 8):
+        a = b = c = d = e = f = g = h = 0.0
+        at = q * QUANTUM
+        for i in range(at, at + QUANTUM):
+            a += x[i]
+            b += x[i + QUANTUM]
+            c += x[i + 2 * QUANTUM]
+            d += x[i + 3 * QUANTUM]
+            e += x[i + 4 * QUANTUM]
+            f += x[i + 5 * QUANTUM]
+            g += x[i + 6 * QUANTUM]
+            h += x[i + 7 * QUANTUM]
+        leaves[q] = a
+        leaves[q + 1] = b
+        leaves[q + 2] = c
+        leaves[q + 3] = d
+        leaves[q + 4] = e
+        leaves[q + 5] = f
+        leaves[q + 6] = g
+        leaves[q + 7] = h
+    for q in range(done, quanta):
+        part = 0.0
+        for i in range(q * QUANTUM, min((q + 1) * QUANTUM, paths)):
+            part += x[i]
+        leaves[q] = part
+    return add_pairwise(leaves)
+
+
+@kernel
+def keep_not_above(x, threshold, kept, places):
+    """Values and places of x ≤ threshold in path order; returns how many."""
+    paths = x.shape[0]
+    count = 0
+    for begin in range(0, paths - _BLOCK + 1, _BLOCK):
+        bits = _not_above(x, begin, threshold)
+        while bits != np.uint64(0):
+            i = begin + np.int64(_lowest_bit(bits))
+            kept[count] = x[i]
+            places[count] = i
+            count += 1
+            bits = bits & (bits - np.uint64(1))
+    for i in range(paths - paths % _BLOCK, paths):
+        if x[i] <= threshold:
+            kept[count] = x[i]
+            places[count] = i
+            count += 1
+    return count
+
+
+@kernel
+def measure_row(x, ks, kth, sums):
+    """kernels.tails.select_smallest to the bit, faster, and Σ x; *ks* ascending.  NaN in Σ x tells of a NaN in x."""
+    paths = x.shape[0]
+    largest = ks[-1]
+    stride = max(1, paths // _PILOT)
+    pilot = np.empty(paths // stride, dtype=x.dtype)
+    for i in range(pilot.shape[0]):
+        pilot[i] = x[i * stride]
+    total = sum_quanta(x)
+    if not total - total == 0.0:
+        kth[:] = np.nan
+        sums[:] = np.nan
+        return total
+    expected = largest * pilot.shape[0] / paths
+    rank = min(pilot.shape[0] - 1, int(expected + 5.0 * math.sqrt(expected) + 8.0))
+    threshold = select(pilot, 0, pilot.shape[0], rank)
+    kept = np.empty(paths, dtype=x.dtype)
+    places = np.empty(paths, dtype=np.int32)
+    count = keep_not_above(x, threshold, kept, places)
+    if count < largest:
+        for i in range(paths):
+            kept[i] = x[i]
+            places[i] = i
+        count = paths
+    work = kept[:count].copy()
+    leaves = np.empty((paths + QUANTUM - 1) // QUANTUM)
+    high = count
+    for level in range(ks.shape[0] - 1, -1, -1):
+        k = ks[level]
+        value = select(work, 0, high, k - 1)
+        high = k
+        leaves[:] = 0.0
+        below = 0
+        for i in range(count):
+            inside = kept[i] < value
+            leaves[places[i] // QUANTUM] += np.float64(kept[i]) if inside else 0.0
+            below += inside
+        tied = 0.0
+        if k > below:
+            tied = (k - below) * np.float64(value)
+        kth[level] = value
+        sums[level] = add_pairwise(leaves) + tied
+    return total

@@ -1,0 +1,212 @@
+"""Cached draws of a horizon: noise of every factor, fixings, parameter draws; and P&L rows computed from them.
+
+    full         x = A n + μ_d, the legs revalued, each row rounded to float32 as the engine does
+    delta_gamma  the quadratic of ``expansion`` in float32
+
+The noise cache loses nothing in full mode (float32 where the engine's noise is exactly float32: one step of float32
+draws; else float64) and is float32 in delta-gamma mode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from riskengine.base.axes import FACTORS
+from riskengine.base.sampling import Chunk, RunSpec
+from riskengine.base.units import Horizon
+from riskengine.execution import Executor
+from riskengine.factor_model import FactorModel
+from riskengine.kernels.resident import CachedMoves, Quadratic, add_rows, revalue_quadratic
+from riskengine.resident.positions import Fixing, PartialBook
+from riskengine.simulation import ShockDistribution, draw_of_path, fixing_map, simulate_noise
+
+CHUNK_PATHS = 8_160
+"""Paths per task: a multiple of the kernels' tile; no result depends on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrawCache:
+    """What every revaluation reads; arrays are never written after construction.
+
+    noise : (K, P) float32 or float64, accumulated to the horizon.  fixings : fixing → (P,) of the same type.
+    draw : (P,) int32.  scale : (K,) float32 that multiplies the noise (delta-gamma mode; else ones).
+    """
+
+    noise: np.ndarray
+    fixings: dict[Fixing, np.ndarray]
+    draw: np.ndarray
+    scale: np.ndarray
+
+    @property
+    def paths(self) -> int:
+        return self.noise.shape[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A scenario at the horizon: mean by draw, and what pinning does to the noise.
+
+    end : (K, D) float64.  at_fixings : fixing → (D,).  noise_map : (K, K) or None.  carry : fixing → (K,), with pins.
+    """
+
+    end: np.ndarray
+    at_fixings: dict[Fixing, np.ndarray]
+    noise_map: np.ndarray | None
+    carry: dict[Fixing, np.ndarray]
+
+
+def draw_cache(
+    model: FactorModel, horizon: Horizon, spec: RunSpec, fixings: Sequence[Fixing], exact: bool, executor: Executor
+) -> DrawCache:
+    """Simulate all paths once.  *exact*: the cache loses nothing against the engine's float64 noise."""
+    lossless = horizon.steps == 1 and spec.precision == "float32"
+    real = np.float64 if exact and not lossless else np.float32
+    noise = np.empty((len(FACTORS), spec.paths), dtype=real)
+    rows = {f: np.empty(spec.paths, dtype=real) for f in fixings}
+
+    def simulate(chunk: Chunk) -> None:
+        part, fixed = simulate_noise(model, horizon, spec, chunk, tuple(fixings))
+        noise[:, chunk.lo : chunk.hi] = part
+        for row, values in zip(rows.values(), fixed, strict=True):
+            row[chunk.lo : chunk.hi] = values
+
+    executor.map(simulate, chunks_of(spec.paths))
+    return DrawCache(noise, rows, draw_of_path(spec, 0, spec.paths), np.ones(len(FACTORS), dtype=np.float32))
+
+
+def add_fixings(
+    cache: DrawCache, missing: Sequence[Fixing], model: FactorModel, horizon: Horizon, spec: RunSpec,
+    executor: Executor,
+) -> DrawCache:
+    """The cache with more fixings: the same streams again, for steps before the horizon only."""
+    rows = dict(cache.fixings)
+    early = []
+    for k, step in missing:
+        if step == horizon.steps - 1:
+            rows[k, step] = cache.noise[k]
+        else:
+            early.append((k, step))
+            rows[k, step] = np.empty(spec.paths, dtype=cache.noise.dtype)
+
+    def simulate(chunk: Chunk) -> None:
+        _, fixed = simulate_noise(model, horizon, spec, chunk, early)
+        for fixing, values in zip(early, fixed, strict=True):
+            rows[fixing][chunk.lo : chunk.hi] = values
+
+    if early:
+        executor.map(simulate, chunks_of(spec.paths))
+    return replace(cache, fixings=rows)
+
+
+def response_of(shocks: ShockDistribution, model: FactorModel, fixings: Sequence[Fixing]) -> Response:
+    """The parts of *shocks* that the horizon and these fixings need."""
+    end = np.ascontiguousarray(shocks.path[:, -1, :].T)
+    at = {(k, step): np.ascontiguousarray(shocks.path[:, step, k]) for k, step in fixings}
+    carry: dict[Fixing, np.ndarray] = {}
+    if shocks.noise_map is not None:
+        carry = dict(zip(fixings, fixing_map(shocks, model, tuple(fixings)), strict=True))
+    return Response(end, at, shocks.noise_map, carry)
+
+
+def chunks_of(paths: int) -> list[Chunk]:
+    """0 … P cut into tasks."""
+    return [Chunk(lo, min(lo + CHUNK_PATHS, paths)) for lo in range(0, paths, CHUNK_PATHS)]
+
+
+# ---------------------------------------------------------------- P&L rows
+def revalue_full(
+    book: PartialBook, cache: DrawCache, response: Response | None, executor: Executor
+) -> tuple[np.ndarray, ...]:
+    """One float32 row (P,) per group of *book*: full revaluation, the engine's operations in the engine's order."""
+    rows = [np.empty(cache.paths, dtype=np.float32) for _ in range(book.arrays.constant.shape[0])]
+
+    def value(chunk: Chunk) -> None:
+        pnl = book.pnl(*_moves(book, cache, response, chunk))
+        for row, values in zip(rows, pnl, strict=True):
+            row[chunk.lo : chunk.hi] = values
+
+    executor.map(value, chunks_of(cache.paths))
+    return _frozen(rows)
+
+
+def revalue_by_expansion(
+    used: np.ndarray, book: Quadratic, cache: DrawCache, response: Response | None, executor: Executor,
+    total: np.ndarray | None = None,
+) -> tuple[np.ndarray, ...]:
+    """One float32 row (P,) per group of *book*: delta-gamma.  *total* (P,), if given, becomes their sum."""
+    rows = [np.empty(cache.paths, dtype=np.float32) for _ in range(book.constant.shape[0])]
+    moves = _cached_moves(used, cache, response)
+    where = addresses(rows)
+    out = np.empty(0) if total is None else total
+    executor.map(lambda c: revalue_quadratic(moves, book, c.lo, c.hi, where, out), chunks_of(cache.paths))
+    return _frozen(rows)
+
+
+def total_of(rows: Sequence[np.ndarray], executor: Executor) -> np.ndarray:
+    """Sum of float32 rows in float64, row after row, as the engine adds its groups."""
+    total = np.empty(rows[0].size)
+    where = addresses(rows)
+    executor.map(lambda c: add_rows(where, c.lo, c.hi, total), chunks_of(total.size))
+    total.flags.writeable = False
+    return total
+
+
+def addresses(rows: Sequence[np.ndarray]) -> np.ndarray:
+    """(G,) uint64 for the kernels; the caller keeps *rows* alive."""
+    return np.array([row.ctypes.data for row in rows], dtype=np.uint64)
+
+
+def _moves(
+    book: PartialBook, cache: DrawCache, response: Response | None, chunk: Chunk
+) -> tuple[np.ndarray, np.ndarray]:
+    part = slice(chunk.lo, chunk.hi)
+    count = chunk.hi - chunk.lo
+    fixed = np.empty((len(book.fixings), count))
+    for row, fixing in zip(fixed, book.fixings, strict=True):
+        row[:] = cache.fixings[fixing][part]
+    if response is None:
+        return cache.noise[book.used, part].astype(np.float64), fixed
+    draw = cache.draw[part]
+    moves = np.zeros((len(book.used), count))
+    for row, k in zip(moves, book.used, strict=True):
+        if response.noise_map is None:
+            row[:] = cache.noise[k, part]
+        else:
+            _add_product(response.noise_map[k], cache.noise, part, row)
+        row += response.end[k, draw]
+    for row, fixing in zip(fixed, book.fixings, strict=True):
+        if response.noise_map is not None:
+            known = np.zeros(count)
+            _add_product(response.carry[fixing], cache.noise, part, known)
+            row -= known
+        row += response.at_fixings[fixing][draw]
+    return moves, fixed
+
+
+def _add_product(weights: np.ndarray, noise: np.ndarray, part: slice, out: np.ndarray) -> None:
+    for j in np.flatnonzero(weights):
+        out += weights[j] * noise[j, part].astype(np.float64)
+
+
+def _cached_moves(used: np.ndarray, cache: DrawCache, response: Response | None) -> CachedMoves:
+    none = np.empty(0, dtype=np.int64)
+    first, source, weight = none, none, np.empty(0, dtype=np.float32)
+    shift = np.empty((len(used), 0), dtype=np.float32)
+    if response is not None:
+        shift = np.ascontiguousarray(response.end[used], dtype=np.float32)
+        if response.noise_map is not None:
+            rows = [np.flatnonzero(response.noise_map[k]) for k in used]
+            first = np.concatenate([[0], np.cumsum([len(r) for r in rows])]).astype(np.int64)
+            source = np.concatenate([*rows, none]).astype(np.int64)
+            weight = np.concatenate(
+                [*(response.noise_map[k, r] for k, r in zip(used, rows, strict=True)), none]).astype(np.float32)
+    return CachedMoves(cache.noise, cache.scale, cache.draw, used, shift, first, source, weight)
+
+
+def _frozen(rows: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+    for row in rows:
+        row.flags.writeable = False
+    return tuple(rows)

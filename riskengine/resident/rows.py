@@ -1,0 +1,153 @@
+"""P&L by path of a held state, one float32 row per leaf group, and which rows an operation touches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from riskengine.base.errors import InputError, Problem
+from riskengine.base.sampling import RunSpec
+from riskengine.execution import Executor
+from riskengine.instruments.book import GROUP_DIMENSIONS
+from riskengine.measures.contributions import component_es, tail_paths
+from riskengine.measures.tail_risk import measure_tail
+from riskengine.resident.cache import DrawCache, Response, revalue_by_expansion, revalue_full, total_of
+from riskengine.resident.expansion import Expansion, collect, expand
+from riskengine.resident.measures import Label, Measures, combine, measure_rows
+from riskengine.resident.positions import LoweredPosition, assemble, fixing_order
+from riskengine.result import Tail
+
+
+@dataclass(frozen=True, slots=True)
+class PnlRows:
+    """P&L by leaf group and in total.
+
+    labels : G leaves, sorted.  rows : G float32 vectors (P,), read-only.  total : (P,) float64, their sum in order.
+    """
+
+    labels: tuple[Label, ...]
+    rows: tuple[np.ndarray, ...]
+    total: np.ndarray
+    measures: Measures
+
+    def risk_by(self, dimension: str, tags: Sequence[str], draw: np.ndarray, spec: RunSpec) -> dict[str, Tail]:
+        """Tail of every name in one dimension of the leaf labels."""
+        dimensions = (*GROUP_DIMENSIONS, *tags)
+        if dimension not in dimensions:
+            raise InputError(Problem("unknown grouping", got=dimension, accepted=", ".join(dimensions)))
+        column = dimensions.index(dimension)
+        tails = {}
+        for name in sorted({label[column] for label in self.labels}):
+            values = np.zeros(self.total.size)
+            for label, row in zip(self.labels, self.rows, strict=True):
+                if label[column] == name:
+                    values += row
+            tails[name] = measure_tail(values, draw, spec.draws, spec.levels)
+        return tails
+
+    def components(self, level: float) -> dict[Label, float]:
+        """Euler contributions to the total's expected shortfall, USD."""
+        tail = tail_paths(self.total, level)
+        parts = component_es(np.stack([row[tail.indices] for row in self.rows]).astype(np.float64), tail)
+        return {label: float(x) for label, x in zip(self.labels, parts, strict=True)}
+
+
+@dataclass(frozen=True, slots=True)
+class Valuer:
+    """How rows are computed: mode, levels and executor; keeps the expansion of every position it has met."""
+
+    mode: str
+    spec: RunSpec
+    executor: Executor
+    expansions: dict[int, tuple[LoweredPosition, Expansion]] = field(default_factory=dict)
+
+    def value_all(
+        self, lowered: Sequence[LoweredPosition], cache: DrawCache, response: Response | None,
+        reference: Measures | None,
+    ) -> PnlRows:
+        """All rows again; *reference*: measures of the baseline when these are of a scenario."""
+        labels = leaf_labels(lowered)
+        total = None
+        if self.mode == "delta_gamma":
+            total = np.empty(cache.paths)
+            rows = self._expand_rows(labels, lowered, cache, response, total)
+            total.flags.writeable = False
+        else:
+            rows = self._full_rows(labels, lowered, cache, response)
+            total = total_of(rows, self.executor)
+        risks = measure_rows((*rows, total), self.spec.levels, self.executor)
+        by_label = dict(zip(labels, risks[:-1], strict=True))
+        return PnlRows(labels, rows, total, combine(self.spec.levels, risks[-1], by_label, reference))
+
+    def value_some(
+        self, before: PnlRows, touched: set[Label], lowered: Sequence[LoweredPosition], cache: DrawCache,
+        response: Response | None, reference: Measures | None,
+    ) -> PnlRows:
+        """*before* with the *touched* leaves revalued for the positions *lowered*; the other rows are shared."""
+        labels = leaf_labels(lowered)
+        fresh = tuple(label for label in labels if label in touched)
+        members = [x for x in lowered if x.label in touched]
+        order = fixing_order(lowered)
+        if not fresh:
+            new: tuple[np.ndarray, ...] = ()
+        elif self.mode == "delta_gamma":
+            new = self._expand_rows(fresh, members, cache, response, None)
+        else:
+            new = self._full_rows(fresh, members, cache, response, order)
+        kept = dict(zip(before.labels, before.rows, strict=True)) | dict(zip(fresh, new, strict=True))
+        rows = tuple(kept[label] for label in labels)
+        total = total_of(rows, self.executor)
+        risks = measure_rows((*new, total), self.spec.levels, self.executor)
+        known = before.measures.groups | dict(zip(fresh, risks[:-1], strict=True))
+        by_label = {label: known[label] for label in labels}
+        return PnlRows(labels, rows, total, combine(self.spec.levels, risks[-1], by_label, reference))
+
+    def _full_rows(self, labels, lowered, cache, response, order=None) -> tuple[np.ndarray, ...]:
+        place = {label: g for g, label in enumerate(labels)}
+        group_of = np.array([place[x.label] for x in lowered], dtype=np.int64)
+        book = assemble(lowered, group_of, len(labels), fixing_order(lowered) if order is None else order)
+        return revalue_full(book, cache, response, self.executor)
+
+    def _expand_rows(self, labels, lowered, cache, response, total) -> tuple[np.ndarray, ...]:
+        groups: dict[Label, list[Expansion]] = {label: [] for label in labels}
+        for item in lowered:
+            groups[item.label].append(self._expansion(item))
+        used, book = collect([groups[label] for label in labels])
+        return revalue_by_expansion(used, book, cache, response, self.executor, total)
+
+    def _expansion(self, item: LoweredPosition) -> Expansion:
+        found = self.expansions.get(id(item))
+        if found is None:
+            found = self.expansions[id(item)] = (item, expand(item))
+        return found[1]
+
+
+def leaf_labels(lowered: Sequence[LoweredPosition]) -> tuple[Label, ...]:
+    """Leaves in the order of Book.group_labels."""
+    return tuple(sorted({x.label for x in lowered}))
+
+
+def changed_labels(
+    before: Sequence[LoweredPosition], after: Sequence[LoweredPosition], exact: bool
+) -> set[Label]:
+    """Leaves whose P&L may change between two portfolios.
+
+    *exact*: also those whose fixings the whole book would sort in another order (the last bit may differ).
+    """
+    old, new = {id(x) for x in before}, {id(x) for x in after}
+    touched = {x.label for x in before if id(x) not in new} | {x.label for x in after if id(x) not in old}
+    if exact:
+        was, now = _fixings_by_leaf(before), _fixings_by_leaf(after)
+        touched |= {label for label in now if now[label] != was.get(label)}
+    return touched
+
+
+def _fixings_by_leaf(lowered: Sequence[LoweredPosition]) -> dict[Label, tuple]:
+    """Fixings of each leaf in the order in which the portfolio counts them."""
+    place = {f: n for n, f in enumerate(fixing_order(lowered))}
+    found: dict[Label, set] = {}
+    for item in lowered:
+        found.setdefault(item.label, set()).update(item.fixings)
+    return {label: tuple(sorted(fixings, key=place.__getitem__)) for label, fixings in found.items()}
