@@ -99,15 +99,16 @@ def add_rows(x, y):
 
 
 @kernel
-def store_groups(pnl, width, column, groups, total):
+def store_groups(pnl, column, width, target):
     """Copy a tile of P&L to its columns and add the groups up, in their order, in float64."""
-    for i in range(width):
-        total[column + i] = 0.0
-    for g in range(groups.shape[0]):
+    total = target.total[column : column + width]
+    total[:] = 0.0
+    for g in range(target.groups.shape[0]):
+        source, row = pnl[g], target.groups[g, column : column + width]
         for i in range(width):
-            value = pnl[g, i]
-            groups[g, column + i] = value
-            total[column + i] += value
+            value = source[i]
+            row[i] = value
+            total[i] += value
 
 
 @kernel
@@ -151,4 +152,4 @@ def simulate_groups(noise, stream, exposures, first, last, target):
             multiply_pairs(moves, exposures.pairs, panel * depth, products)
             multiply(exposures.quadratic[panel], depth, products, part)
             add_rows(part, pnl)
-        store_groups(pnl, min(TILE, last - begin), begin - target.origin, target.groups, target.total)
+        store_groups(pnl, begin - target.origin, min(TILE, last - begin), target)

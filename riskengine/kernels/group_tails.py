@@ -1,10 +1,14 @@
 """Tails of many P&L vectors of either precision, straight from the simulation's float32 or float64 rows.
 
-The definitions, the exactness and the order of every sum are those of ``kernels/tails.py`` (k-th smallest, sum of
-the k smallest with ties counted exactly, fixed tree over quanta of 1,024 paths).  What differs is the pass over the
-paths: 64 of them at a time are compared with the pilot's threshold in vector registers, and the bits of the
-comparison say which few are kept, with their path numbers.  These kept paths serve the order statistics, the sums,
-the second moments behind the standard errors, and the Euler contributions of each group to the total.
+As in ``kernels/tails.py`` the k-th smallest value is exact and sums run through the fixed tree over quanta of
+1,024 paths; here they are sums of the gaps x_(k) − x ≥ 0, in which ties weigh nothing:
+
+    Σ_{k smallest} x = k x_(k) − Σ_{x < x_(k)} (x_(k) − x)
+
+What differs is the pass over the paths: 64 at a time are compared with the pilot's threshold in vector
+registers, and the bits of the comparison say which few are kept, with their path numbers.  The kept paths serve
+the order statistics (equal-width buckets, then quickselect inside one), the sums, the second moments behind the
+standard errors, and the Euler contributions of each group to the total.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from riskengine.kernels.tails import QUANTUM, add_pairwise, select
 
 LANES = 64
 _PILOT = 8192
+_BUCKETS = 4096
 _QUANTUM_BITS = 10
 assert 1 << _QUANTUM_BITS == QUANTUM
 
@@ -99,6 +104,55 @@ def pilot_threshold(x, largest):
 
 
 @kernel
+def sort_by_bucket(values, work, starts):
+    """Values in the order of equal-width buckets between their extremes (work, starts (buckets + 1,)).
+
+    The bucket of a value rises with it, so that the k-th smallest lies in the bucket where the counts pass k.
+    False, and nothing written, when the range is not a positive finite number.
+    """
+    buckets = starts.shape[0] - 1
+    low = values[0]
+    high = values[0]
+    for i in range(values.shape[0]):
+        low = min(low, values[i])
+        high = max(high, values[i])
+    width = (buckets - 1) / (high - low) if high > low else math.inf
+    if not (math.isfinite(width) and math.isfinite(high - low)):
+        return False
+    bucket = np.empty(values.shape[0], dtype=np.uint32)
+    for i in range(values.shape[0]):
+        bucket[i] = np.uint32(min(int((values[i] - low) * width), buckets - 1))
+    starts[:] = 0
+    for i in range(values.shape[0]):
+        starts[bucket[i] + 1] += 1
+    for j in range(buckets):
+        starts[j + 1] += starts[j]
+    after = starts.copy()
+    for i in range(values.shape[0]):
+        j = bucket[i]
+        work[after[j]] = values[i]
+        after[j] += 1
+    return True
+
+
+@kernel
+def sum_gaps(values, places, value, leaves, squares):
+    """Leaves of the trees of Σ max(value − x, 0) and of its squares, over kept paths in path order."""
+    i = 0
+    for leaf in range(leaves.shape[0]):
+        end = (leaf + 1) << _QUANTUM_BITS
+        part = 0.0
+        square = 0.0
+        while i < values.shape[0] and places[i] < end:
+            gap = max(value - values[i], 0.0)
+            part += gap
+            square += gap * gap
+            i += 1
+        leaves[leaf] = part
+        squares[leaf] = square
+
+
+@kernel
 def measure_kept(values, places, paths, ks, wanted, out):
     """Order statistics and sums from the kept paths.
 
@@ -106,32 +160,26 @@ def measure_kept(values, places, paths, ks, wanted, out):
     ----------
     values, places : (n,) kept paths in path order; at least the ks[-1] smallest of all *paths*.
     ks : (L,) ascending counts.  wanted : (L,) bool, are sums wanted at this count?
-    out : (L, 3) written: x_(k), Σ of the k smallest, Σ (x_(k) − x)² over them (0, 0 where not wanted).
+    out : (L, 3) written: x_(k), Σ (x_(k) − x) over the k smallest, Σ (x_(k) − x)² (0, 0 where not wanted).
     """
     work = values.copy()
+    starts = np.zeros(_BUCKETS + 1, dtype=np.int64)
+    if not sort_by_bucket(values, work, starts):
+        starts[1:] = values.shape[0]
     leaves = np.empty((paths + QUANTUM - 1) // QUANTUM)
     squares = np.empty_like(leaves)
-    low = 0
+    bucket = 0
     for level in range(ks.shape[0]):
         k = ks[level]
-        value = select(work, low, work.shape[0], k - 1)
-        low = k - 1
+        while starts[bucket + 1] < k:
+            bucket += 1
+        value = select(work, starts[bucket], starts[bucket + 1], k - 1)
         out[level, 0] = value
         out[level, 1] = 0.0
         out[level, 2] = 0.0
         if wanted[level]:
-            leaves[:] = 0.0
-            squares[:] = 0.0
-            below = 0
-            for i in range(values.shape[0]):
-                if values[i] < value:
-                    leaf = places[i] >> _QUANTUM_BITS
-                    leaves[leaf] += values[i]
-                    squares[leaf] += (value - values[i]) * (value - values[i])
-                    below += 1
+            sum_gaps(values, places, value, leaves, squares)
             out[level, 1] = add_pairwise(leaves)
-            if k > below:
-                out[level, 1] += (k - below) * value
             out[level, 2] = add_pairwise(squares)
 
 
@@ -165,18 +213,28 @@ def measure_series(x, ks, wanted, out):
 
 
 @kernel
-def add_components(x, values, places, quantiles, weights, out):
-    """Euler contributions of one group: out[l] = −(w_l0 Σ_{total < q_l} x + w_l1 Σ_{total = q_l} x).
+def add_components(x, places, weights, out):
+    """Euler contributions of one group: out[l] = −Σ_i weights[l, i] x[places[i]].
 
-    x : (P,) the group.  values, places : kept paths of the total.  quantiles : (L,).  weights : (L, 2).
+    x : (P,) the group.  places : (n,) tail paths of the total, in path order.  weights : (L, n).
+    Four partial sums, i modulo 4, then added in pairs.
     """
-    for level in range(quantiles.shape[0]):
-        below = 0.0
-        tied = 0.0
-        for i in range(values.shape[0]):
-            if values[i] <= quantiles[level]:
-                if values[i] < quantiles[level]:
-                    below += x[places[i]]
-                else:
-                    tied += x[places[i]]
-        out[level] = -(weights[level, 0] * below + weights[level, 1] * tied)
+    paths = places.shape[0]
+    kept = np.zeros((paths + 3) // 4 * 4)
+    for i in range(paths):
+        kept[i] = x[places[i]]
+    for level in range(weights.shape[0]):
+        weight = weights[level]
+        a = 0.0
+        b = 0.0
+        c = 0.0
+        d = 0.0
+        whole = paths // 4 * 4
+        for i in range(0, whole, 4):
+            a += weight[i] * kept[i]
+            b += weight[i + 1] * kept[i + 1]
+            c += weight[i + 2] * kept[i + 2]
+            d += weight[i + 3] * kept[i + 3]
+        for i in range(whole, paths):
+            a += weight[i] * kept[i]
+        out[level] = -((a + b) + (c + d))

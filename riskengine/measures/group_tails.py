@@ -109,9 +109,9 @@ class _SeriesTask:
 
     def _row(self, rank: TailRank, quantile: dict[int, float], found: np.ndarray, values: np.ndarray,
              places: np.ndarray) -> tuple[float, float, float, float]:
-        value, total, squares = found
+        value, gaps, squares = found
         paths, p = self.total.size, rank.probability
-        shortfall = max(0.0, (rank.k * value - total) / rank.expected)
+        shortfall = gaps / rank.expected
         sparsity = inverse_density(quantile, rank, paths)
         if self.counts is None:
             variance = max(0.0, squares / (p * p) / paths - shortfall**2)
@@ -130,26 +130,26 @@ class _ComponentTask:
     """Euler contributions (L,) of one group."""
 
     groups: np.ndarray
-    values: np.ndarray
     places: np.ndarray
-    quantiles: np.ndarray
     weights: np.ndarray
 
     @classmethod
     def build(cls, groups: np.ndarray, values: np.ndarray, places: np.ndarray, ranks: Sequence[TailRank],
               var: np.ndarray) -> _ComponentTask:
         """Paths below the quantile weigh 1/(P p), those equal to it share what is left of the tail."""
-        weights = np.empty((len(ranks), 2))
-        for level, rank in enumerate(ranks):
-            below = int((values < -var[level]).sum())
-            ties = int((values == -var[level]).sum())
-            weights[level] = 1.0 / rank.expected, (rank.expected - below) / (ties * rank.expected)
         widest = values <= -var.min()
-        return cls(groups, values[widest], places[widest], -var, weights)
+        values = values[widest]
+        weights = np.zeros((len(ranks), values.size))
+        for weight, rank, quantile in zip(weights, ranks, -var, strict=True):
+            below, tied = values < quantile, values == quantile
+            weight[below] = 1.0 / rank.expected
+            ties = int(tied.sum())
+            weight[tied] = (rank.expected - int(below.sum())) / (ties * rank.expected)
+        return cls(groups, places[widest], weights)
 
     def __call__(self, group: int) -> np.ndarray:
-        out = np.empty(self.quantiles.size)
-        add_components(self.groups[group], self.values, self.places, self.quantiles, self.weights, out)
+        out = np.empty(len(self.weights))
+        add_components(self.groups[group], self.places, self.weights, out)
         return out
 
 
