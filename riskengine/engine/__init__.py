@@ -40,7 +40,7 @@ def run_all(
     results: dict[str, ScenarioResult] = {}
     for horizon in dict.fromkeys(p.scenario.horizon for p in prepared):
         batch = [p for p in prepared if p.scenario.horizon == horizon]
-        pnl = simulate(batch, portfolio, world, horizon, spec, executor)
+        pnl = simulate(batch, portfolio, world, horizon, spec, executor, keep_groups=False)
         for result in scenario_results(batch, pnl, world, spec):
             results[result.name] = result
     return tuple(results[s.name] for s in scenarios)

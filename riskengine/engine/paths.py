@@ -27,6 +27,8 @@ from riskengine.impact import ImpactParameters, draw_parameters, respond_to_poli
 from riskengine.impact.response import PolicyResponse
 from riskengine.instruments.book import Book
 from riskengine.instruments.portfolio import Portfolio, compile_book
+from riskengine.kernels.group_sums import round_groups, shift_moves, sum_gains
+from riskengine.kernels.tails import QUANTUM
 from riskengine.market import MarketSnapshot
 from riskengine.policy.scenario import Scenario
 from riskengine.simulation import (
@@ -34,7 +36,7 @@ from riskengine.simulation import (
 )
 
 CHUNK_PATHS = 8_192
-"""Paths per task: the unit of scheduling; no result depends on it."""
+"""Paths per task, a multiple of the reduction quantum: the unit of scheduling; no result depends on it."""
 CHUNKS_PER_ROUND = 32
 """Chunks handed to the executor at once: bounds what is in flight and lets a progress bar move."""
 LEDGER_TOLERANCE_USD_BN = 1e-9
@@ -72,7 +74,8 @@ class PreparedScenario:
 class PathPnl:
     """P&L by path of the baseline (index 0) and of every scenario, at one horizon.
 
-    total : (S + 1, P) float64.  groups : (S + 1, G, P) float32, leaf groups of the book; total is their sum.
+    total : (S + 1, P) float64.  groups : (1 or S + 1, G, P) float32, leaf groups of the book, of the baseline or of all
+    rows; total is their sum.  gains : (S + 1, G) mean gain of each leaf group over the baseline, USD.
     draw : (P,) parameter draw of each path.
     """
 
@@ -80,6 +83,7 @@ class PathPnl:
     horizon: Horizon
     total: np.ndarray
     groups: np.ndarray
+    gains: np.ndarray
     draw: np.ndarray
 
 
@@ -105,28 +109,38 @@ def simulate(
     spec: RunSpec,
     executor: Executor | None = None,
     progress: Callable[[int], None] | None = None,
+    keep_groups: bool = True,
 ) -> PathPnl:
-    """P&L of the baseline and of all prepared scenarios of one horizon on the same paths."""
+    """P&L of the baseline and of all prepared scenarios of one horizon on the same paths.
+
+    keep_groups : False keeps the P&L by group of the baseline only (S · G · P · 4 bytes less).
+    """
     for item in prepared:
         if item.scenario.horizon != horizon:
             raise ModelError(f"scenario {item.scenario.name} has another horizon than {horizon}")
     model = world.model(horizon)
     book = compile_book(portfolio, world.snapshot, FACTORS, horizon)
     transforms = tuple(_Transform.build(item.shocks, model, book, horizon) for item in prepared)
-    rows = len(prepared) + 1
+    rows, leaves = len(prepared) + 1, len(book.group_labels)
+    kept = rows if keep_groups else 1
     total = np.empty((rows, spec.paths))
-    groups = np.empty((rows, len(book.group_labels), spec.paths), dtype=np.float32)
-    task = _ChunkTask(model, horizon, spec, book, transforms)
+    groups = np.empty((kept, leaves, spec.paths), dtype=np.float32)
+    gains = np.empty((-(-spec.paths // QUANTUM), rows, leaves))
+    task = _ChunkTask(model, horizon, spec, book, transforms, kept)
     chunks = [Chunk(lo, min(lo + CHUNK_PATHS, spec.paths)) for lo in range(0, spec.paths, CHUNK_PATHS)]
     run = executor or Serial()
     for first in range(0, len(chunks), CHUNKS_PER_ROUND):
         some = chunks[first : first + CHUNKS_PER_ROUND]
-        for chunk, (chunk_groups, chunk_total) in zip(some, run.map(task, some), strict=True):
+        for chunk, (chunk_groups, chunk_total, sums) in zip(some, run.map(task, some), strict=True):
             groups[:, :, chunk.lo : chunk.hi] = chunk_groups
             total[:, chunk.lo : chunk.hi] = chunk_total
+            gains[chunk.lo // QUANTUM : chunk.lo // QUANTUM + sums.shape[0]] = sums
         if progress is not None:
             progress(some[-1].hi)
-    return PathPnl(book, horizon, total, groups, draw_of_path(spec, 0, spec.paths))
+    mean_gains = np.zeros((rows, leaves))
+    for quantum in gains:
+        mean_gains += quantum
+    return PathPnl(book, horizon, total, groups, mean_gains / spec.paths, draw_of_path(spec, 0, spec.paths))
 
 
 def replay_positions(
@@ -234,28 +248,33 @@ class _ChunkTask:
     spec: RunSpec
     book: Book
     transforms: tuple[_Transform, ...]
+    kept: int
+    """Rows (baseline first) whose group P&L is returned."""
 
-    def __call__(self, chunk: Chunk) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(self, chunk: Chunk) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """((kept, G, n) float32, (S + 1, n) totals, (Q, S + 1, G) sums of gains by quantum)."""
+        if chunk.lo % QUANTUM:
+            raise ModelError(f"a chunk must start on a multiple of {QUANTUM} paths, not at {chunk.lo}")
         noise, fixings = simulate_noise(self.model, self.horizon, self.spec, chunk, self.book.fixings)
         draw = draw_of_path(self.spec, chunk.lo, chunk.hi)
-        rows, count = len(self.transforms) + 1, chunk.hi - chunk.lo
-        groups = np.empty((rows, len(self.book.group_labels), count), dtype=np.float32)
+        rows, count, leaves = len(self.transforms) + 1, chunk.hi - chunk.lo, len(self.book.group_labels)
+        groups = np.empty((self.kept, leaves, count), dtype=np.float32)
         total = np.empty((rows, count))
-        self._store(0, noise, fixings, groups, total)
+        sums = np.zeros((-(-count // QUANTUM), rows, leaves))
+        part = np.empty(sums[:, 0].shape)
+        spare, moves, at = np.empty_like(groups[0]), np.empty_like(noise), np.empty_like(fixings)
+        round_groups(self.book.pnl(noise, fixings), groups[0], total[0])
         for i, t in enumerate(self.transforms, start=1):
-            moves, at = noise, fixings
+            start, start_at = noise, fixings
             if t.noise_map is not None:
-                at = fixings - _product(t.carry, noise)
-                moves = _product(t.noise_map, noise)
-            self._store(i, moves + t.end[:, draw], at + t.at_fixings[:, draw], groups, total)
-        return groups, total
-
-    def _store(self, row: int, moves: np.ndarray, at: np.ndarray, groups: np.ndarray, total: np.ndarray) -> None:
-        pnl = self.book.pnl(moves, at)
-        groups[row] = pnl
-        total[row] = 0.0
-        for g in range(groups.shape[1]):
-            total[row] += groups[row, g]
+                start, start_at = _product(t.noise_map, noise), fixings - _product(t.carry, noise)
+            shift_moves(start, t.end, draw, moves)
+            shift_moves(start_at, t.at_fixings, draw, at)
+            row = groups[i] if i < self.kept else spare
+            round_groups(self.book.pnl(moves, at), row, total[i])
+            sum_gains(row, groups[0], part)
+            sums[:, i] = part
+        return groups, total, sums
 
 
 def _product(matrix: np.ndarray, noise: np.ndarray) -> np.ndarray:

@@ -134,9 +134,8 @@ def _means(pnl: PathPnl, row: int, dimension: str, names: Sequence[str] | None =
     """Expected P&L difference to the baseline by one dimension of the book, USD."""
     column = pnl.book.group_dimensions.index(dimension)
     out = dict.fromkeys(names or sorted({label[column] for label in pnl.book.group_labels}), 0.0)
-    for g, label in enumerate(pnl.book.group_labels):
-        gap = pnl.groups[row, g].astype(np.float64) - pnl.groups[0, g]
-        out[label[column]] += float(gap.mean())
+    for label, gain in zip(pnl.book.group_labels, pnl.gains[row], strict=True):
+        out[label[column]] += float(gain)
     return out
 
 

@@ -179,7 +179,7 @@ def run_scenarios(
         clock("simulation")
         pnl = simulate(
             batch, positions, world, horizon, spec, executor,
-            progress=lambda done: clock.report("simulation", done, spec.paths),
+            progress=lambda done: clock.report("simulation", done, spec.paths), keep_groups=False,
         )
         clock("measures")
         for result in scenario_results(batch, pnl, world, spec):
@@ -295,8 +295,8 @@ def _with_sensitivities(
 
 
 def _check_memory(paths: int, scenarios: int, memory_gb: float | None) -> None:
-    """Refuse before the run what cannot fit: P&L by group (about 40 groups, float32) and totals (float64)."""
-    need = paths * (scenarios + 1) * (40 * 4 + 8) / 1e9 + 0.8
+    """Refuse before the run what cannot fit: totals by scenario (float64), groups of the baseline (float32, about 40)."""
+    need = paths * ((scenarios + 1) * 8 + 40 * 4) / 1e9 + 0.8
     if memory_gb is not None and need > memory_gb:
         raise InputError(Problem(
             f"{paths} paths × {scenarios} scenarios need about {need:.1f} GB", field="--memory",
