@@ -4,7 +4,7 @@
 
 Noise of a scenario and of the baseline is the same (counter-based streams, base/sampling.py).  ``noise``
 runs the kernels, ``draws`` numbers the parameter draws, ``conditioning`` says what moves with what.
-Path-dependent runs (``path_dependent``, ``feedback``, ``holder_groups``) and importance sampling
+Path-dependent runs (``path_dependent``, ``variance``, ``feedback``, ``holder_groups``) and importance sampling
 (``importance``) load when first asked for.
 """
 
@@ -18,11 +18,11 @@ _LATER = {
     "Feedback": "feedback",
     "ImportanceTail": "importance",
     "PathExposures": "path_dependent",
-    "PathModel": "path_dependent",
+    "PathModel": "variance",
     "PathResult": "path_dependent",
     "feedback_from_accounts": "holder_groups",
     "importance_tail": "importance",
-    "path_model": "path_dependent",
+    "path_model": "variance",
     "prepare_paths": "path_dependent",
     "simulate_paths": "path_dependent",
 }

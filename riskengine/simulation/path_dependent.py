@@ -24,84 +24,12 @@ import numpy as np
 from riskengine.base.errors import InputError, ModelError, Problem
 from riskengine.base.sampling import BLOCK_BOOTSTRAP, BLOCK_MIXING, Chunk, RunSpec
 from riskengine.base.units import Horizon
-from riskengine.factor_model import FactorModel
 from riskengine.kernels.path_dependent import Exposure, PathNoise, PathOut, PathStream, Selling, walk_paths
 from riskengine.kernels.products import pack_rows
 from riskengine.simulation.draws import draw_of_path
 from riskengine.simulation.feedback import Feedback, pack_feedback
 from riskengine.simulation.noise import mixing_table
-
-
-@dataclass(frozen=True, slots=True)
-class PathModel:
-    """Joint moves per step whose variances follow their own recursion; K factors.
-
-    step_days : length of a step, 1 or 5.  cholesky : (K, K) lower factor of the correlation of e.
-    start : (K,) variance of the first step.  omega, alpha, beta : (K,) ≥ 0, α + β < 1.
-    dof : ν > 2 of Student-t noise.  residuals : (R, K) standardised rows for filtered historical noise.
-    """
-
-    step_days: int
-    cholesky: np.ndarray
-    start: np.ndarray
-    omega: np.ndarray
-    alpha: np.ndarray
-    beta: np.ndarray
-    dof: float = np.inf
-    residuals: np.ndarray | None = None
-
-    def __post_init__(self) -> None:
-        k = np.shape(self.start)[0] if np.ndim(self.start) == 1 else 0
-        problems = []
-        for name in ("cholesky", "start", "omega", "alpha", "beta"):
-            value = np.array(getattr(self, name), dtype=np.float64, order="C")
-            value.flags.writeable = False
-            object.__setattr__(self, name, value)
-            shape = (k, k) if name == "cholesky" else (k,)
-            if k == 0 or value.shape != shape or not np.isfinite(value).all():
-                problems.append(Problem(f"{name} must be finite of shape {shape}", got=str(value.shape)))
-            elif name != "cholesky" and (value < 0).any():
-                problems.append(Problem(f"{name} must not be negative", got=str(float(value.min()))))
-        if not problems and not (self.alpha + self.beta < 1).all():
-            worst = float((self.alpha + self.beta).max())
-            problems.append(Problem("the variance needs a long run: alpha + beta < 1", got=f"{worst:.6g}"))
-        if problems:
-            raise InputError(problems)
-
-    @property
-    def long_run(self) -> np.ndarray:
-        """(K,) long-run variance per step, ω/(1 − α − β)."""
-        return self.omega / (1.0 - self.alpha - self.beta)
-
-    def expected_variances(self, steps: int) -> np.ndarray:
-        """(steps, K) E h_t = v∞² + (h_0 − v∞²)(α + β)^t: what FactorModel.step_volatilities squares to."""
-        t = np.arange(steps)[:, None]
-        return self.long_run + (self.start - self.long_run) * (self.alpha + self.beta) ** t
-
-
-def path_model(model: FactorModel, news: np.ndarray | None = None) -> PathModel:
-    """The recursion behind a factor model: its variance today, in the long run, and its persistence ρ = α + β.
-
-    news : (K,) α, the weight of the last squared shock; None takes the estimates of the model's diagnostics
-    (α + γ/2 of an asymmetric fit).  A factor without an estimate has α = 0: its variance only decays to
-    the long run.  The expected variance of every step is that of the plain simulation whatever α is.
-    """
-    if news is None:
-        news = np.zeros(len(model.axis))
-        for row in model.diagnostics:
-            if row.get("kind") == "factor" and row.get("alpha") is not None and row["factor"] in model.axis:
-                news[model.axis.index(row["factor"])] = row["alpha"] + 0.5 * (row.get("gamma") or 0.0)
-    news = np.asarray(news, dtype=np.float64)
-    over = np.flatnonzero(~((news >= 0) & (news <= model.persistence)))
-    if over.size:
-        raise InputError([Problem("news must lie between 0 and the persistence of the variance",
-                                  field=model.axis.labels[k], got=f"{news[k]:.6g}",
-                                  accepted=f"0 … {model.persistence[k]:.6g}") for k in over])
-    return PathModel(
-        step_days=model.step_days, cholesky=np.tril(model.cholesky), start=model.vol_now**2,
-        omega=(1.0 - model.persistence) * model.vol_long_run**2, alpha=news, beta=model.persistence - news,
-        dof=float(model.dof), residuals=model.residuals,
-    )
+from riskengine.simulation.variance import PathModel
 
 
 @dataclass(frozen=True, slots=True)

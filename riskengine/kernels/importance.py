@@ -1,0 +1,60 @@
+"""Weights of paths drawn from a mixture of exponentially twisted laws.
+
+    w = 1 / Σ_j π_j exp(θ_j (l/s + m) − B_j/s² − κ_j χ + C_j)
+
+the balance heuristic (Veach and Guibas 1995) for the density ratios of simulation.importance; every path by itself.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from riskengine.kernels import kernel
+from riskengine.kernels.primitives import exp
+
+
+@kernel
+def weigh(linear, square, inverse, chi, parts, out):
+    """Density of the plain law over that of the mixture.
+
+    Parameters
+    ----------
+    linear, square : (n,) l and m.  inverse : (n,) 1/s.  chi : (n,) Σ_t χ²_t, zero for Gaussian noise.
+    parts : (J, 5) rows (π, θ, B, κ, C).
+    out : (n,) written.
+    """
+    for i in range(out.shape[0]):
+        out[i] = 0.0
+    for j in range(parts.shape[0]):
+        share, theta, quadratic, kappa, constant = parts[j, 0], parts[j, 1], parts[j, 2], parts[j, 3], parts[j, 4]
+        for i in range(out.shape[0]):
+            t = inverse[i]
+            x = theta * (linear[i] * t + square[i]) - quadratic * (t * t) - kappa * chi[i] + constant
+            out[i] += share * exp(x)
+    for i in range(out.shape[0]):
+        out[i] = 1.0 / out[i]
+
+
+@kernel
+def quadratic_value(delta, product, moves, out):
+    """out[i] = Σ_k moves[k, i] (delta[k] + ½ product[k, i]) with product = Γ moves, in the order of k."""
+    for i in range(out.shape[0]):
+        out[i] = 0.0
+    for k in range(delta.shape[0]):
+        d = delta[k]
+        for i in range(out.shape[0]):
+            x = moves[k, i]
+            out[i] += x * (d + 0.5 * product[k, i])
+
+
+@kernel
+def twist(normals, component, stretch, tilt, inverse, out):
+    """out[k, i] = normals[k, i]·stretch[j, k] + tilt[j, k]·inverse[i] − normals[k, i] for j = component[i].
+
+    normals : (K, n) plain, in the eigenbasis.  stretch, tilt : (J, K).  out is the change of the normals.
+    """
+    for k in range(stretch.shape[1]):
+        for i in range(component.shape[0]):
+            j = component[i]
+            y = normals[k, i]
+            out[k, i] = y * stretch[j, k] + tilt[j, k] * inverse[i] - y
