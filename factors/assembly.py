@@ -6,7 +6,8 @@
 2. Correlation of standardised moves by Stambaugh and EM, recent years weighing more, shrunk by Ledoit–Wolf;
    degrees of freedom by profile likelihood on currencies and yields (constant conditional correlation:
    Bollerslev 1990).
-3. Derived factors (factors.structure): everything on the K factors of the axis.
+3. Derived factors (factors.structure): everything on the K factors of the axis.  VOL_EQUITY and VOL_FX
+   revert to their mean: the variance of a step decays to almost nothing (factors.mean_reversion).
 4. Stress correlation from crisis windows, rows for filtered historical simulation, betas, loadings.
 
 Equity volatility is the long-run one: the embedded daily history ends in 2018 and says nothing about today.
@@ -29,6 +30,7 @@ from factors.definitions import (CORRELATION_HALF_LIFE, CRISIS_WINDOWS, NON_CORE
                                  VOL_BURN_IN, VOL_FORECAST_DAYS, VOL_FX_CURRENCIES)
 from factors.history import Levels, daily_moves, factor_levels, weekly_anchors, weekly_moves
 from factors.loadings import core_loadings, currency_betas, index_weights, path_betas
+from factors.mean_reversion import LONG_RUN_SHARE, MeanReversion, volatility_reversion
 from factors.real_estate import NationalProperty, estimate_national
 from factors.residuals import fill_rows
 from factors.structure import assemble, build_structure, require_inputs
@@ -86,6 +88,7 @@ def build_models(panels: Mapping[str, Panel], as_of: str, inputs: Mapping[str, M
         national = estimate_national(panels)
         betas, paths = currency_betas(panels, day), path_betas(panels, day)
         loadings, draw, regressions = core_loadings(panels, levels, day)
+        reversion = volatility_reversion(levels, day)
     common = {
         "loadings": loadings, "loadings_draw_factor": draw,
         "core": np.array([label not in NON_CORE for label in FACTORS.labels]),
@@ -95,14 +98,14 @@ def build_models(panels: Mapping[str, Panel], as_of: str, inputs: Mapping[str, M
         "path_beta": np.array([p.slopes[0] for p in paths]),
         "path_beta_se": np.array([p.errors[0] for p in paths]),
     }
-    coefficients = diagnostics.coefficient_rows(betas, paths, regressions, national)
+    coefficients = diagnostics.coefficient_rows(betas, paths, regressions, national, reversion)
     daily, weekly = standardise_daily(levels, fits), standardise_weekly(levels, fits)
     moments = {s.step_days: stambaugh_moments(s.z)[1:] for s in (daily, weekly)}
     crisis = measure_crisis(daily, to_correlation(moments[1][0]))
     out = {}
     for name, s in (("daily", daily), ("weekly", weekly)):
-        out[name] = _build(name, s, moments[s.step_days], crisis, national, inputs, as_of, common,
-                           coefficients)
+        out[name] = _build(name, s, moments[s.step_days], crisis, national, reversion, inputs, as_of,
+                           common, coefficients)
     return out
 
 
@@ -193,8 +196,9 @@ def _next_variance(x: np.ndarray, fit: VolatilityFit) -> np.ndarray:
 
 
 def _build(name: str, s: Standardised, moments: tuple[np.ndarray, int], crisis: Crisis,
-           national: Mapping[str, NationalProperty], inputs: Mapping[str, MarketInput], as_of: str,
-           common: dict, coefficients: list[dict]) -> FactorModel:
+           national: Mapping[str, NationalProperty], reversion: Mapping[str, MeanReversion],
+           inputs: Mapping[str, MarketInput], as_of: str, common: dict, coefficients: list[dict]
+           ) -> FactorModel:
     """One model from standardised moves."""
     z, n = s.z, s.z.shape[1]
     cov, em_steps = moments
@@ -240,6 +244,10 @@ def _build(name: str, s: Standardised, moments: tuple[np.ndarray, int], crisis: 
             if label.startswith(prefix):
                 counts[i] = national[key].observations
     vol_long_run = np.sqrt(np.diag(covariance))
+    for label, fit in reversion.items():
+        i = FACTORS.index(label)
+        vol_long_run[i] = LONG_RUN_SHARE * vol_now[i]
+        persistence[i] = fit.variance_decay(s.step_days)
     rows = diagnostics.factor_rows(s, vol_now, vol_long_run, persistence, counts, drawn, national)
     rows += diagnostics.model_rows(
         s.step_days, dof=dof, se_dof=se_dof, block=block.shape, shrinkage=intensity, em_steps=em_steps,

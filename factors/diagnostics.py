@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.stats import chi2
 
-from factors.definitions import HAC_LAGS_MONTHLY, PROPERTY_LAGS, STATISTICAL_FACTORS
+from factors.definitions import HAC_LAGS_MONTHLY, LONG_HORIZON_QUARTERS, STATISTICAL_FACTORS
 from riskengine.base.axes import CURRENCIES, FACTORS, KEY_RATES, factor_unit
 from riskengine.base.units import BUSINESS_DAYS_PER_YEAR
 from riskengine.factor_model import FactorModel
@@ -42,8 +42,8 @@ def rows_have(rows: list[dict], name: str) -> bool:
     return any(r["model"] == "both" and r["name"] == name for r in rows)
 
 
-def coefficient_rows(betas, paths, regressions, national) -> list[dict]:
-    """Rows of the regressions: currency betas, path betas, non-core loadings, property."""
+def coefficient_rows(betas, paths, regressions, national, reversion) -> list[dict]:
+    """Rows of the regressions: currency betas, path betas, non-core loadings, mean reversion, property."""
     rows = []
     for currency, fit in zip(CURRENCIES, betas, strict=True):
         rows.append(_row(f"currency beta {currency}", fit.slopes[0], fit.errors[0],
@@ -56,19 +56,36 @@ def coefficient_rows(betas, paths, regressions, national) -> list[dict]:
         for j, on in enumerate(names[label]):
             rows.append(_row(f"{label} on {on}", fit.slopes[j], fit.errors[j], "log per log", fit.sample,
                              fit.r2, fit.observations, HAC))
+    for label, fit in reversion.items():
+        how = f"AR(1) of month-end levels, Newey–West ({HAC_LAGS_MONTHLY})" + (", held" if fit.held else "")
+        rows.append(_row(f"{label} mean reversion κ", fit.rate, fit.se_rate, "per year", fit.sample, fit.r2,
+                         fit.observations, how))
+        rows.append(_row(f"{label} half-life", fit.half_life, fit.se_half_life, "years", fit.sample, fit.r2,
+                         fit.observations, how))
     for item in national.values():
-        how = f"Dimson sum of {PROPERTY_LAGS + 1} quarters, de-smoothed, HAC"
+        how = f"Dimson sum of {item.lags + 1} quarters, de-smoothed and scaled, HAC"
+        vol = item.volatility
         n = len(item.smoothing.returns)
         rows.append(_row(f"{item.name} price smoothing a", item.smoothing.coefficient, item.smoothing.se,
                          "AR(1)", item.sample, None, n, "Geltner, HAC"))
         rows.append(_row(f"{item.name} price volatility, published", item.raw_vol, None, "annual",
                          item.sample, None, n, "quarterly × 2"))
-        rows.append(_row(f"{item.name} price volatility, de-smoothed", item.total_vol, None, "annual",
-                         item.sample, None, n, "quarterly × 2"))
+        rows.append(_row(f"{item.name} price volatility, de-smoothed", vol.geltner, vol.se_geltner, "annual",
+                         item.sample, None, n, "Geltner, quarterly × 2"))
+        rows.append(_row(f"{item.name} price volatility, long horizon", vol.long_horizon, vol.se_long_horizon,
+                         "annual", item.sample, None, n,
+                         f"overlapping {LONG_HORIZON_QUARTERS} quarters, Lo–MacKinlay, "
+                         f"variance ratio {vol.variance_ratio:.1f}"))
+        rows.append(_row(f"{item.name} price volatility, used", vol.value, vol.se, "annual", item.sample,
+                         None, n, f"{vol.method}: {vol.reason}"))
         rows.append(_row(f"{item.name} price on equities", item.equity_loading, item.se_equity, "log per log",
                          item.sample, item.r2, item.observations, how))
         rows.append(_row(f"{item.name} price on the 10-year", item.rate_loading, item.se_rate,
                          "log per 1.00 of yield", item.sample, item.r2, item.observations, how))
+        for lags, slope, se, r2, n in item.rate_by_lags:
+            rows.append(_row(f"{item.name} price on the 10-year, {lags} lags", slope, se,
+                             "log per 1.00 of yield", item.sample, r2, n,
+                             "the window used" if lags == item.lags else "another window, not used"))
     return rows
 
 
@@ -100,7 +117,8 @@ def factor_rows(s, vol_now, vol_long_run, persistence, counts, drawn, national) 
             row |= {"sample": "" if basket else item.sample,
                     "method": "loadings and residual, factors.structure",
                     "note": "assumed loadings of market_inputs" if basket else
-                    f"de-smoothed quarterly index, lags of up to {PROPERTY_LAGS} quarters summed"}
+                    f"quarterly index, volatility by {item.volatility.method}, lags of up to {item.lags} "
+                    "quarters summed"}
         rows.append(row)
     return rows
 
@@ -110,7 +128,8 @@ def model_rows(step_days, *, dof, se_dof, block, shrinkage, em_steps, smallest_e
     """Estimates that belong to a model as a whole."""
     size = f"{block[0]} rows × {block[1]} currencies and key rates"
     prior = (f"prior {pass_through.prior:.2f} ({pass_through.se_prior:.2f}) published, "
-             f"data {pass_through.data:.2f} ({pass_through.se_data:.2f}), normal–normal")
+             f"data {pass_through.data:.2f} ({pass_through.se_data:.2f}), normal–normal; they differ by "
+             f"{pass_through.conflict:.1f} standard errors")
     rows = [
         ("degrees of freedom ν", dof, se_dof, "", f"multivariate t, profile likelihood, {size}"),
         ("shrinkage of the correlation", shrinkage, None, "share", f"Ledoit–Wolf to the identity, {size}"),
@@ -173,7 +192,8 @@ def _note(label: str, method: str) -> str:
     if label.startswith("EQ_"):
         return "volatility is the long-run one: the daily history ends in 2018"
     if label.startswith("VOL_"):
-        return "log change of the model's own volatility forecast, not of a quoted implied volatility"
+        return ("log change of the model's own volatility forecast, not of a quoted implied volatility; "
+                "reverts to its mean, so the variance of a step decays with the horizon")
     if method.endswith("capped"):
         return "persistence at the cap: the estimate is at or beyond the unit root"
     return "GARCH did not converge" if method.startswith("EWMA") else ""

@@ -1,14 +1,17 @@
-"""How volatile is property once appraisal smoothing is taken out, and what does it move with?
+"""What do national property prices move with, and how much of their variance is their own?
 
-De-smoothing (Geltner 1991, 1993): an appraised return is a moving average of the true one,
-r_t = (1 − a) r*_t + a r_{t−1} with a the first-order autocorrelation, so that
+Loadings on daily factors (Dimson 1979): de-smoothed returns r* (factors.property_volatility) are regressed on
+quarterly moves of the 10-year zero rate and of equities and on their PROPERTY_LAGS lags; the coefficients of
+each factor are summed (standard errors HAC with at least as many lags and the factor n/(n − k)).
+r* is first scaled to the volatility that is used, so that loadings and volatility belong to one series and
+the correlation with daily factors does not depend on which of the two volatilities was chosen.
 
-    r*_t = (r_t − a r_{t−1}) / (1 − a).
+The sums depend on the window: rates fell from 1990 to 2020 while prices rose, recoveries bring higher yields
+and higher prices, and 34 years hold few cycles.  ``rate_by_lags`` keeps the sum at other windows for the
+diagnostics; the standard errors do not contain that uncertainty.
 
-Loadings on daily factors (Dimson 1979): r*_t is regressed on quarterly moves of the 10-year zero rate and
-of equities and on their PROPERTY_LAGS lags; the coefficients of each factor are summed (standard errors
-HAC). Data: Federal Reserve Board, supervisory stress-test history (house prices, commercial real-estate
-prices, total US equity market index), quarterly.
+Data: Federal Reserve Board, supervisory stress-test history (house prices, commercial real-estate prices,
+total US equity market index), quarterly.
 """
 
 from __future__ import annotations
@@ -20,7 +23,9 @@ from dataclasses import dataclass
 import numpy as np
 import statsmodels.api as sm
 
-from factors.definitions import HAC_LAGS_QUARTERLY, PROPERTY_LAGS, PROPERTY_SAMPLE_START
+from factors.definitions import (HAC_LAGS_QUARTERLY, PROPERTY_LAGS, PROPERTY_LAGS_SHOWN,
+                                 PROPERTY_SAMPLE_START)
+from factors.property_volatility import PropertyVolatility, Smoothing, choose_volatility, desmooth
 from riskengine.market import Panel
 
 MINIMUM_RESIDUAL_SHARE = 0.25
@@ -29,27 +34,17 @@ summed coefficients explain more; the diagnostics print both)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Smoothing:
-    """AR(1) of appraised returns: a ± se, returns r* (T − 1,), quarterly standard deviations before and
-    after."""
-
-    coefficient: float
-    se: float
-    returns: np.ndarray
-    raw_vol: float
-    vol: float
-
-
-@dataclass(frozen=True, slots=True)
 class NationalProperty:
     """Log price of national property: annual volatility and loadings on EQ_SP500 and UST_10Y.
 
-    rate_loading : log return per 1.00 of yield.  total_vol : annual, de-smoothed.  raw_vol : annual, as
-    published.
+    rate_loading : log return per 1.00 of yield.  lags : quarterly lags summed.  rate_by_lags : (lags,
+    rate_loading, se, r2, observations) at each window of PROPERTY_LAGS_SHOWN.
+    total_vol : annual, the one used.  raw_vol : annual, as published.
     """
 
     name: str
     smoothing: Smoothing
+    volatility: PropertyVolatility
     equity_loading: float
     se_equity: float
     rate_loading: float
@@ -57,8 +52,16 @@ class NationalProperty:
     r2: float
     observations: int
     sample: str
-    total_vol: float
-    raw_vol: float
+    lags: int
+    rate_by_lags: tuple[tuple[int, float, float, float, int], ...]
+
+    @property
+    def total_vol(self) -> float:
+        return self.volatility.value
+
+    @property
+    def raw_vol(self) -> float:
+        return 2.0 * self.smoothing.raw_vol
 
     def residual_variance(self, equity_loading: float, rate_loading: float, variance: np.ndarray) -> float:
         """Annual variance specific to property given its loadings and the (2, 2) annual covariance of
@@ -66,22 +69,6 @@ class NationalProperty:
         b = np.array([equity_loading, rate_loading])
         total = self.total_vol**2
         return max(total - float(b @ variance @ b), MINIMUM_RESIDUAL_SHARE * total)
-
-
-def desmooth(returns: np.ndarray) -> Smoothing:
-    """Geltner de-smoothing of appraised log returns (T,) without NaN; a by OLS with a constant, HAC error.
-
-    A negative autocorrelation is not smoothing: then a = 0 and nothing is changed (se still reported).
-    """
-    r = np.asarray(returns, dtype=np.float64)
-    fit = sm.OLS(r[1:], sm.add_constant(r[:-1])).fit(cov_type="HAC", cov_kwds={"maxlags": HAC_LAGS_QUARTERLY})
-    a = float(fit.params[1])
-    if a < 0:
-        a = 0.0
-    if a >= 0.99:
-        raise ValueError(f"appraised returns have a unit root (a = {a:.3f}): they cannot be de-smoothed")
-    true = (r[1:] - a * r[:-1]) / (1 - a)
-    return Smoothing(a, float(fit.bse[1]), true, float(r.std(ddof=1)), float(true.std(ddof=1)))
 
 
 def dimson_sums(y: np.ndarray, regressors: np.ndarray, lags: int
@@ -94,8 +81,8 @@ def dimson_sums(y: np.ndarray, regressors: np.ndarray, lags: int
     blocks = [np.vstack([np.full((l, j), np.nan), regressors[: t - l]]) for l in range(lags + 1)]
     design = np.hstack(blocks)
     rows = np.isfinite(design).all(axis=1) & np.isfinite(y)
-    fit = sm.OLS(y[rows], sm.add_constant(design[rows])).fit(cov_type="HAC",
-                                                             cov_kwds={"maxlags": HAC_LAGS_QUARTERLY})
+    hac = {"maxlags": max(lags, HAC_LAGS_QUARTERLY), "use_correction": True}
+    fit = sm.OLS(y[rows], sm.add_constant(design[rows])).fit(cov_type="HAC", cov_kwds=hac)
     contrast = np.zeros((j, 1 + j * (lags + 1)))
     for i in range(j):
         contrast[i, 1 + i:: j] = 1.0
@@ -117,16 +104,23 @@ def estimate_national(panels: Mapping[str, Panel]) -> dict[str, NationalProperty
     for name, column in (("home", "house_price_index"), ("commercial", "commercial_real_estate_price_index")):
         level = np.log(table[:, stress.axis.index(column)])
         use = np.isfinite(level) & (quarters >= _parse_quarter(PROPERTY_SAMPLE_START) - 2)
-        smoothing = desmooth(np.diff(level[use]))
+        returns = np.diff(level[use])
+        smoothing = desmooth(returns)
+        volatility = choose_volatility(returns, smoothing)
         y = np.full(len(quarters), np.nan)
-        y[np.flatnonzero(use)[2:]] = smoothing.returns
-        sums, se, r2, n = dimson_sums(y, moves, PROPERTY_LAGS)
+        y[np.flatnonzero(use)[2:]] = smoothing.returns * (volatility.value / volatility.geltner)
+        sums, se, r2, n = dimson_sums(y, moves, PROPERTY_LAGS[name])
+        windows = []
+        for lags in PROPERTY_LAGS_SHOWN:
+            other, se_other, fitted, rows = dimson_sums(y, moves, lags)
+            windows.append((lags, float(other[1]), float(se_other[1]), fitted, rows))
         last = quarters[use][-1]
         out[name] = NationalProperty(
-            name=name, smoothing=smoothing, equity_loading=float(sums[0]), se_equity=float(se[0]),
+            name=name, smoothing=smoothing, volatility=volatility,
+            equity_loading=float(sums[0]), se_equity=float(se[0]),
             rate_loading=float(sums[1]), se_rate=float(se[1]), r2=r2, observations=n,
             sample=f"{PROPERTY_SAMPLE_START} … {1970 + last // 4}Q{last % 4 + 1}",
-            total_vol=2.0 * smoothing.vol, raw_vol=2.0 * smoothing.raw_vol,
+            lags=PROPERTY_LAGS[name], rate_by_lags=tuple(windows),
         )
     return out
 

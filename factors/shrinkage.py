@@ -7,6 +7,7 @@ Printed as prior, data, posterior (METHOD 11).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from riskengine.base.errors import InputError, Problem
@@ -22,6 +23,12 @@ class Posterior:
     se_data: float
     value: float
     se: float
+
+    @property
+    def conflict(self) -> float:
+        """Standard errors between prior and data: beyond 2 they hardly estimate the same thing, and the error
+        of the posterior does not contain that."""
+        return abs(self.prior - self.data) / math.hypot(self.se_prior, self.se_data)
 
 
 def combine(prior: float, se_prior: float, data: float, se_data: float) -> Posterior:

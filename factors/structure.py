@@ -2,15 +2,16 @@
 
     x = Λ x_S + ε,   Σ = Λ Σ_S Λ' + Ψ
 
-    EQ_EXPORTERS …          loading.X.SP500 · EQ_SP500 + residual_vol.EQ_X EQ_LISTED_REAL_ESTATE
-    loading.LISTED_REAL_ESTATE.SP500 · EQ_SP500 + loading.….UST_10Y · UST_10Y + residual CAP_p
-    −c_p (b_eq EQ_SP500 + u) + λ β_p UST_10Y + residual_vol.CAP_p HOME_m                  h_eq EQ_SP500 +
-    h_10 UST_10Y + v + residual_vol.HOME_m      (HOME_NATIONAL: no residual)
+    EQ_EXPORTERS …          loading.X.SP500 · EQ_SP500 + residual_vol.EQ_X
+    EQ_LISTED_REAL_ESTATE   loading.….SP500 · EQ_SP500 + loading.….UST_10Y · UST_10Y + residual
+    CAP_p                   −c_p (b_eq EQ_SP500 + u) + λ β_p UST_10Y + residual_vol.CAP_p
+    HOME_m                  h_eq EQ_SP500 + h_10 UST_10Y + v + residual_vol.HOME_m   (HOME_NATIONAL: none)
 
-c_p cap rate; u, v national components of commercial and house prices (de-smoothed variance less what the
-loadings explain), common to all types and all metros, so that types and metros are neither one factor nor
-independent. β_p: published pass-through of the 10-year yield into cap rates over 12–18 months (CBRE); λ =
-posterior mean pass- through / mean β_p: reduced-form co-movement in the data (growth raises yields and
+c_p cap rate; u, v national components of commercial and house prices (the variance chosen in
+factors.property_volatility less what the loadings explain), common to all types and all metros, so that types
+and metros are neither one factor nor independent.
+β_p: published pass-through of the 10-year yield into cap rates over 12–18 months (CBRE); λ =
+posterior mean pass-through / mean β_p: reduced-form co-movement in the data (growth raises yields and
 values alike) pulls it down from the published long-run value, which the impact room keeps for scenarios.
 Noise is a reduced form, impact is not.
 """

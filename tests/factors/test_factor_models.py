@@ -49,7 +49,7 @@ def test_volatilities_are_sane(model):
     assert 0.08 < annual["FX_EUR"] < 0.11 and 0.003 < annual["FX_HKD"] < 0.015
     assert 0.007 < annual["UST_10Y"] < 0.012 and 0.15 < annual["EQ_SP500"] < 0.22
     assert now["EQ_SP500"] == annual["EQ_SP500"] and now["EQ_NASDAQ"] == annual["EQ_NASDAQ"]
-    assert 0.004 < annual["CAP_OFFICE"] < 0.015 and 0.06 < annual["HOME_NATIONAL"] < 0.25
+    assert 0.004 < annual["CAP_OFFICE"] < 0.015 and 0.08 < annual["HOME_NATIONAL"] < 0.13
     assert annual["HOME_MIAMI"] > annual["HOME_NATIONAL"]
     assert (model.vol_now > 0).all() and ((model.persistence >= 0) & (model.persistence < 1)).all()
     assert 4 < model.dof < 20
