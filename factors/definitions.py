@@ -80,12 +80,13 @@ PROPERTY_LAGS: dict[str, int] = {"home": 4, "commercial": 6}
 """Quarterly lags summed in the Dimson regression of de-smoothed property prices.  Commercial: yields pass
 into cap rates over 12–18 months (METHOD 7), and the window is the upper end of that; a year would cut the
 phasing short.  Homes: a year (assumption).  Commercial is set by the published phasing and not by fit,
-though after all windows of PROPERTY_LAGS_SHOWN had been looked at.  The sums on the 10-year go on falling with
-the window, for homes too, and the standard errors do not contain that: the diagnostics print every window."""
+though after all windows of PROPERTY_LAGS_SHOWN had been looked at.  The sums on the 10-year go on falling
+with the window, for homes too, and the standard errors do not contain that: the diagnostics print every
+window."""
 PROPERTY_LAGS_SHOWN = (4, 6, 8, 12)
 LONG_HORIZON_QUARTERS = 20
-"""Overlapping changes behind the long-horizon volatility of property: five years.  The autocorrelation of house
-price changes dies out after about three."""
+"""Overlapping changes behind the long-horizon volatility of property: five years.  The autocorrelation of
+house price changes dies out after about three."""
 CONTRAST_LIMIT = 2.0
 """Standard errors by which the long horizon may differ from what Geltner's model expects of it."""
 PROPERTY_SAMPLE_START = "1990Q1"
