@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from riskengine.base.errors import InputError
 from riskengine.data.artefacts import cache_folder
 from riskengine.data.catalog import DEFAULT_AS_OF
 from riskengine.data.store import hash_files, hash_text
@@ -19,8 +20,26 @@ def run_coverage(as_of: str | None = None) -> tuple[BacktestResult, ...]:
     return coverage(as_of or DEFAULT_AS_OF)
 
 
+COVERAGE_YEARS = (10, 5, 3, 1)
+"""Years of daily forecasts, the first that fits."""
+
+
+def _longest_coverage(as_of: str) -> tuple[BacktestResult, ...]:
+    from backtests.coverage import run_coverage as coverage
+
+    for years in COVERAGE_YEARS:
+        try:
+            return coverage(as_of, years=years)
+        except InputError:
+            continue
+    return ()
+
+
 def cached_coverage(as_of: str) -> tuple[BacktestResult, ...]:
-    """The same, kept on disk: it depends on the as-of date, the embedded data and the code of the court only."""
+    """The same, kept on disk: it depends on the as-of date, the embedded data and the code of the court only.
+
+    The window is the longest of COVERAGE_YEARS that history before *as_of* allows; empty when there is none.
+    """
     root = Path(__file__).resolve().parents[2]
     code = sorted([*(root / "backtests").glob("*.py"), *(root / "factors").glob("*.py")])
     data = sorted((root / "riskengine" / "data" / "bundled").glob("*.parquet"))
@@ -28,7 +47,7 @@ def cached_coverage(as_of: str) -> tuple[BacktestResult, ...]:
     try:
         return tuple(BacktestResult(**row) for row in json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
-        rows = run_coverage(as_of)
+        rows = _longest_coverage(as_of)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         partial = file.with_name(f".{file.name}.partial")

@@ -6,22 +6,26 @@ This is where the rooms are joined: data and configs are read, the laboratory es
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date, timedelta
 
 import numpy as np
 
 from riskengine.base.axes import CURRENCIES, EQUITIES, FACTORS, KEY_RATES
+from riskengine.base.errors import InputError, Problem
 from riskengine.base.units import BUSINESS_DAYS_PER_YEAR
 from riskengine.data.accounts import load_accounts
 from riskengine.data.configs import config_root
 from riskengine.data.market_inputs import load_market_inputs
 from riskengine.data.panels import load_panel
 from riskengine.data.parameters import load_parameters
-from riskengine.data.snapshot import load_snapshot
+from riskengine.data.snapshot import covered_range, load_snapshot
 from riskengine.engine.paths import World
 from riskengine.factor_model import FactorModel
 from riskengine.market import MarketInput
 from riskengine.result import DataQualityItem
 
+STALE_ALLOWANCE = timedelta(days=10)
+"""Calendar days after the last embedded close at which a night may still be run on it."""
 MODEL_ROWS = ("vol_now.", "vol_long_run.", "vol_persistence.")
 MARKET_QUOTES = ("short_rate.", "dividend_yield.", "level.", "implied_vol.", "cap_rate.")
 """Inputs that are prices of their day; a later row in their place is worse than a later estimate of a loading."""
@@ -49,6 +53,20 @@ def build_world(
         weekly=models["weekly"],
         history=load_history(as_of),
     )
+
+
+def check_as_of(as_of: str) -> None:
+    """InputError unless the factor models and the snapshot can be built at *as_of*."""
+    from factors.definitions import EARLIEST_AS_OF
+
+    try:
+        day = date.fromisoformat(as_of)
+    except ValueError:
+        raise InputError(Problem("not a date", field="--as-of", got=as_of, accepted="YYYY-MM-DD")) from None
+    last = covered_range()[1].astype(object)
+    if not date.fromisoformat(EARLIEST_AS_OF) <= day <= last + STALE_ALLOWANCE:
+        raise InputError(Problem("outside the data", field="--as-of", got=as_of,
+                                 accepted=f"{EARLIEST_AS_OF} … {last + STALE_ALLOWANCE}"))
 
 
 def model_volatilities(model: FactorModel) -> dict[str, MarketInput]:

@@ -29,7 +29,7 @@ from riskengine.measures.limits import evaluate_limits, limit_values
 from riskengine.policy.night import NightlyConfig
 from riskengine.policy.scenario import Scenario
 from riskengine.result import DataQualityItem, NightResult, PositionRisk, RiskResult, ScenarioResult
-from riskengine.workflows.build_world import build_world, input_quality
+from riskengine.workflows.build_world import build_world, check_as_of, input_quality
 from riskengine.workflows.night_tables import night_tables
 from riskengine.workflows.publish import hash_inputs, publish_run
 
@@ -97,6 +97,7 @@ def run_night(
     clock("inputs")
     day = as_of or config.as_of or DEFAULT_AS_OF
     which = accounts or config.accounts
+    check_as_of(day)
     book_file = Path(portfolio or config.portfolio)
     problems: list[Problem] = []
     positions, skipped = _collect(problems, lambda: load_portfolio(book_file, day, skip_bad_rows=skip_bad_rows), (None, ()))
