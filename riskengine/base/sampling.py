@@ -18,7 +18,7 @@ BLOCK_BOOTSTRAP = 0x8000_0001
 BLOCK_PERMUTATION = 0x8000_0002
 """Permutation of parameter draws; the 'path' counter is the block number b, the step is the draw."""
 BLOCK_IMPORTANCE_MIXING = 0x8000_0003
-"""Word 0: the uniform behind the chi-square of twisted paths (simulation.importance)."""
+"""Word 0: the uniform behind the chi-square of twisted paths; at step T, the step that jumps (simulation.importance)."""
 BLOCK_LOADINGS = 0x8001_0000
 """And on: normal q of the loadings is word q % 4 of block + q // 4; the 'path' is the draw d, step 0."""
 BLOCK_PARAMETERS = 0x8002_0000

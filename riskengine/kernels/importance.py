@@ -1,6 +1,6 @@
 """Weights of paths drawn from a mixture of exponentially twisted laws.
 
-    w = 1 / Σ_j π_j exp(θ_j (l/s + m) − B_j/s² − κ_j χ + C_j)
+    w = 1 / Σ_j π_j exp(θ_j (l/s + m) − B_j/s² + C_j) ρ_j,    ρ_j = Π_t q^{ν/2} e^{−κ χ²_t}  or its mean over t
 
 the balance heuristic (Veach and Guibas 1995) for the density ratios of simulation.importance; every path by itself.
 """
@@ -19,19 +19,32 @@ def weigh(linear, square, inverse, chi, parts, out):
 
     Parameters
     ----------
-    linear, square : (n,) l and m.  inverse : (n,) 1/s.  chi : (n,) Σ_t χ²_t, zero for Gaussian noise.
-    parts : (J, 5) rows (π, θ, B, κ, C).
+    linear, square : (n,) l and m.  inverse : (n,) 1/s.  chi : (T, n) χ²_t, (0, n) for Gaussian noise.
+    parts : (J, 7) rows (π, θ, B, C, κ, ln q^{ν/2}, 1 when one step jumps, 0 when all are scaled).
     out : (n,) written.
     """
-    for i in range(out.shape[0]):
-        out[i] = 0.0
+    steps, paths = chi.shape
+    factor = np.empty(paths)
+    out[:] = 0.0
     for j in range(parts.shape[0]):
-        share, theta, quadratic, kappa, constant = parts[j, 0], parts[j, 1], parts[j, 2], parts[j, 3], parts[j, 4]
-        for i in range(out.shape[0]):
+        share, theta, quadratic, constant = parts[j, 0], parts[j, 1], parts[j, 2], parts[j, 3]
+        kappa, level, jumps = parts[j, 4], parts[j, 5], parts[j, 6] > 0.0
+        factor[:] = 0.0
+        if jumps:
+            for t in range(steps):
+                for i in range(paths):
+                    factor[i] += exp(level - kappa * chi[t, i]) / steps
+        else:
+            for t in range(steps):
+                for i in range(paths):
+                    factor[i] += level - kappa * chi[t, i]
+            for i in range(paths):
+                factor[i] = exp(factor[i])
+        for i in range(paths):
             t = inverse[i]
-            x = theta * (linear[i] * t + square[i]) - quadratic * (t * t) - kappa * chi[i] + constant
-            out[i] += share * exp(x)
-    for i in range(out.shape[0]):
+            x = theta * (linear[i] * t + square[i]) - quadratic * (t * t) + constant
+            out[i] += share * exp(x) * factor[i]
+    for i in range(paths):
         out[i] = 1.0 / out[i]
 
 

@@ -10,10 +10,11 @@ Only y and the chi-squares are drawn from another law: the twist of Glasserman, 
 
     density ratio = exp(θ(L/s² − a/s²) − ψ(θ)):   y_k ~ N(θ b_k/(s c_k), 1/c_k),  c_k = 1 − 2θλ_k,  χ²_t → χ²_t/q
 
-z_t becomes z_t plus its part (c_t w_t/s) of the change of z̃, so the exact x and any exact P&L keep their law
+In several steps a tail is made by many larger χ² or by a single jump: one law per level scales all χ²_t, a
+second one scales a single step drawn at random.  z_t becomes z_t plus its part (c_t w_t/s) of the change of z̃, so the exact x and any exact P&L keep their law
 under the weights; the approximation above costs efficiency, never bias.  In one step (s² = w²) it is the
-published twist exactly.  One law per level and a plain one (a tenth of the paths: weights stay ≤ 10) are mixed
-and weighted by the balance heuristic, as in Owen and Zhou (2000, JASA 95).
+published twist exactly.  These laws and a plain one (a tenth of the paths: weights stay ≤ 10) are mixed and
+weighted by the balance heuristic, as in Owen and Zhou (2000, JASA 95).
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from riskengine.base.errors import InputError, ModelError, Problem
 from riskengine.base.sampling import BLOCK_IMPORTANCE, BLOCK_IMPORTANCE_MIXING, BLOCK_MIXING, Chunk, RunSpec
 from riskengine.base.units import Horizon
 from riskengine.factor_model import FactorModel
-from riskengine.kernels.draws import fill_mixing, fill_normals
+from riskengine.kernels.draws import fill_mixing, fill_normals, fill_rows
 from riskengine.kernels.importance import quadratic_value, twist, weigh
 from riskengine.kernels.products import MICRO_ROWS, multiply, multiply_triangular, pack_rows
 from riskengine.simulation.noise import chunks, mixing_table, simulate_noise
@@ -49,7 +50,8 @@ class ImportanceTail:
     levels : (L,).  twisted, plain : estimates of the same quantities from independent streams.
     variance_reduction_var, variance_reduction_es : (L,) squared ratio of standard errors, plain over twisted.
     mean_weight, mean_weight_se : 1 within its error when the weights are right.
-    theta, scale : (L,) twist of each level: θ in 1/USD, q of the chi-squares (1 for Gaussian noise).
+    theta, scale, jump : (L,) twist of each level: θ in 1/USD, q of all chi-squares and of a single one (1 for
+    Gaussian noise).
     paths : of each of the two.
     """
 
@@ -62,6 +64,7 @@ class ImportanceTail:
     mean_weight_se: float
     theta: np.ndarray
     scale: np.ndarray
+    jump: np.ndarray
     paths: int
 
 
@@ -92,10 +95,8 @@ def importance_tail(
     plain = np.concatenate(run(_PlainTask(model, horizon, spec, setting, revalue), cut))
     ones = np.ones_like(plain)
     ordinary = estimate_tail(plain, ones, levels)
-    theta, scale = _choose_twists(setting, ordinary.var)
-    component = _components(spec.paths, len(levels))
-    share = np.bincount(component, minlength=len(levels) + 1) / spec.paths
-    twists = _Twists.build(setting, theta, scale, share)
+    theta, scale, jump = _choose_twists(setting, ordinary.var)
+    twists = _Twists.build(setting, theta, scale, jump, spec.paths)
     parts = run(_TwistedTask(spec, setting, twists, revalue), cut)
     pnl, weight = (np.concatenate(column) for column in zip(*parts, strict=True))
     twisted = estimate_tail(pnl, weight, levels)
@@ -104,7 +105,7 @@ def importance_tail(
         variance_reduction_var=_ratio(ordinary.var_se, twisted.var_se),
         variance_reduction_es=_ratio(ordinary.es_se, twisted.es_se),
         mean_weight=float(weight.mean()), mean_weight_se=float(weight.std(ddof=1) / math.sqrt(weight.size)),
-        theta=theta, scale=scale, paths=spec.paths,
+        theta=theta, scale=scale, jump=jump, paths=spec.paths,
     )
 
 
@@ -172,22 +173,33 @@ class _Twists:
     stretch: np.ndarray
     tilt: np.ndarray
     widen: np.ndarray
+    jumps: np.ndarray
     parts: np.ndarray
 
     @classmethod
-    def build(cls, setting: _Setting, theta: np.ndarray, scale: np.ndarray, share: np.ndarray) -> _Twists:
-        theta, scale = np.concatenate([[0.0], theta]), np.concatenate([[1.0], scale])
+    def build(
+        cls, setting: _Setting, theta: np.ndarray, scale: np.ndarray, jump: np.ndarray, paths: int
+    ) -> _Twists:
+        single = np.zeros(theta.size, dtype=bool)
+        if setting.table.shape[0] and setting.clock.size > 1:
+            theta, scale = np.tile(theta, 2), np.concatenate([scale, jump])
+            single = np.concatenate([single, ~single])
+        theta, q, single = np.append(0.0, theta), np.append(1.0, scale), np.append(False, single)
+        share = np.bincount(_components(paths, theta.size - 1), minlength=theta.size) / paths
         c = 1.0 - 2.0 * theta[:, None] * setting.square
-        half_chi = 0.5 * setting.dof * setting.clock.size if setting.table.shape[0] else 0.0
         parts = np.column_stack([
-            share, theta, 0.5 * theta**2 * (setting.linear**2 / c).sum(axis=1), 0.5 * (scale - 1.0),
-            0.5 * np.log(c).sum(axis=1) + half_chi * np.log(scale),
+            share, theta, 0.5 * theta**2 * (setting.linear**2 / c).sum(axis=1), 0.5 * np.log(c).sum(axis=1),
+            0.5 * (q - 1.0), 0.5 * setting.dof * np.log(q), single,
         ])
-        return cls(1.0 / np.sqrt(c), theta[:, None] * setting.linear / c, np.sqrt(scale), np.ascontiguousarray(parts))
+        return cls(1.0 / np.sqrt(c), theta[:, None] * setting.linear / c, np.sqrt(q), single,
+                   np.ascontiguousarray(parts))
 
 
-def _choose_twists(setting: _Setting, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """θ and q of every threshold a: θ minimises ψ, q gives the chi-squares their mean under the twist.
+def _choose_twists(
+    setting: _Setting, thresholds: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """θ, q and jump of every threshold a: θ minimises ψ, q gives the chi-squares their mean under the twist, and
+    jump the smallest of them its own.
 
     ψ(θ) = ln E exp(α/s²) − ½ Σ ln c_k,  α = ½ θ² Σ b²/c − θ a; the mean over plain chi-squares (in one step it
     is −ν/2 ln q with q = 1 − 2α/(ν − 2)).
@@ -195,9 +207,9 @@ def _choose_twists(setting: _Setting, thresholds: np.ndarray) -> tuple[np.ndarra
     student = setting.table.shape[0] > 0
     scales = setting.scales(0, PILOT_PATHS if student else 1, BLOCK_MIXING)
     inverse = 1.0 / (setting.clock[:, None] ** 2 * scales**2).sum(axis=0)
-    chi = ((setting.dof - 2.0) / scales**2).mean(axis=0) if student else np.ones(1)
+    chi = (setting.dof - 2.0) / scales**2
     highest = float(setting.square.max())
-    theta, q = np.zeros(thresholds.size), np.ones(thresholds.size)
+    theta, q, jump = np.zeros(thresholds.size), np.ones(thresholds.size), np.ones(thresholds.size)
     for i, threshold in enumerate(thresholds):
 
         def exponent(t: float, threshold: float = float(threshold)) -> np.ndarray:
@@ -221,8 +233,9 @@ def _choose_twists(setting: _Setting, thresholds: np.ndarray) -> tuple[np.ndarra
         if student:
             power = exponent(theta[i])
             tilted = np.exp(power - power.max())
-            q[i] = setting.dof * tilted.sum() / (tilted @ chi)
-    return theta, q
+            q[i] = setting.dof * tilted.sum() / (tilted @ chi.mean(axis=0))
+            jump[i] = setting.dof * tilted.sum() / (tilted @ chi.min(axis=0))
+    return theta, q, jump
 
 
 def _components(paths: int, count: int) -> np.ndarray:
@@ -277,7 +290,10 @@ def twisted_moves(task: _TwistedTask, chunk: Chunk) -> tuple[np.ndarray, np.ndar
     component = _components(chunk.lo + n, len(twists.widen) - 1)[chunk.lo :]
     w = setting.scales(chunk.lo, n, BLOCK_IMPORTANCE_MIXING)
     if setting.table.shape[0]:
-        w *= twists.widen[component]
+        step_of_jump = np.empty(n, dtype=np.int64)
+        fill_rows(chunk.lo, BLOCK_IMPORTANCE_MIXING, steps, setting.seed, steps, step_of_jump)
+        scaled = ~twists.jumps[component] | (step_of_jump == np.arange(steps)[:, None])
+        w *= np.where(scaled, twists.widen[component], 1.0)
     s = np.sqrt(((setting.clock[:, None] * w) ** 2).sum(axis=0))
     z = np.empty((-(-factors // 4) * 4, n))
     mixed, moved = np.zeros((factors, n)), np.zeros((factors, n))
@@ -300,7 +316,7 @@ def twisted_moves(task: _TwistedTask, chunk: Chunk) -> tuple[np.ndarray, np.ndar
     y = plain[:factors] + change
     linear = (setting.linear[:, None] * y).sum(axis=0)
     square = (setting.square[:, None] * (y * y)).sum(axis=0)
-    chi = ((setting.dof - 2.0) / w**2).sum(axis=0) if setting.table.shape[0] else np.zeros(n)
+    chi = (setting.dof - 2.0) / w**2 if setting.table.shape[0] else np.empty((0, n))
     weight = np.empty(n)
     weigh(linear, square, inverse, chi, twists.parts, weight)
     return moved, weight

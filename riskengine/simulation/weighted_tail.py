@@ -3,7 +3,7 @@
     F(v) = (1/P) Σ w 1{loss ≥ v},   VaR: F(VaR) = p,   ES = VaR + (1/(P p)) Σ w (loss − VaR)⁺
 
 Errors: sd(w 1{loss ≥ VaR})/(√P f) with f the density between the tail probabilities p·exp(±0.2), and
-sd(w (loss − VaR)⁺)/(p √P): the ES does not move with an error of the VaR to first order (Hong and Liu 2009).
+sd(w (loss − VaR)⁺)/(p √P): to first order the ES does not move with an error of the VaR (Trindade et al. 2007).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def estimate_tail(pnl: np.ndarray, weight: np.ndarray, levels: tuple[float, ...]
         p = 1.0 - level
 
         def quantile(probable: float) -> float:
-            return float(loss[min(np.searchsorted(probability, probable), count - 1)])
+            return float(loss[min(np.searchsorted(probability, probable * (1.0 - 1e-9)), count - 1)])
 
         var = quantile(p)
         excess = w * np.maximum(loss - var, 0.0) / p
