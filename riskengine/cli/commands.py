@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -125,6 +126,48 @@ def warmup() -> None:
 
     with StageProgress() as progress:
         warm_up(progress)
+
+
+@app.command()
+def benchmark(
+    workload: Annotated[str, typer.Option(help="Workloads, separated by commas.")] = "W1,W2,W3",
+    quick: Annotated[bool, typer.Option("--quick", help="Smaller and fewer runs: not to be quoted.")] = False,
+    threads: Annotated[Optional[int], typer.Option(min=1, help="Threads.", show_default="all cores")] = None,
+    plot: Annotated[Optional[Path], typer.Option(
+        metavar="FILE", help="Measure cost against paths, positions, scenarios and threads; draw it as SVG.")] = None,
+    book: Annotated[Optional[int], typer.Option(
+        min=1, metavar="N", help="Run a synthetic book of N positions at a million paths instead.")] = None,
+    book_file: Annotated[Optional[Path], typer.Option(
+        metavar="FILE", help="With --book: write the book as a portfolio CSV, run nothing.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure the engine against NumPy programs of the same work, paired in one run."""
+    if book is not None:
+        from riskengine.benchmark.books import synthetic_csv
+        from riskengine.benchmark.large_book import run_large_book
+
+        if book_file is not None:
+            book_file.write_text(synthetic_csv(book), encoding="utf-8")
+            print(book_file)
+        else:
+            print_records(run_large_book(book, 100_000 if quick else 1_000_000, threads), as_json)
+        return
+    if plot is not None:
+        from riskengine.benchmark.scaling import draw_scaling, measure_scaling
+
+        records = measure_scaling(quick)
+        plot.write_text(draw_scaling(records), encoding="utf-8")
+        print_records(records, as_json)
+        return
+    from riskengine.benchmark.run import run_benchmark
+
+    outcome = run_benchmark([w.strip().upper() for w in workload.split(",") if w.strip()], quick, threads)
+    if as_json:
+        print(json.dumps(outcome, indent=1))
+        return
+    print(", ".join(f"{key} {value}" for key, value in outcome["machine"].items()))
+    print(f"{outcome['threads']} threads; ratio = paired median of wall time over riskengine's\n")
+    print_records(outcome["results"], False)
 
 
 # -- configuration -----------------------------------------------------------------------------------------
