@@ -30,8 +30,7 @@ from riskengine.kernels.propagate import (
 )
 
 __all__ = ["PIN_FLOW", "PIN_NONE", "PIN_SENTIMENT", "CapitalFlows", "FlowPrices", "PinnedDollar",
-           "collect_flows",
-           "run_recursion"]
+           "collect_flows", "dollars_out", "run_recursion"]
 
 USES = ("sold", "other_us", "deposits", "hedges", "retained", "defended", "dollars")
 """What becomes of a sale: sold = the sum of all that follow."""
@@ -163,6 +162,16 @@ def run_recursion(
     return out
 
 
+def dollars_out(paths: Paths, clearing: Clearing, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """Dollars that have left by the sales of the groups after *steps* steps: in all (D,), by home currency (D, 21)."""
+    total, by_currency = np.zeros(len(paths.s)), np.zeros((len(paths.s), N_CURRENCIES))
+    for g, flows in enumerate(clearing.groups):
+        fraction = paths.fraction[:, steps - 1, g]
+        total -= flows.dollars * fraction
+        by_currency -= flows.by_currency * fraction[:, None]
+    return total, by_currency
+
+
 def collect_flows(
     paths: Paths, orders: HolderOrders, clearing: Clearing, pinned: PinnedDollar, steps: int, dt: float
 ) -> CapitalFlows:
@@ -174,7 +183,7 @@ def collect_flows(
     # One product per draw: (T, G) @ (G, lines), lines = own, bought, net by class and the uses of proceeds.
     coefficients = np.zeros((count, groups, 3 * classes + len(USES)))
     own, bought, net = (slice(n * classes, (n + 1) * classes) for n in range(3))
-    by_currency = np.zeros((count, N_CURRENCIES))
+    _, by_currency = dollars_out(paths, clearing, steps)
     for g, (group, flows) in enumerate(zip(orders.groups, clearing.groups, strict=True)):
         a = group.asset_class
         coefficients[:, g, bought] = flows.to_class
@@ -183,7 +192,6 @@ def collect_flows(
         coefficients[:, g, net] = flows.net
         for n, name in enumerate(USES):
             coefficients[:, g, 3 * classes + n] = -getattr(flows, name)
-        by_currency -= flows.by_currency * fraction[:, -1, g, None]
     lines = np.matmul(fraction, coefficients)  # (D, T, lines)
     uses = {name: lines[:, :, 3 * classes + n] for n, name in enumerate(USES)}
     target = np.matmul(sold, sellers.to_class)

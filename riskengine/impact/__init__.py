@@ -9,12 +9,14 @@ from importlib import import_module
 
 _HOME = {
     "respond_to_policy": "chain",
+    "respond_at_steps": "chain",
     "ImpactParameters": "parameters",
     "ParameterDraws": "parameters",
     "draw_parameters": "parameters",
     "Chain": "response",
     "PolicyResponse": "response",
     "ResponseDraws": "response",
+    "StepResponse": "response",
 }
 
 __all__ = list(_HOME)

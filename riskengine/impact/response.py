@@ -31,6 +31,18 @@ class ResponseDraws:
 
 
 @dataclass(frozen=True, slots=True)
+class StepResponse:
+    """The response at some steps only: path (K, D, S), steps (S,) counted from 0; core, pinned as above."""
+
+    axis: Axis
+    horizon: Horizon
+    steps: tuple[int, ...]
+    path: np.ndarray
+    core: np.ndarray
+    pinned: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
 class Chain:
     """The chain at a glance; every array (D, T) unless said; flows USD bn cumulated to the end of the step.
 

@@ -28,7 +28,8 @@ from riskengine.kernels.tails import QUANTUM, add_pairwise, select
 TILE = 240
 """Paths per tile: a multiple of 16, no power of two."""
 _BLOCK = 64
-_PILOT = 4096
+_PILOT = 2048
+_DIGITS = 2048
 
 
 class CachedMoves(NamedTuple):
@@ -103,6 +104,37 @@ def _lowest_bit(typing_context, word):
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
 
     return types.uint64(types.uint64), generate
+
+
+@intrinsic
+def _ordered_bits(typing_context, x):
+    """A word that orders like the float x (no NaN): sign flipped for x ≥ 0, all bits for x < 0; 0 and −0 differ."""
+    size = x.bitwidth
+
+    def generate(context, builder, signature, arguments):
+        word = ir.IntType(size)
+        bits = builder.bitcast(arguments[0], word)
+        sign = builder.ashr(bits, ir.Constant(word, size - 1))
+        flipped = builder.xor(bits, builder.or_(sign, ir.Constant(word, 1 << (size - 1))))
+        return flipped if size == 64 else builder.zext(flipped, ir.IntType(64))
+
+    return types.uint64(x), generate
+
+
+@intrinsic
+def _value_of_bits(typing_context, key, like):
+    """Inverse of _ordered_bits for the type of *like*."""
+    size = like.bitwidth
+
+    def generate(context, builder, signature, arguments):
+        word = ir.IntType(size)
+        key = arguments[0] if size == 64 else builder.trunc(arguments[0], word)
+        top = ir.Constant(word, 1 << (size - 1))
+        negative = builder.icmp_unsigned("<", key, top)
+        bits = builder.select(negative, builder.not_(key), builder.xor(key, top))
+        return builder.bitcast(bits, ir.FloatType() if size == 32 else ir.DoubleType())
+
+    return like(types.uint64, like), generate
 
 
 # ---------------------------------------------------------------- P&L
@@ -227,24 +259,48 @@ def sum_quanta(x):
 
 
 @kernel
-def keep_not_above(x, threshold, kept, places):
-    """Values and places of x ≤ threshold in path order; returns how many."""
+def keep_not_above(x, threshold, kept, ends):
+    """Values x ≤ threshold in path order; ends[q] how many up to the end of quantum q; returns how many."""
     paths = x.shape[0]
     count = 0
-    for begin in range(0, paths - _BLOCK + 1, _BLOCK):
-        bits = _not_above(x, begin, threshold)
-        while bits != np.uint64(0):
-            i = begin + np.int64(_lowest_bit(bits))
-            kept[count] = x[i]
-            places[count] = i
-            count += 1
-            bits = bits & (bits - np.uint64(1))
-    for i in range(paths - paths % _BLOCK, paths):
-        if x[i] <= threshold:
-            kept[count] = x[i]
-            places[count] = i
-            count += 1
+    for q in range(ends.shape[0]):
+        high = min((q + 1) * QUANTUM, paths)
+        whole = high - (high - q * QUANTUM) % _BLOCK
+        for begin in range(q * QUANTUM, whole, _BLOCK):
+            bits = _not_above(x, begin, threshold)
+            while bits != np.uint64(0):
+                kept[count] = x[begin + np.int64(_lowest_bit(bits))]
+                count += 1
+                bits = bits & (bits - np.uint64(1))
+        for i in range(whole, high):
+            if x[i] <= threshold:
+                kept[count] = x[i]
+                count += 1
+        ends[q] = count
     return count
+
+
+@kernel
+def sort_keys(keys, spare, passes):
+    """Sort *keys* (n,) uint64, ascending, by *passes* digits of 11 bits; *spare* (n,) is overwritten."""
+    n = keys.shape[0]
+    places = np.empty(_DIGITS, dtype=np.int64)
+    for step in range(passes):
+        shift = np.uint64(11 * step)
+        places[:] = 0
+        for i in range(n):
+            places[np.int64((keys[i] >> shift) & np.uint64(_DIGITS - 1))] += 1
+        at = 0
+        for digit in range(_DIGITS):
+            count = places[digit]
+            places[digit] = at
+            at += count
+        for i in range(n):
+            digit = np.int64((keys[i] >> shift) & np.uint64(_DIGITS - 1))
+            spare[places[digit]] = keys[i]
+            places[digit] += 1
+        keys, spare = spare, keys
+    return keys
 
 
 @kernel
@@ -265,26 +321,32 @@ def measure_row(x, ks, kth, sums):
     rank = min(pilot.shape[0] - 1, int(expected + 5.0 * math.sqrt(expected) + 8.0))
     threshold = select(pilot, 0, pilot.shape[0], rank)
     kept = np.empty(paths, dtype=x.dtype)
-    places = np.empty(paths, dtype=np.int32)
-    count = keep_not_above(x, threshold, kept, places)
+    quanta = (paths + QUANTUM - 1) // QUANTUM
+    ends = np.empty(quanta, dtype=np.int64)
+    count = keep_not_above(x, threshold, kept, ends)
     if count < largest:
-        for i in range(paths):
-            kept[i] = x[i]
-            places[i] = i
+        kept[:] = x
+        for q in range(quanta):
+            ends[q] = min((q + 1) * QUANTUM, paths)
         count = paths
-    work = kept[:count].copy()
-    leaves = np.empty((paths + QUANTUM - 1) // QUANTUM)
-    high = count
-    for level in range(ks.shape[0] - 1, -1, -1):
+    keys = np.empty(count, dtype=np.uint64)
+    for i in range(count):
+        keys[i] = _ordered_bits(kept[i])
+    keys = sort_keys(keys, np.empty(count, dtype=np.uint64), 3 if x.itemsize == 4 else 6)
+    leaves = np.empty(quanta)
+    for level in range(ks.shape[0]):
         k = ks[level]
-        value = select(work, 0, high, k - 1)
-        high = k
-        leaves[:] = 0.0
+        value = _value_of_bits(keys[k - 1], kept[0])
         below = 0
-        for i in range(count):
-            inside = kept[i] < value
-            leaves[places[i] // QUANTUM] += np.float64(kept[i]) if inside else 0.0
-            below += inside
+        begin = 0
+        for q in range(quanta):
+            part = 0.0
+            for i in range(begin, ends[q]):
+                inside = kept[i] < value
+                part += np.float64(kept[i]) if inside else 0.0
+                below += inside
+            leaves[q] = part
+            begin = ends[q]
         tied = 0.0
         if k > below:
             tied = (k - below) * np.float64(value)

@@ -21,9 +21,9 @@ from riskengine.execution import Executor
 from riskengine.factor_model import FactorModel
 from riskengine.kernels.resident import CachedMoves, Quadratic, add_rows, revalue_quadratic
 from riskengine.resident.positions import Fixing, PartialBook
-from riskengine.simulation import ShockDistribution, draw_of_path, fixing_map, simulate_noise
+from riskengine.simulation import draw_of_path, simulate_noise
 
-CHUNK_PATHS = 8_160
+CHUNK_PATHS = 16_320
 """Paths per task: a multiple of the kernels' tile; no result depends on it."""
 
 
@@ -99,16 +99,6 @@ def add_fixings(
     if early:
         executor.map(simulate, chunks_of(spec.paths))
     return replace(cache, fixings=rows)
-
-
-def response_of(shocks: ShockDistribution, model: FactorModel, fixings: Sequence[Fixing]) -> Response:
-    """The parts of *shocks* that the horizon and these fixings need."""
-    end = np.ascontiguousarray(shocks.path[:, -1, :].T)
-    at = {(k, step): np.ascontiguousarray(shocks.path[:, step, k]) for k, step in fixings}
-    carry: dict[Fixing, np.ndarray] = {}
-    if shocks.noise_map is not None:
-        carry = dict(zip(fixings, fixing_map(shocks, model, tuple(fixings)), strict=True))
-    return Response(end, at, shocks.noise_map, carry)
 
 
 def chunks_of(paths: int) -> list[Chunk]:

@@ -75,7 +75,7 @@ def collect(groups: Sequence[Sequence[Expansion]]) -> tuple[np.ndarray, Quadrati
     dense = [_sum(members) for members in groups]
     touched = np.zeros(len(FACTORS), dtype=bool)
     for _, delta, gamma in dense:
-        touched |= (delta != 0) | np.any(gamma != 0, axis=1)
+        touched |= (delta != 0) | gamma.any(axis=1)
     used = np.flatnonzero(touched).astype(np.int64)
     constant = np.array([c for c, _, _ in dense], dtype=np.float32)
     diagonal_first, cross_first = [0], [0]
@@ -102,9 +102,13 @@ def collect(groups: Sequence[Sequence[Expansion]]) -> tuple[np.ndarray, Quadrati
 
 
 def _sum(members: Sequence[Expansion]) -> tuple[float, np.ndarray, np.ndarray]:
-    constant, delta, gamma = 0.0, np.zeros(len(FACTORS)), np.zeros((len(FACTORS), len(FACTORS)))
+    """Sums in the order of the members (bincount adds one after the other)."""
+    count = len(FACTORS)
+    constant = 0.0
     for item in members:
         constant += item.constant
-        delta[item.factors] += item.delta
-        gamma[np.ix_(item.factors, item.factors)] += item.gamma
-    return constant, delta, gamma
+    delta = np.bincount(np.concatenate([x.factors for x in members]),
+                        weights=np.concatenate([x.delta for x in members]), minlength=count)
+    flat = np.concatenate([(x.factors[:, None] * count + x.factors).ravel() for x in members])
+    gamma = np.bincount(flat, weights=np.concatenate([x.gamma.ravel() for x in members]), minlength=count * count)
+    return constant, delta, gamma.reshape(count, count)

@@ -14,9 +14,12 @@ from riskengine.base.errors import InputError, Problem
 from riskengine.base.sampling import RunSpec
 from riskengine.base.units import Horizon
 from riskengine.engine.paths import PreparedScenario, World, prepare
+from riskengine.impact import draw_parameters, respond_at_steps
+from riskengine.impact.parameters import ParameterDraws
 from riskengine.policy.scenario import Scenario
-from riskengine.resident.cache import Response, response_of
+from riskengine.resident.cache import Response
 from riskengine.resident.positions import Fixing
+from riskengine.simulation import condition_at_steps, draw_loadings, parameter_normals, pinned_carry
 
 KEPT_RESPONSES = 32
 """Responses kept, the least recently used leaves first; one is (K + F) × D numbers."""
@@ -28,6 +31,8 @@ class Responses:
     def __init__(self, world: World, spec: RunSpec, horizon: Horizon):
         self.world, self.spec, self.horizon = world, spec, horizon
         self._kept: OrderedDict[tuple[Scenario, tuple[Fixing, ...]], Response] = OrderedDict()
+        self._draws: ParameterDraws | None = None
+        self._loadings: dict[bytes, np.ndarray] = {}
 
     def respond(self, scenario: Scenario, fixings: Sequence[Fixing]) -> Response:
         """Response at the horizon and at *fixings*; InputError when the scenario has another horizon."""
@@ -39,11 +44,39 @@ class Responses:
         key = (scenario, tuple(fixings))
         found = self._kept.get(key)
         if found is None:
-            found = response_of(self.prepare(scenario).shocks, self.world.model(self.horizon), fixings)
-            self._kept[key] = found
+            found = self._kept[key] = self.compute(scenario, fixings)
             while len(self._kept) > KEPT_RESPONSES:
                 self._kept.popitem(last=False)
+        else:
+            self._kept.move_to_end(key)
         return found
+
+    def compute(self, scenario: Scenario, fixings: Sequence[Fixing]) -> Response:
+        """The chain at the horizon and at *fixings* only, without ledger and summary; the engine's bits."""
+        world, spec, horizon = self.world, self.spec, self.horizon
+        model = world.model(horizon)
+        steps = sorted({step for _, step in fixings} | {horizon.steps - 1})
+        response = respond_at_steps(scenario, world.accounts, self.parameter_draws(), model, world.snapshot, horizon,
+                                    steps, world.history)
+        key = response.core.tobytes()
+        if key not in self._loadings:
+            self._loadings[key] = draw_loadings(response.core, model, spec)
+        path, noise_map = condition_at_steps(response, model, spec, self._loadings[key])
+        place = {step: n for n, step in enumerate(steps)}
+        at = {(k, step): np.ascontiguousarray(path[k, :, place[step]]) for k, step in fixings}
+        carry: dict[Fixing, np.ndarray] = {}
+        if noise_map is not None:
+            rows = pinned_carry(response.pinned, horizon, model, tuple(fixings))
+            carry = dict(zip(fixings, rows, strict=True))
+        return Response(np.ascontiguousarray(path[:, :, -1]), at, noise_map, carry)
+
+    def parameter_draws(self) -> ParameterDraws:
+        """Draws of every parameter, made once."""
+        if self._draws is None:
+            world, spec = self.world, self.spec
+            normals = parameter_normals(spec, len(world.parameters))
+            self._draws = draw_parameters(world.parameters, normals, uncertain=spec.parameter_uncertainty)
+        return self._draws
 
     def prepare(self, scenario: Scenario) -> PreparedScenario:
         """The whole chain of one scenario, ledger and summary included."""

@@ -62,6 +62,8 @@ class Valuer:
     spec: RunSpec
     executor: Executor
     expansions: dict[int, tuple[LoweredPosition, Expansion]] = field(default_factory=dict)
+    collected: dict[str, tuple] = field(default_factory=dict)
+    """The coefficients of the last whole portfolio."""
 
     def value_all(
         self, lowered: Sequence[LoweredPosition], cache: DrawCache, response: Response | None,
@@ -111,11 +113,15 @@ class Valuer:
         return revalue_full(book, cache, response, self.executor)
 
     def _expand_rows(self, labels, lowered, cache, response, total) -> tuple[np.ndarray, ...]:
-        groups: dict[Label, list[Expansion]] = {label: [] for label in labels}
-        for item in lowered:
-            groups[item.label].append(self._expansion(item))
-        used, book = collect([groups[label] for label in labels])
-        return revalue_by_expansion(used, book, cache, response, self.executor, total)
+        known = self.collected.get("last")
+        if known is None or known[0] is not lowered or known[1] != labels:
+            groups: dict[Label, list[Expansion]] = {label: [] for label in labels}
+            for item in lowered:
+                groups[item.label].append(self._expansion(item))
+            known = (lowered, labels, *collect([groups[label] for label in labels]))
+            if total is not None:
+                self.collected["last"] = known
+        return revalue_by_expansion(known[2], known[3], cache, response, self.executor, total)
 
     def _expansion(self, item: LoweredPosition) -> Expansion:
         found = self.expansions.get(id(item))

@@ -10,7 +10,9 @@ Path-dependent runs (``path_dependent``, ``variance``, ``feedback``, ``holder_gr
 
 from importlib import import_module
 
-from riskengine.simulation.conditioning import ShockDistribution, condition, fixing_map
+from riskengine.simulation.conditioning import (
+    ShockDistribution, condition, condition_at_steps, draw_loadings, fixing_map, pinned_carry,
+)
 from riskengine.simulation.draws import draw_of_path, parameter_normals
 from riskengine.simulation.noise import chunks, mixing_table, simulate_noise
 
@@ -31,10 +33,13 @@ __all__ = [
     "ShockDistribution",
     "chunks",
     "condition",
+    "condition_at_steps",
+    "draw_loadings",
     "draw_of_path",
     "fixing_map",
     "mixing_table",
     "parameter_normals",
+    "pinned_carry",
     "simulate_noise",
     *_LATER,
 ]

@@ -21,7 +21,8 @@ from riskengine.base.errors import InputError, ModelError, Problem
 from riskengine.base.sampling import RunSpec
 from riskengine.base.units import Horizon
 from riskengine.factor_model import FactorModel
-from riskengine.impact.response import ResponseDraws
+from riskengine.impact.response import ResponseDraws, StepResponse
+from riskengine.kernels.propagate import follow
 from riskengine.simulation.draws import loading_normals
 
 _SINGULAR = 1e-10
@@ -63,14 +64,7 @@ def condition(response: ResponseDraws, model: FactorModel, spec: RunSpec) -> Sho
     _check_response(response, model, spec)
     core = response.core
     follow = ~core
-    moves = response.path[:, :, core]
-    followed = np.einsum("ij,dtj->dti", model.loadings[np.ix_(follow, core)], moves)
-    factor = model.loadings_draw_factor
-    if factor is not None and factor.shape[2] and spec.parameter_uncertainty:
-        spread = factor[np.ix_(follow, core)]
-        z = loading_normals(spec, spread.shape[2])
-        for d in range(spec.draws):
-            followed[d] += moves[d] @ (spread @ z[d]).T
+    followed = follow_core(draw_loadings(core, model, spec), np.ascontiguousarray(response.path[:, :, core]))
     path = response.path.copy()
     path[:, :, follow] = followed
 
@@ -90,6 +84,44 @@ def condition(response: ResponseDraws, model: FactorModel, spec: RunSpec) -> Sho
     return ShockDistribution(response.axis, response.horizon, path, channels, by_channel, pinned, noise_map)
 
 
+def condition_at_steps(
+    response: StepResponse, model: FactorModel, spec: RunSpec, loadings: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Mean of every factor at the steps of *response*, (K, D, S), and the noise map: :func:`condition` to the bit.
+
+    loadings : draw_loadings of response.core when the caller keeps them, else computed.
+    """
+    core = response.core
+    path = response.path.copy()
+    if not core.all():
+        if loadings is None:
+            loadings = draw_loadings(core, model, spec)
+        moves = np.ascontiguousarray(response.path[core].transpose(1, 2, 0))
+        path[~core] = follow_core(loadings, moves).transpose(2, 0, 1)
+    return path, _noise_map(model, response.horizon, response.pinned)
+
+
+def draw_loadings(core: np.ndarray, model: FactorModel, spec: RunSpec) -> np.ndarray:
+    """B_d of the factors outside *core* (K,) bool on those inside: (D, J, I), J core and I other factors; (1, J, I)
+    when all draws are equal."""
+    follow = ~core
+    loadings = model.loadings[np.ix_(follow, core)].T[None]
+    factor = model.loadings_draw_factor
+    if factor is not None and factor.shape[2] and spec.parameter_uncertainty:
+        spread = factor[np.ix_(follow, core)].transpose(1, 0, 2)
+        z = loading_normals(spec, spread.shape[2])
+        for q in range(spread.shape[2]):
+            loadings = loadings + spread[None, :, :, q] * z[:, None, None, q]
+    return np.ascontiguousarray(loadings)
+
+
+def follow_core(loadings: np.ndarray, moves: np.ndarray) -> np.ndarray:
+    """(D, T, I) moves of the other factors for moves (D, T, J) of the core; loadings of :func:`draw_loadings`."""
+    followed = np.empty((*moves.shape[:2], loadings.shape[2]))
+    follow(loadings, moves, followed)
+    return followed
+
+
 def fixing_map(
     shock: ShockDistribution, model: FactorModel, fixings: Sequence[tuple[int, int]]
 ) -> np.ndarray:
@@ -99,12 +131,19 @@ def fixing_map(
     Increments are uncorrelated over steps, so the covariance of an earlier level with the end is the
     covariance at the earlier step: A = Σ_s[k, c] Σ_cc⁻¹ E_c.
     """
+    return pinned_carry(shock.pinned, shock.horizon, model, fixings)
+
+
+def pinned_carry(
+    pinned: np.ndarray, horizon: Horizon, model: FactorModel, fixings: Sequence[tuple[int, int]]
+) -> np.ndarray:
+    """(F, K) of :func:`fixing_map` for the factors *pinned* (K,) bool at the horizon."""
     carry = np.zeros((len(fixings), len(model.axis)))
-    pinned = np.flatnonzero(shock.pinned)
-    if pinned.size:
-        end = model.horizon_covariance(shock.horizon.steps)[np.ix_(pinned, pinned)]
+    known = np.flatnonzero(pinned)
+    if known.size:
+        end = model.horizon_covariance(horizon.steps)[np.ix_(known, known)]
         for row, (k, step) in enumerate(fixings):
-            carry[row, pinned] = np.linalg.solve(end, model.horizon_covariance(step + 1)[pinned, k])
+            carry[row, known] = np.linalg.solve(end, model.horizon_covariance(step + 1)[known, k])
     return carry
 
 

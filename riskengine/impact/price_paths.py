@@ -1,0 +1,240 @@
+"""From a policy to the moves of every factor, for every parameter draw: the part of the chain that prices need.
+
+    respond (flows) → clear (flows) → recursion over draws (kernels) → treasury, currencies, equity, property (impact)
+
+Ledger and summary (``chain``) read the same paths; a what-if that only needs moves at a few steps stops here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from riskengine.base.axes import CURRENCIES, FACTORS
+from riskengine.base.errors import InputError, Problem
+from riskengine.base.units import BUSINESS_DAYS_PER_YEAR, Horizon
+from riskengine.factor_model import FactorModel
+from riskengine.flows.clearing import Clearing, clear
+from riskengine.flows.draws import ParameterDraws
+from riskengine.flows.external_accounts import ExternalAccounts
+from riskengine.flows.orders import HolderOrders
+from riskengine.flows.propagation import (
+    PIN_FLOW, PIN_NONE, PIN_SENTIMENT, PinnedDollar, dollars_out, run_recursion,
+)
+from riskengine.flows.response import respond
+from riskengine.flows.shock_numbers import Numbers, decide_regimes, phase, realise
+from riskengine.flows.targets import accord_sellers, all_foreigners, no_sellers
+from riskengine.impact.announcement import Announcement
+from riskengine.impact.asset_prices import flow_prices
+from riskengine.impact.currencies import (
+    AccordPattern, accord_pattern, currency_betas, currency_pattern, index_weights,
+)
+from riskengine.impact.equity import equity_index, equity_responses
+from riskengine.impact.imposed import impose
+from riskengine.impact.real_estate import property_responses
+from riskengine.impact.treasury_yields import (
+    TEN, TENORS, TWO, imposed_path, path_betas, tenor_weights, two_year_per_dollar,
+)
+from riskengine.kernels.propagate import Paths
+from riskengine.market import MarketSnapshot
+from riskengine.policy.scenario import Scenario
+from riskengine.policy.shocks import CurrencyAccord, DollarDepreciation
+
+_UST_ROW = FACTORS.index(f"UST_{TENORS[0]}")
+_OWN = ("FX", "UST", "EQ", "CAP")
+"""Kinds of factors whose response always comes from the chain."""
+
+Moves = Mapping[int, Mapping[str, np.ndarray]]
+"""factor → channel → (D, S) moves at the chosen steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class PricePaths:
+    """One scenario's path from orders to prices; arrays (D, T) unless said.
+
+    t : (T + ahead,) years.  paths : recursion over T + ahead steps.  pattern : (D, 21) currencies per unit of s.
+    s, flow_10y, equity_orders : prices of the broad dollar, the 10-year's flow channel and equity, announcement
+    included.  path_2y : policy path of the 2-year through the dollar.  yield_betas : (D, 10).
+    imposed_yields : (D, T + ahead, 10).
+    """
+
+    scenario: Scenario
+    draws: ParameterDraws
+    steps: int
+    t: np.ndarray
+    numbers: Numbers
+    regimes: dict[int, np.ndarray]
+    orders: HolderOrders
+    clearing: Clearing
+    pinned: PinnedDollar
+    paths: Paths
+    pattern: np.ndarray
+    s: np.ndarray
+    flow_10y: np.ndarray
+    equity_orders: np.ndarray
+    path_2y: np.ndarray
+    yield_betas: np.ndarray
+    imposed_yields: np.ndarray
+
+    def treasury_path(self, tenor: int, keep: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """(D, S) policy-path change of one tenor at the steps *keep*."""
+        own = self.imposed_yields[:, : self.steps, tenor][:, keep]
+        return self.path_2y[:, keep] * self.yield_betas[:, tenor, None] + own
+
+
+def price_paths(
+    scenario: Scenario, accounts: ExternalAccounts, draws: ParameterDraws, model: FactorModel, horizon: Horizon,
+) -> PricePaths:
+    """Orders, clearing, the dollar and the flow channels; see :class:`PricePaths`."""
+    dt, steps = horizon.dt, horizon.steps
+    ahead = _steps_ahead(scenario, draws, horizon)
+    t = np.arange(1, steps + ahead + 1) * dt
+    numbers = realise(scenario, draws)
+    regimes = decide_regimes(scenario, draws, numbers)
+    orders = respond(scenario, accounts, draws, numbers, regimes, t)
+    clearing = clear(orders, accounts, draws)
+    betas = currency_betas(draws, model)
+    pinned, accord = _pin_dollar(scenario, accounts, draws, numbers, regimes, betas, t)
+    yield_betas = path_betas(draws, model)
+    imposed_yields = imposed_path(scenario, draws, numbers, yield_betas, t)
+    per_dollar = two_year_per_dollar(draws)
+    prices = flow_prices(accounts, draws, dt, scenario.flow_channel, scenario.risk_off)
+    paths = run_recursion(orders, clearing, pinned, prices, accounts, draws,
+                          imposed_yields[:, :, TWO] - orders.foreign_2y, per_dollar, dt)
+    outflow, by_currency = dollars_out(paths, clearing, steps)
+    pattern = _spread_over_currencies(accord, pinned.kind == PIN_FLOW, betas, by_currency, outflow, draws)
+    share = draws["announcement_share"] * scenario.probability if ahead else np.zeros(draws.count)
+    announce = Announcement(share, ahead, _regime_labels(regimes, draws.count), steps)
+    s = announce.price(paths.s, pinned.kind != PIN_NONE)
+    return PricePaths(
+        scenario, draws, steps, t, numbers, regimes, orders, clearing, pinned, paths, pattern, s,
+        announce.price(paths.yield_10y), announce.price(prices.per_order[:, 3, None] * paths.orders[:, :, 3]),
+        per_dollar[:, None] * s, yield_betas, imposed_yields,
+    )
+
+
+def factor_moves(
+    priced: PricePaths, accounts: ExternalAccounts, model: FactorModel, snapshot: MarketSnapshot, dt: float,
+    keep: np.ndarray | slice = slice(None),
+) -> tuple[Moves, dict[str, np.ndarray], np.ndarray]:
+    """Moves of every factor by channel at the steps *keep*, the equity index by channel, and the core (K,) bool."""
+    draws, steps = priced.draws, priced.steps
+    s, flow_10y = priced.s[:, keep], priced.flow_10y[:, keep]
+    moves: dict[int, dict[str, np.ndarray]] = {
+        c: {"exchange_rate": s * priced.pattern[:, c, None]} for c in range(len(CURRENCIES))}
+    profile = tenor_weights(draws)
+    for j in range(len(TENORS)):
+        moves[_UST_ROW + j] = {"flow": flow_10y * profile[j], "policy_path": priced.treasury_path(j, keep)}
+    path = {j: moves[_UST_ROW + j]["policy_path"] for j in (TWO, TEN)}
+    index = equity_index(priced.equity_orders[:, keep], s, flow_10y, path[TWO], draws, snapshot, model)
+    responses = equity_responses(index, s, flow_10y, path[TEN], draws, snapshot, model)
+    core = np.array([label.split("_")[0] in _OWN for label in FACTORS.labels]) | model.core
+    for label, channels in responses.items():
+        moves[FACTORS.index(label)] = channels
+    ten = priced.flow_10y * profile[TEN] + priced.treasury_path(TEN)  # property remembers the whole path
+    estate = property_responses(ten, priced.orders.residential[:, :steps], priced.orders.commercial[:, :steps],
+                                accounts.real_estate.exposure, draws, snapshot, dt)
+    for label, channels in estate.items():
+        k = FACTORS.index(label)
+        moves[k] = {name: move[:, keep] for name, move in channels.items()}
+        core[k] |= any(bool(move.any()) for move in channels.values())
+    return moves, index, core
+
+
+def impose_moves(
+    priced: PricePaths, moves: Moves, core: np.ndarray, model: FactorModel, horizon: Horizon,
+    history: Mapping[str, tuple[np.ndarray, np.ndarray]] | None, keep: np.ndarray | slice = slice(None),
+) -> tuple[dict[int, Mapping[str, np.ndarray]], np.ndarray, np.ndarray]:
+    """Prices the scenario sets itself in place of the chain's: (moves, core, pinned (K,) bool)."""
+    count, steps = priced.draws.count, priced.steps
+    imposed = impose(priced.scenario, priced.numbers, model, horizon, priced.t[:steps], count, history)
+    pinned = _pinned_targets(priced.scenario, priced.regimes, priced.t[steps - 1])
+    moves, core = dict(moves), core.copy()
+    for k, move in imposed.given.items():
+        moves[k] = {"imposed": move[:, keep]}
+        pinned[k] = core[k] = True
+    for k, move in imposed.followers.items():
+        moves[k] = {"co_movement": np.repeat(move[None, keep], count, axis=0)}
+        core[k] = True
+    return moves, core, pinned
+
+
+# ---------------------------------------------------------------- parts
+def _steps_ahead(scenario: Scenario, draws: ParameterDraws, horizon: Horizon) -> int:
+    """Steps the recursion runs past the horizon so that prices can look a year ahead; 0 without
+    announcement."""
+    if not (scenario.announcement and draws.settings.announcement and scenario.probability > 0):
+        return 0
+    if not draws["announcement_share"].any():
+        return 0
+    years = float(np.median(draws["announcement_years"]))
+    return round(years * BUSINESS_DAYS_PER_YEAR / horizon.step_days)
+
+
+def _pin_dollar(
+    scenario: Scenario, accounts: ExternalAccounts, draws: ParameterDraws, numbers: Numbers,
+    regimes: dict[int, np.ndarray], betas: np.ndarray, t: np.ndarray,
+) -> tuple[PinnedDollar, AccordPattern | None]:
+    """The broad dollar's target path, if the scenario has one."""
+    targets = [(i, x) for i, x in enumerate(scenario.shocks) if isinstance(x,
+        CurrencyAccord | DollarDepreciation)]
+    none = PinnedDollar(np.zeros((draws.count, t.size)), np.full(draws.count, PIN_NONE),
+                        no_sellers(accounts, draws))
+    if not targets:
+        return none, None
+    if len(targets) > 1:
+        raise InputError(Problem(f"scenario {scenario.name}: the dollar can have one target",
+                                 got=f"{len(targets)} accords or depreciations"))
+    i, shock = targets[0]
+    progress = phase(shock.schedule, t)[None]
+    if isinstance(shock, CurrencyAccord):
+        accord = accord_pattern(shock, i, numbers, draws, betas)
+        holds = regimes[i]
+        kind = np.where(holds, PIN_FLOW, PIN_NONE)
+        sellers = accord_sellers(accounts, draws, accord.share)
+        return PinnedDollar(accord.s[:, None] * progress, kind, sellers), accord
+    s = np.log1p(numbers[i, "percent"])[:, None] * progress
+    if shock.cause == "flow":
+        return PinnedDollar(s, np.full(draws.count, PIN_FLOW), all_foreigners(accounts, draws)), None
+    if shock.cause == "sentiment":
+        return PinnedDollar(s, np.full(draws.count, PIN_SENTIMENT), none.sellers), None
+    raise InputError(Problem("cause of a depreciation", got=shock.cause, accepted="flow, sentiment"))
+
+
+def _spread_over_currencies(
+    accord: AccordPattern | None, holds: np.ndarray, betas: np.ndarray, by_currency: np.ndarray,
+    outflow: np.ndarray, draws: ParameterDraws
+) -> np.ndarray:
+    """(D, 21) s_c/s; where an accord holds its own pattern, else betas, tilt and clip.
+
+    Targets other than an accord are reached by all foreigners, so only dollars of identified sellers tilt.
+    """
+    fixed = np.array([c in draws.settings.pegs or c in draws.settings.managed for c in CURRENCIES])
+    pattern = currency_pattern(betas, index_weights(draws), draws["currency_tilt"], draws["currency_clip"],
+                               by_currency, outflow, fixed)
+    if accord is None:
+        return pattern
+    usable = np.abs(accord.s) > 1e-15
+    of_accord = accord.moves / np.where(usable, accord.s, 1.0)[:, None]
+    return np.where((usable & holds)[:, None], of_accord, pattern)
+
+
+def _regime_labels(regimes: dict[int, np.ndarray], count: int) -> np.ndarray:
+    label = np.zeros(count, dtype=np.int64)
+    for regime in regimes.values():
+        label = 2 * label + regime
+    return label
+
+
+def _pinned_targets(scenario: Scenario, regimes: dict[int, np.ndarray], years: float) -> np.ndarray:
+    """(K,) currencies whose noise is off: targets of an accord that holds in every draw and is in force at
+    the end."""
+    pinned = np.zeros(len(FACTORS), dtype=bool)
+    for i, shock in enumerate(scenario.shocks):
+        if isinstance(shock, CurrencyAccord) and regimes[i].all() and phase(shock.schedule,
+                                                                            np.array([years]))[0] > 0:
+            for currency, _ in shock.targets:
+                pinned[FACTORS.index(f"FX_{currency}")] = True
+    return pinned
