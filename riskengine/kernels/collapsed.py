@@ -1,0 +1,251 @@
+"""P&L of a collapsed book on many paths under one scenario: a weighted sum of features of the path.
+
+    P_p = const + Σ_f c_f φ_f(x_p),     x_p = noise_p + μ_{d(p)}
+    φ:  exp(c₁x₁ + c₂x₂ + c₃x₃) − 1 · e^{x_r} − 1 and max(w (S e^{x_r} − K), 0) at fixings ·
+        unit values of the fully revalued instruments · y_k and y_a y_b, y = x − centre (delta and gamma of the others)
+
+Every feature belongs to one path; features are computed in panels of rows that stay in cache and are used
+thrice while there: for the total, for groups when wanted (register-blocked product), and for the sums over
+paths from which the mean of every group follows without its P&L by path.  Sums fold a tile of 256 paths in
+halves and add tiles in path order; a chunk of paths starts on a multiple of the tile.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from riskengine.kernels import kernel
+from riskengine.kernels.curved import PANEL, STRIDE, WIDTH, Instruments, exp_less_one, fill_instruments
+from riskengine.kernels.products import MICRO_ROWS, multiply
+
+
+class Features(NamedTuple):
+    """What is computed on every path, in the order of the features; ``real`` float32 or float64.
+
+    exponential_rows (E, 3) int64 factors; exponential_terms (E, 3) real.
+    fixing_rows (Z,) int64 row of the fixings, ascending; fixing_terms (Z, 3) real w, S, K (w = 0: e^x − 1).
+    instruments : fully revalued on every path.  factors (L,) int64, pairs (X, 2) int64: the quadratic part.
+    """
+
+    exponential_rows: np.ndarray
+    exponential_terms: np.ndarray
+    fixing_rows: np.ndarray
+    fixing_terms: np.ndarray
+    instruments: Instruments
+    factors: np.ndarray
+    pairs: np.ndarray
+
+
+class Weights(NamedTuple):
+    """One scenario's numbers.
+
+    shift (K, D), fixing_shift (F, D) real: response by draw.  centre (K,) real, of the quadratic part.
+    total (f,) real: weight of each feature in the total P&L.
+    groups (panels, rows · PANEL) real: pack_rows of the weights of each panel by group, or (0, 0).
+    """
+
+    shift: np.ndarray
+    fixing_shift: np.ndarray
+    centre: np.ndarray
+    total: np.ndarray
+    groups: np.ndarray
+
+
+class Paths(NamedTuple):
+    """Noise of a chunk: noise (K, n), fixings (F, n) real; draw (n,) int32."""
+
+    noise: np.ndarray
+    fixings: np.ndarray
+    draw: np.ndarray
+
+
+class CollapsedPnl(NamedTuple):
+    """Written: exact, quadratic (n,) real, the two parts of the total without constants; by_group (2, G, n) real
+    the same by group ((2, 0, n) when not wanted); sums (f,) float64 of every feature."""
+
+    exact: np.ndarray
+    quadratic: np.ndarray
+    by_group: np.ndarray
+    sums: np.ndarray
+
+
+@kernel
+def fold(row, scratch):
+    """Sum of a tile, halves onto halves: the same order of additions always."""
+    half = WIDTH // 2
+    for t in range(half):
+        scratch[t] = row[t] + row[t + half]
+    while half > 8:
+        half //= 2
+        for t in range(half):
+            scratch[t] += scratch[t + half]
+    part = 0.0
+    for t in range(8):
+        part += scratch[t]
+    return part
+
+
+@kernel
+def absorb(panel, count, width, offset, panel_number, weights, total, by_group, part, scratch, sums):
+    """Add *count* rows of features to the total, to the groups and to the sums."""
+    for m in range(count):
+        row, c = panel[m], weights.total[offset + m]
+        for t in range(width, WIDTH):
+            row[t] = 0.0
+        for t in range(WIDTH):
+            total[t] += c * row[t]
+        sums[offset + m] += fold(row, scratch)
+    if weights.groups.shape[0] > 0:
+        multiply(weights.groups[panel_number], count, panel, part)
+        for g in range(by_group.shape[0]):
+            source, target = part[g], by_group[g]
+            for t in range(WIDTH):
+                target[t] += source[t]
+
+
+@kernel
+def fill_exponentials(features, begin, count, x, panel):
+    """panel[m] = exp(c₁x₁ + c₂x₂ + c₃x₃) − 1"""
+    for m in range(count):
+        rows, terms, out = features.exponential_rows[begin + m], features.exponential_terms[begin + m], panel[m]
+        one, two, three = x[rows[0]], x[rows[1]], x[rows[2]]
+        c1, c2, c3 = terms[0], terms[1], terms[2]
+        for t in range(WIDTH):
+            out[t] = exp_less_one(c1 * one[t] + (c2 * two[t] + c3 * three[t]))
+
+
+@kernel
+def fill_fixings(features, begin, count, paths, start, width, weights, last, growth, panel):
+    """panel[m] = e^x − 1 or the payoff at a fixing; *growth* holds e^x − 1 of row *last*, which is returned."""
+    for m in range(count):
+        row, out = features.fixing_rows[begin + m], panel[m]
+        if row != last:
+            source, shift = paths.fixings[row], weights.fixing_shift[row]
+            for t in range(width):
+                growth[t] = source[start + t] + shift[paths.draw[start + t]]
+            for t in range(WIDTH):
+                growth[t] = exp_less_one(growth[t])
+            last = row
+        w, spot, strike = (features.fixing_terms[begin + m, 0], features.fixing_terms[begin + m, 1],
+                           features.fixing_terms[begin + m, 2])
+        if w == 0.0:
+            for t in range(WIDTH):
+                out[t] = growth[t]
+        else:
+            gap = spot - strike
+            for t in range(WIDTH):
+                out[t] = max(w * (spot * growth[t] + gap), growth.dtype.type(0.0))
+    return last
+
+
+@kernel
+def fill_quadratic(features, begin, count, y, panel):
+    """panel[m] = y_k, then y_a y_b, of entry begin + m."""
+    linear = features.factors.shape[0]
+    for m in range(count):
+        i, out = begin + m, panel[m]
+        if i < linear:
+            one = y[features.factors[i]]
+            for t in range(WIDTH):
+                out[t] = one[t]
+        else:
+            one, two = y[features.pairs[i - linear, 0]], y[features.pairs[i - linear, 1]]
+            for t in range(WIDTH):
+                out[t] = one[t] * two[t]
+
+
+@kernel
+def shift_tile(paths, start, width, weights, x, y):
+    """x = noise + μ_d and y = x − centre for one tile."""
+    for k in range(x.shape[0]):
+        source, shift, centre, target, off = paths.noise[k], weights.shift[k], weights.centre[k], x[k], y[k]
+        for t in range(width):
+            target[t] = source[start + t] + shift[paths.draw[start + t]]
+        for t in range(WIDTH):
+            off[t] = target[t] - centre
+
+
+@kernel
+def collapse_pnl(features, weights, paths, out):
+    """P&L of a chunk under one scenario: features : Features, weights : Weights, paths : Paths, out : CollapsedPnl."""
+    factors, n = paths.noise.shape
+    real = paths.noise.dtype
+    groups = out.by_group.shape[1]
+    exponentials, fixings = features.exponential_rows.shape[0], features.fixing_rows.shape[0]
+    instruments = features.instruments.option_rows.shape[0] + features.instruments.property_rows.shape[0]
+    quadratics = features.factors.shape[0] + features.pairs.shape[0]
+    x = np.zeros((factors, STRIDE), dtype=real)
+    y = np.zeros((factors, STRIDE), dtype=real)
+    panel = np.zeros((PANEL, STRIDE), dtype=real)
+    growth = np.zeros(STRIDE, dtype=real)
+    scratch = np.empty(WIDTH, dtype=real)
+    total = np.empty((2, STRIDE), dtype=real)
+    by_group = np.empty((2, groups, STRIDE), dtype=real)
+    part = np.empty(((groups + MICRO_ROWS - 1) // MICRO_ROWS * MICRO_ROWS, STRIDE), dtype=real)
+    for start in range(0, n, WIDTH):
+        width = min(WIDTH, n - start)
+        shift_tile(paths, start, width, weights, x, y)
+        total[:] = 0.0
+        by_group[:] = 0.0
+        offset = number = 0
+        for begin in range(0, exponentials, PANEL):
+            count = min(PANEL, exponentials - begin)
+            fill_exponentials(features, begin, count, x, panel)
+            absorb(panel, count, width, offset, number, weights, total[0], by_group[0], part, scratch, out.sums)
+            offset += count
+            number += 1
+        last = -1
+        for begin in range(0, fixings, PANEL):
+            count = min(PANEL, fixings - begin)
+            last = fill_fixings(features, begin, count, paths, start, width, weights, last, growth, panel)
+            absorb(panel, count, width, offset, number, weights, total[0], by_group[0], part, scratch, out.sums)
+            offset += count
+            number += 1
+        for begin in range(0, instruments, PANEL):
+            count = min(PANEL, instruments - begin)
+            fill_instruments(features.instruments, begin, count, x, panel)
+            absorb(panel, count, width, offset, number, weights, total[0], by_group[0], part, scratch, out.sums)
+            offset += count
+            number += 1
+        for begin in range(0, quadratics, PANEL):
+            count = min(PANEL, quadratics - begin)
+            fill_quadratic(features, begin, count, y, panel)
+            absorb(panel, count, width, offset, number, weights, total[1], by_group[1], part, scratch, out.sums)
+            offset += count
+            number += 1
+        for t in range(width):
+            out.exact[start + t] = total[0, t]
+            out.quadratic[start + t] = total[1, t]
+        for h in range(2):
+            for g in range(groups):
+                for t in range(width):
+                    out.by_group[h, g, start + t] = by_group[h, g, t]
+
+
+@kernel
+def map_noise(packed_map, packed_carry, paths, mapped):
+    """Noise given pinned factors: mapped.noise ← A noise, mapped.fixings ← fixings − C noise.
+
+    packed_map : pack_rows(A (K, K)).  packed_carry : pack_rows(C (F, K)).  paths, mapped : Paths.
+    """
+    factors, n = paths.noise.shape
+    fixings = paths.fixings.shape[0]
+    real = paths.noise.dtype
+    z = np.zeros((factors, STRIDE), dtype=real)
+    one = np.empty((packed_map.shape[0] // factors, STRIDE), dtype=real)
+    two = np.empty((packed_carry.shape[0] // factors, STRIDE), dtype=real)
+    for start in range(0, n, WIDTH):
+        width = min(WIDTH, n - start)
+        for k in range(factors):
+            for t in range(width):
+                z[k, t] = paths.noise[k, start + t]
+        multiply(packed_map, factors, z, one)
+        multiply(packed_carry, factors, z, two)
+        for k in range(factors):
+            for t in range(width):
+                mapped.noise[k, start + t] = one[k, t]
+        for f in range(fixings):
+            for t in range(width):
+                mapped.fixings[f, start + t] = paths.fixings[f, start + t] - two[f, t]
