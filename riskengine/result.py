@@ -124,7 +124,7 @@ class ScenarioResult:
     expected_pnl_usd: float
     se_expected_pnl_usd: float
     interval_usd: tuple[float, float]
-    """p10, p90 of the P&L difference over parameter draws (no market noise)."""
+    """p10, p90 of the expected P&L over parameter draws: response without market noise, plus the mean convexity."""
     pnl_interval_usd: tuple[float, float]
     """p10, p90 of P&L including markets."""
     tail: Tail

@@ -112,7 +112,7 @@ def _scenario(item: PreparedScenario, row: int, pnl: PathPnl, world: World, spec
         name=scenario.name, title=scenario.title, narrative=scenario.narrative, source=scenario.source,
         probability=scenario.probability, horizon_days=scenario.horizon.days,
         expected_pnl_usd=gain.mean, se_expected_pnl_usd=gain.se_mean,
-        interval_usd=_percentiles(response, (10, 90)),
+        interval_usd=_percentiles(response + by_channel["convexity"], (10, 90)),
         pnl_interval_usd=_percentiles(total, (10, 90)),
         tail=measure_tail(total, pnl.draw, spec.draws, spec.levels),
         by_asset_class=_means(pnl, row, "asset_class", REPORT_CLASSES),
