@@ -18,13 +18,14 @@ BLOCK_BOOTSTRAP = 0x8000_0001
 BLOCK_PERMUTATION = 0x8000_0002
 """Permutation of parameter draws; the 'path' counter is the block number b, the step is the draw."""
 BLOCK_IMPORTANCE_MIXING = 0x8000_0003
-"""Word 0: the uniform behind the chi-square of twisted paths; at step T, the step that jumps (simulation.importance)."""
+"""Word 0: the uniform behind the chi-square of twisted paths (simulation.importance); at step T, the step
+that jumps."""
 BLOCK_LOADINGS = 0x8001_0000
 """And on: normal q of the loadings is word q % 4 of block + q // 4; the 'path' is the draw d, step 0."""
 BLOCK_PARAMETERS = 0x8002_0000
 """And on: Owen scrambling of Sobol dimension j, this block + j; the 'path' is a node of its tree, step 0."""
 BLOCK_IMPORTANCE = 0x8003_0000
-"""And on: normal k of a step of a twisted path is word k % 4 of this block + k // 4 (simulation.importance)."""
+"""And on: normal k of a step of a twisted path is word k % 4 of block + k // 4 (simulation.importance)."""
 REDUCTION_QUANTUM = 1024
 """Paths per leaf of the fixed reduction tree."""
 

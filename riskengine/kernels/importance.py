@@ -1,8 +1,9 @@
 """Weights of paths drawn from a mixture of exponentially twisted laws.
 
-    w = 1 / Σ_j π_j exp(θ_j (l/s + m) − B_j/s² + C_j) ρ_j,    ρ_j = Π_t q^{ν/2} e^{−κ χ²_t}  or its mean over t
+    w = 1 / Σ_j π_j exp(θ_j (l/s + m) − B_j/s² + C_j) ρ_j,    ρ_j = Π_t q^{ν/2} e^{−κ χ²_t} or its mean
 
-the balance heuristic (Veach and Guibas 1995) for the density ratios of simulation.importance; every path by itself.
+the balance heuristic (Veach and Guibas 1995) for the density ratios of simulation.importance; the mean is
+over t.  Every path by itself.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ For factor k at step t of one path (X_t from the step before, x_0 = 0)::
 and for holders' cell c (a group and an asset class) and market m::
 
     q_t = memory q_{t−1} + Σ_k loading[c, k] r_t[k],    f_t = share max(0, −threshold − q_t)
-    X_m = Σ_c amount[m, c] f_t[c],   x_m = X_m − (1 − decay) τ_{t−1},   τ_t = decay τ_{t−1} + (1 − lasting) X_m
+    X_m = Σ_c amount[m, c] f_t[c],  x_m = X_m − (1 − decay) τ_{t−1},  τ_t = decay τ_{t−1} + (1 − lasting) X_m
 
 so that the level of the impact is lasting·ΣX + τ: the propagator of METHOD 4.  P&L by delta and gamma at
 every step gives the largest fall from a peak (the peak starts at 0).
@@ -55,7 +55,8 @@ class PathNoise(NamedTuple):
 class Selling(NamedTuple):
     """Feedback of C cells on M markets; matrices by rows of their non-zero entries, all numbers real.
 
-    loading_start (C + 1,), loading_factor, loading : cell c loses on factor loading_factor[j], loading_start[c] ≤ j.
+    loading_start (C + 1,), loading_factor, loading : return of cell c per unit move of a factor, entries
+    loading_start[c] … loading_start[c + 1] − 1.
     memory, threshold, share : (C,).
     amount_start (M + 1,), amount_cell, amount : what a cell sells in market m per unit of f.
     lasting, decay : (M,).
@@ -95,7 +96,7 @@ class Exposure(NamedTuple):
 
 
 class PathStream(NamedTuple):
-    """seed, reserved blocks (base.sampling), the first path, and the parameter draw of every path (n,) int32."""
+    """seed, reserved blocks (base.sampling), the first path, and the parameter draw of each (n,) int32."""
 
     seed: int
     block_mixing: int
@@ -105,7 +106,7 @@ class PathStream(NamedTuple):
 
 
 class PathOut(NamedTuple):
-    """terminal (G, n), drawdown (n,), sold (C, n): Σ_t f_t, moves (K, n) or (0, n): S_T; all float64, written."""
+    """terminal (G, n), drawdown (n,), sold (C, n): Σ f_t, moves (K, n) or (0, n): S_T; float64, written."""
 
     terminal: np.ndarray
     drawdown: np.ndarray
@@ -169,7 +170,7 @@ def add_cross(state, product, value):
 
 @kernel
 def sell(selling, moves, loss, sold, flow):
-    """Holders' losses of one step, and what they sell: loss q (C, n) and the sum of sales sold (C, n) move on."""
+    """Holders' losses of one step, and what they sell: loss q and the sum of sales, both (C, n), move on."""
     for c in range(loss.shape[0]):
         keep = selling.memory[c]
         for i in range(loss.shape[1]):
@@ -189,7 +190,7 @@ def sell(selling, moves, loss, sold, flow):
 
 @kernel
 def press(selling, flow, lingering, pressure):
-    """Orders of the cells by market, less what earlier temporary impact gives back; lingering τ (M, n) moves on."""
+    """Orders of the cells by market, less what earlier temporary impact gives back; τ (M, n) moves on."""
     for m in range(pressure.shape[0]):
         for i in range(pressure.shape[1]):
             pressure[m, i] = 0
@@ -233,7 +234,8 @@ def value_groups(exposure, state, offset, width, terminal):
                     size = exposure.half_cross[g, k, l]
                     if size != 0.0:
                         for i in range(width):
-                            terminal[g, offset + i] += size * np.float64(state[k, i]) * np.float64(state[l, i])
+                            s = np.float64(state[k, i])
+                            terminal[g, offset + i] += size * s * np.float64(state[l, i])
 
 
 @kernel
@@ -242,7 +244,8 @@ def walk_paths(noise, selling, exposure, stream, out):
 
     Parameters
     ----------
-    noise : PathNoise.  selling : Selling (C = 0 cells: no feedback).  exposure : Exposure.  stream : PathStream.
+    noise : PathNoise.  selling : Selling (C = 0 cells: no feedback).  exposure : Exposure.
+    stream : PathStream.
     out : PathOut.
     """
     steps, factors = noise.increments.shape[0], noise.increments.shape[1]

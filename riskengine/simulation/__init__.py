@@ -4,8 +4,8 @@
 
 Noise of a scenario and of the baseline is the same (counter-based streams, base/sampling.py).  ``noise``
 runs the kernels, ``draws`` numbers the parameter draws, ``conditioning`` says what moves with what.
-Path-dependent runs (``path_dependent``, ``variance``, ``feedback``, ``holder_groups``) and importance sampling
-(``importance``) load when first asked for.
+Path-dependent runs (``path_dependent``, ``variance``, ``feedback``, ``holder_groups``) and importance
+sampling (``importance``) load when first asked for.
 """
 
 from importlib import import_module

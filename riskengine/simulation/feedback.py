@@ -1,10 +1,11 @@
-"""Holders who sell into a falling market: loss in home currency → share of the excess sold → next step's prices.
+"""Holders who sell into a falling market: loss in home currency → share of the excess → next step's prices.
 
-Holders are cut into cells, a group by one asset class.  With R_c the home-currency return of a cell in a step,
+Holders are cut into cells, a group by one asset class.  With R_c the home-currency return of a cell in a
+step,
 
     q_c = memory q_c + R_c          R_c = Σ_k loading[c, k] r_k     (asset return + unhedged FX return)
     f_c = share_c max(0, −threshold_c − q_c)                        fraction of its holdings the cell sells
-    X_m = Σ_c amount[m, c] f_c      USD bn in market m              r_k ← r_k + Σ_m impact[k, m] X_m, next step
+    X_m = Σ_c amount[m, c] f_c      USD bn in market m;       next step  r_k ← r_k + Σ_m impact[k, m] X_m
 
 The impact decays from 1 to ``lasting`` of itself (the propagator of METHOD 4).  The loop of one step is the
 matrix share_c Σ_km |loading[c, k] impact[k, m] amount[m, c']|: METHOD 9 asks for share × multiplier × W/Cap
@@ -70,7 +71,8 @@ class Feedback:
             value.flags.writeable = False
             object.__setattr__(self, name, value)
             if value.shape != shape or not np.isfinite(value).all():
-                problems.append(Problem(f"feedback {name} must be finite of shape {shape}", got=str(value.shape)))
+                problems.append(Problem(f"feedback {name} must be finite of shape {shape}",
+                                        got=str(value.shape)))
         if problems:
             raise InputError(problems)
         rules = {
@@ -103,19 +105,20 @@ class Feedback:
         """ModelError unless the loop gain is below 0.5."""
         gain = self.loop_gain
         if not gain < LARGEST_LOOP_GAIN:
-            raise ModelError(f"feedback selling: loop gain (share × multiplier × W/Cap) is {gain:.3g}, it must be "
-                             f"below {LARGEST_LOOP_GAIN}; lower the share sold or the impact")
+            raise ModelError(f"feedback selling: loop gain (share × multiplier × W/Cap) is {gain:.3g}, it "
+                             f"must be below {LARGEST_LOOP_GAIN}; lower the share sold or the impact")
 
 
 def pack_feedback(feedback: Feedback | None, factors: int, real: np.dtype) -> Selling:
     """Arrays of the kernel: non-zero entries by row; no cells without feedback."""
     if feedback is None:
         none = np.zeros(0)
-        parts = [np.zeros((0, factors)), none, none, none, np.zeros((0, 0)), none, none, np.zeros((factors, 0))]
+        parts = [np.zeros((0, factors)), none, none, none, np.zeros((0, 0)), none, none,
+                 np.zeros((factors, 0))]
     else:
         if feedback.loading.shape[1] != factors:
-            raise InputError(Problem("feedback and model need the same factors", got=str(feedback.loading.shape[1]),
-                                     accepted=str(factors)))
+            raise InputError(Problem("feedback and model need the same factors",
+                                     got=str(feedback.loading.shape[1]), accepted=str(factors)))
         feedback.check_loop()
         parts = [feedback.loading, feedback.memory, feedback.threshold, feedback.share, feedback.amount,
                  feedback.lasting, feedback.decay, feedback.impact]

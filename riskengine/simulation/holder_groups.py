@@ -129,7 +129,7 @@ def _bloc(holder: Holder) -> str:
 
 
 def _home_currency(holder: Holder, draws: ParameterDraws, pegs: tuple[str, ...]) -> np.ndarray:
-    """(K,) move of the holder's home currency: its own factor, none in the dollar area, else the broad index."""
+    """(K,) move of the holder's home currency: its own factor, none in the dollar area, else the index."""
     move = np.zeros(len(FACTORS))
     if holder.currency in CURRENCIES:
         move[FACTORS.index(f"FX_{holder.currency}")] = 1.0
@@ -140,7 +140,7 @@ def _home_currency(holder: Holder, draws: ParameterDraws, pegs: tuple[str, ...])
 
 
 def _asset_returns(draws: ParameterDraws) -> np.ndarray:
-    """(A, K) return in USD: −duration × the zero rate at that maturity (linear between key rates); the index."""
+    """(A, K) return in USD: −duration × zero rate at that maturity (linear between key rates); the index."""
     years = np.array(list(KEY_RATES.values()))
     returns = np.zeros((len(ASSET_CLASSES), len(FACTORS)))
     rates = FACTORS.indices(f"UST_{tenor}" for tenor in KEY_RATES)
@@ -157,7 +157,8 @@ def _dollars_leaving(accounts: ExternalAccounts, draws: ParameterDraws) -> np.nd
     """(2, H, A) USD that leave the dollar per USD sold."""
     nobody = np.zeros(accounts.holdings.shape, dtype=bool)
     net = us_share(accounts, draws, nobody)[0][0]
-    conversion = np.array([draws["conversion_usd_domiciled"][0] if h.usd_domiciled else 1.0 for h in accounts.areas])
+    kept = draws["conversion_usd_domiciled"][0]
+    conversion = np.array([kept if h.usd_domiciled else 1.0 for h in accounts.areas])
     out = np.empty((2, *accounts.holdings.shape))
     for s, sector in enumerate(SECTORS):
         abroad = draws[f"proceeds_{sector}_abroad"][0]
@@ -175,7 +176,7 @@ def _tail_losses(loading: np.ndarray, model: FactorModel) -> np.ndarray:
 def _impact(
     accounts: ExternalAccounts, draws: ParameterDraws, model: FactorModel, horizon: Horizon
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """lasting (M,), decay (M,) per step, impact (K, M) per USD bn; factors outside the core follow by loadings."""
+    """lasting (M,), decay (M,) per step, impact (K, M) per USD bn; non-core factors follow by loadings."""
     prices = flow_prices(accounts, draws, horizon.dt)
     impact = np.zeros((len(FACTORS), len(MARKETS)))
     impact[FACTORS.indices(f"UST_{t}" for t in KEY_RATES), 0] = tenor_weights(draws) * prices.impact[0]

@@ -1,20 +1,21 @@
 """The far tail of the total by importance sampling: how large is a loss that plain paths hardly ever see?
 
 With accumulated noise x and loss L = −δ'x − ½ x'Γx, paths are drawn where losses are large and weighted back.
-Steps t have variances v_t² and Student-t scales w_t; with V² = Σ v_t², c_t² = mean_k v_t²/V², s² = Σ c_t² w_t²,
+Steps t have variances v_t² and Student-t scales w_t; V² = Σ v_t², c_t² = mean_k v_t²/V², s² = Σ c_t² w_t²,
 
-    z̃ = Σ_t (c_t w_t/s) z_t ~ N(0, I),   L ≈ s b'y + s² Σ λ_k y_k²,   y = Q'z̃,   −½ (VL)'Γ(VL) = Q diag(λ) Q'
+    z̃ = Σ_t (c_t w_t/s) z_t ~ N(0, I),   L ≈ s b'y + s² Σ λ_k y_k²,   y = Q'z̃,  −½ (VL)'Γ(VL) = Q diag(λ) Q'
 
 Only y and the chi-squares are drawn from another law: the twist of Glasserman, Heidelberger and Shahabuddin
 (2000, Management Science 46; t version 2002, Mathematical Finance 12) for the threshold a,
 
-    density ratio = exp(θ(L/s² − a/s²) − ψ(θ)):   y_k ~ N(θ b_k/(s c_k), 1/c_k),  c_k = 1 − 2θλ_k,  χ²_t → χ²_t/q
+    density ratio = exp(θ(L/s² − a/s²) − ψ(θ)):  y_k ~ N(θ b_k/(s c_k), 1/c_k), c_k = 1 − 2θλ_k, χ²_t → χ²_t/q
 
 In several steps a tail is made by many larger χ² or by a single jump: one law per level scales all χ²_t, a
-second one scales a single step drawn at random.  z_t becomes z_t plus its part (c_t w_t/s) of the change of z̃, so the exact x and any exact P&L keep their law
-under the weights; the approximation above costs efficiency, never bias.  In one step (s² = w²) it is the
-published twist exactly.  These laws and a plain one (a tenth of the paths: weights stay ≤ 10) are mixed and
-weighted by the balance heuristic, as in Owen and Zhou (2000, JASA 95).
+second one scales a single step drawn at random.  z_t becomes z_t plus its part (c_t w_t/s) of the change of
+z̃, so the exact x and any exact P&L keep their law under the weights; the approximation above costs
+efficiency, never bias.  In one step (s² = w²) it is the published twist exactly.  These laws and a plain one
+(a tenth of the paths: weights stay ≤ 10) are mixed and weighted by the balance heuristic, as in Owen and
+Zhou (2000, JASA 95).
 """
 
 from __future__ import annotations
@@ -80,8 +81,8 @@ def importance_tail(
     spec : paths, seed and noise ('gaussian' or 'student_t').
     delta : (K,) USD per unit move.  gamma : (K,) diagonal or (K, K) symmetric, USD per squared unit move.
     levels : confidence levels in (0.5, 1), e.g. 0.999.
-    revalue : moves (K, n) → P&L (n,) USD, gain positive; None: delta and gamma.  The twist always follows delta
-        and gamma; the further the book is from them the smaller the gain, unbiased in any case.
+    revalue : moves (K, n) → P&L (n,) USD, gain positive; None: delta and gamma.  The twist always follows
+        delta and gamma; the further the book is from them the smaller the gain, unbiased in any case.
     executor : anything with ``map``; None runs in this thread.
 
     Raises
@@ -145,8 +146,9 @@ class _Setting:
         student = spec.noise == "student_t"
         return cls(
             delta, pack_rows(lower, np.float64), pack_rows(lower @ basis, np.float64),
-            pack_rows(basis.T, np.float64), pack_rows(gamma, np.float64), np.ascontiguousarray(volatility), clock,
-            linear, square, mixing_table(float(model.dof)) if student else np.empty((0, 4)), float(model.dof), spec.seed,
+            pack_rows(basis.T, np.float64), pack_rows(gamma, np.float64), np.ascontiguousarray(volatility),
+            clock, linear, square, mixing_table(float(model.dof)) if student else np.empty((0, 4)),
+            float(model.dof), spec.seed,
         )
 
     def scales(self, first: int, count: int, block: int) -> np.ndarray:
@@ -168,7 +170,8 @@ class _Setting:
 
 @dataclass(frozen=True, slots=True)
 class _Twists:
-    """Laws of the mixture, the plain one first: stretch, tilt (J, K); widen (J,) √q; parts of kernels.weigh."""
+    """Laws of the mixture, the plain one first: stretch, tilt (J, K); widen (J,) √q; jumps (J,) bool, one
+    step only; parts of kernels.importance.weigh."""
 
     stretch: np.ndarray
     tilt: np.ndarray
@@ -198,10 +201,10 @@ class _Twists:
 def _choose_twists(
     setting: _Setting, thresholds: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """θ, q and jump of every threshold a: θ minimises ψ, q gives the chi-squares their mean under the twist, and
-    jump the smallest of them its own.
+    """θ, q and jump of every threshold a: θ minimises ψ, q gives the chi-squares their mean under the twist,
+    and jump the smallest of them its own.
 
-    ψ(θ) = ln E exp(α/s²) − ½ Σ ln c_k,  α = ½ θ² Σ b²/c − θ a; the mean over plain chi-squares (in one step it
+    ψ(θ) = ln E exp(α/s²) − ½ Σ ln c_k,  α = ½ θ² Σ b²/c − θ a; E over plain chi-squares (in one step it
     is −ν/2 ln q with q = 1 − 2α/(ν − 2)).
     """
     student = setting.table.shape[0] > 0
@@ -229,7 +232,8 @@ def _choose_twists(
         while high < limit and psi(min(2 * high, limit)) < psi(high):
             high = min(2 * high, limit)
         high = min(2 * high, limit)
-        theta[i] = minimize_scalar(psi, bounds=(0.0, high), method="bounded", options={"xatol": 1e-6 * high}).x
+        options = {"xatol": 1e-6 * high}
+        theta[i] = minimize_scalar(psi, bounds=(0.0, high), method="bounded", options=options).x
         if student:
             power = exponent(theta[i])
             tilted = np.exp(power - power.max())
@@ -325,7 +329,8 @@ def twisted_moves(task: _TwistedTask, chunk: Chunk) -> tuple[np.ndarray, np.ndar
 def _revalued(revalue: Callable[[np.ndarray], np.ndarray], moves: np.ndarray) -> np.ndarray:
     pnl = np.asarray(revalue(moves), dtype=np.float64)
     if pnl.shape != (moves.shape[1],) or not np.isfinite(pnl).all():
-        raise ModelError(f"revalue must give a finite P&L for each of {moves.shape[1]} paths, got shape {pnl.shape}")
+        raise ModelError(f"revalue must give a finite P&L for each of {moves.shape[1]} paths, "
+                         f"got shape {pnl.shape}")
     return pnl
 
 

@@ -1,6 +1,6 @@
 """Paths that remember: volatility that reacts to the path's own shocks, holders who sell after losses.
 
-    h_{t+1} = ω + α ε_t² + β h_t,   ε_t = sqrt(h_t) e_t,   ω = (1 − α − β) v∞²      GARCH(1,1), long run matched
+    h_{t+1} = ω + α ε_t² + β h_t,   ε_t = sqrt(h_t) e_t,   ω = (1 − α − β) v∞²    GARCH(1,1), long run matched
 
 e_t is Gaussian, Student-t, or a historical row of standardised residuals scaled by the running sqrt(h_t)
 (filtered historical simulation, Barone-Adesi, Giannopoulos and Vosper 1999).  The mean of a path follows
@@ -50,10 +50,12 @@ class PathExposures:
             object.__setattr__(self, name, value)
         shape = self.delta.shape
         allowed = (shape, (*shape, shape[-1])) if len(shape) == 2 else ()
-        if self.gamma.shape not in allowed or not (np.isfinite(self.delta).all() and np.isfinite(self.gamma).all()):
+        finite = np.isfinite(self.delta).all() and np.isfinite(self.gamma).all()
+        if self.gamma.shape not in allowed or not finite:
             raise InputError(Problem("exposures are delta (G, K) and gamma (G, K) or (G, K, K), all finite",
                                      got=f"{shape}, {self.gamma.shape}"))
-        if self.gamma.ndim == 3 and not np.allclose(self.gamma, self.gamma.swapaxes(1, 2), rtol=1e-9, atol=0.0):
+        turned = self.gamma.swapaxes(-1, -2)
+        if self.gamma.ndim == 3 and not np.allclose(self.gamma, turned, rtol=1e-9, atol=0.0):
             raise InputError(Problem("gamma (G, K, K) must be symmetric"))
 
 
@@ -111,8 +113,8 @@ def prepare_paths(
         problems.append(Problem("the horizon's step must be the model's: noise is never rescaled in time",
                                 got=f"{horizon.step_days} days", accepted=f"{model.step_days} days"))
     if exposures.delta.shape[1] != factors:
-        problems.append(Problem("exposures and model need the same factors", got=str(exposures.delta.shape[1]),
-                                accepted=str(factors)))
+        problems.append(Problem("exposures and model need the same factors",
+                                got=str(exposures.delta.shape[1]), accepted=str(factors)))
     if ramp is None:
         ramp = np.zeros((1, horizon.steps, factors))
     ramp = np.asarray(ramp, dtype=np.float64)

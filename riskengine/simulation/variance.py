@@ -67,7 +67,7 @@ class PathModel:
 
 
 def path_model(model: FactorModel, news: np.ndarray | None = None) -> PathModel:
-    """The recursion behind a factor model: its variance today, in the long run, and its persistence ρ = α + β.
+    """The recursion behind a factor model: variance today and in the long run, persistence ρ = α + β.
 
     The expected variance of every step is that of the plain simulation whatever α is.
 
@@ -81,7 +81,8 @@ def path_model(model: FactorModel, news: np.ndarray | None = None) -> PathModel:
         news = _estimated_news(model)
     news = np.asarray(news, dtype=np.float64)
     if news.shape != model.persistence.shape:
-        raise InputError(Problem("news must be (K,)", got=str(news.shape), accepted=str(model.persistence.shape)))
+        raise InputError(Problem("news must be (K,)", got=str(news.shape),
+                                 accepted=str(model.persistence.shape)))
     over = np.flatnonzero(~((news >= 0) & (news <= model.persistence)))
     if over.size:
         raise InputError([Problem("news must lie between 0 and the persistence of the variance",

@@ -3,7 +3,7 @@
     F(v) = (1/P) Σ w 1{loss ≥ v},   VaR: F(VaR) = p,   ES = VaR + (1/(P p)) Σ w (loss − VaR)⁺
 
 Errors: sd(w 1{loss ≥ VaR})/(√P f) with f the density between the tail probabilities p·exp(±0.2), and
-sd(w (loss − VaR)⁺)/(p √P): to first order the ES does not move with an error of the VaR (Trindade et al. 2007).
+sd(w (loss − VaR)⁺)/(p √P): to first order the ES does not move with the VaR (Trindade et al. 2007).
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ DENSITY_BAND = 0.2
 
 @dataclass(frozen=True, slots=True)
 class TailEstimate:
-    """VaR and ES of L levels with standard errors, USD, loss positive; effective_sample : (L,) (Σw)²/Σw² in the tail."""
+    """VaR and ES of L levels with standard errors, USD, loss positive.
+
+    effective_sample : (L,) (Σw)²/Σw² over the tail.
+    """
 
     var: np.ndarray
     var_se: np.ndarray
@@ -54,6 +57,7 @@ def estimate_tail(pnl: np.ndarray, weight: np.ndarray, levels: tuple[float, ...]
         density = p * (math.exp(DENSITY_BAND) - math.exp(-DENSITY_BAND)) / spread if spread > 0 else math.inf
         rows.append((
             var, float(tail.std(ddof=1)) / math.sqrt(count) / density, var + float(excess.mean()),
-            float(excess.std(ddof=1)) / math.sqrt(count), float(tail.sum() ** 2 / max((tail**2).sum(), 1e-300)),
+            float(excess.std(ddof=1)) / math.sqrt(count),
+            float(tail.sum() ** 2 / max((tail**2).sum(), 1e-300)),
         ))
     return TailEstimate(*(np.array(column) for column in zip(*rows, strict=True)))

@@ -5,7 +5,8 @@ import pytest
 
 from riskengine.kernels.importance import quadratic_value, twist, weigh
 from riskengine.kernels.path_dependent import (
-    TILE, Exposure, PathNoise, PathOut, PathStream, Selling, press, sell, track_drawdown, value_groups, walk_paths,
+    TILE, Exposure, PathNoise, PathOut, PathStream, Selling, press, sell, track_drawdown, value_groups,
+    walk_paths,
 )
 from riskengine.kernels.products import pack_rows
 
@@ -22,7 +23,8 @@ def make_selling(real, factors=5, cells=3, markets=2, seed=1):
     def sparse(*shape):
         return rng.uniform(0.1, 1, shape) * (rng.uniform(size=shape) < 0.6)
 
-    dense = {"loading": sparse(cells, factors), "amount": sparse(markets, cells), "impact": -0.1 * sparse(factors, markets)}
+    dense = {"loading": sparse(cells, factors), "amount": sparse(markets, cells),
+             "impact": -0.1 * sparse(factors, markets)}
     vectors = [rng.uniform(0, 0.9, cells), rng.uniform(0, 0.01, cells), rng.uniform(0, 1, cells)]
     ends = [np.array([0.3, 1.0]), np.array([0.6, 1.0])]
     return dense, Selling(
@@ -46,7 +48,8 @@ def test_selling_and_pressure(real):
     press(selling, flow, lingering, pressure)
     close = {"rtol": 0, "atol": 50 * np.finfo(real).eps}
     assert (f > 0).any() and (f == 0).any()
-    assert np.allclose(loss, q, **close) and np.allclose(flow, f, **close) and np.allclose(sold, 0.5 + f, **close)
+    assert np.allclose(loss, q, **close) and np.allclose(flow, f, **close)
+    assert np.allclose(sold, 0.5 + f, **close)
     fade = selling.decay[0]
     assert np.allclose(lingering[0], fade * before[0] + 0.7 * order[0], **close)
     assert np.allclose(pressure[0], order[0] - (1 - fade) * before[0], **close)
@@ -87,7 +90,8 @@ def test_a_path_does_not_depend_on_its_place_in_the_tile(real):
     draw = rng.integers(0, 4, 900).astype(np.int32)
 
     def run(lo, hi):
-        out = PathOut(np.empty((2, hi - lo)), np.empty(hi - lo), np.empty((3, hi - lo)), np.empty((5, hi - lo)))
+        n = hi - lo
+        out = PathOut(np.empty((2, n)), np.empty(n), np.empty((3, n)), np.empty((5, n)))
         walk_paths(noise, selling, exposure, PathStream(11, 0, 0, lo, draw[lo:hi].copy()), out)
         return out
 
@@ -112,7 +116,8 @@ def test_weights_are_the_ratio_of_the_densities():
     out = np.empty(64)
     weigh(b * y, curve * y * y, 1 / s, chi[None], parts, out)
     plain = stats.norm.pdf(y) * stats.chi2.pdf(chi, nu)
-    other = stats.norm.pdf(y, theta[1] * b / (s * c[1]), 1 / np.sqrt(c[1])) * stats.chi2.pdf(chi * q[1], nu) * q[1]
+    other = stats.norm.pdf(y, theta[1] * b / (s * c[1]), 1 / np.sqrt(c[1]))
+    other = other * stats.chi2.pdf(chi * q[1], nu) * q[1]
     assert np.allclose(out, plain / (0.25 * plain + 0.75 * other), rtol=1e-12)
 
 
@@ -134,7 +139,9 @@ def test_twist_and_quadratic_value():
     stretch, tilt, inverse = rng.uniform(1, 2, (2, 3)), rng.normal(size=(2, 3)), rng.uniform(1, 2, 40)
     change, value = np.empty((3, 40)), np.empty(40)
     twist(normals, component, stretch, tilt, inverse, change)
-    assert np.allclose(normals + change, normals * stretch[component].T + tilt[component].T * inverse, rtol=1e-13)
+    wanted = normals * stretch[component].T + tilt[component].T * inverse
+    assert np.allclose(normals + change, wanted, rtol=1e-13)
     delta, gamma = rng.normal(size=3), rng.normal(size=(3, 3))
     quadratic_value(delta, gamma @ normals, normals, value)
-    assert np.allclose(value, delta @ normals + 0.5 * np.einsum("kn,kl,ln->n", normals, gamma, normals), rtol=1e-12)
+    curve = 0.5 * np.einsum("kn,kl,ln->n", normals, gamma, normals)
+    assert np.allclose(value, delta @ normals + curve, rtol=1e-12)

@@ -30,7 +30,8 @@ def test_every_holding_is_in_one_cell(world, feedback):
 
 def test_losses_in_home_currency(feedback):
     euro, yen = FACTORS.index("FX_EUR"), FACTORS.index("FX_JPY")
-    official, private = (feedback.loading[cell(feedback, f"{s} Japan", "treasury")] for s in ("official", "private"))
+    official, private = (feedback.loading[cell(feedback, f"{sector} Japan", "treasury")]
+                         for sector in ("official", "private"))
     assert official[yen] == -1.0 and private[yen] == pytest.approx(-0.5), "half of private debt is hedged"
     rates = [k for k, label in enumerate(FACTORS.labels) if label.startswith("UST_")]
     assert official[rates].sum() == pytest.approx(-6.0), "duration of Treasuries"

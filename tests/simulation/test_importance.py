@@ -51,7 +51,8 @@ def test_agrees_with_plain_paths_within_errors_and_beats_them(noise, steps, gain
     for seed in (1, 2, 3):
         spec = RunSpec(paths=32_768, noise=noise, seed=seed)
         tail = importance_tail(model, Horizon(steps, 1), spec, delta, gamma, LEVELS)
-        scores.append((tail.twisted.es[0] - tail.plain.es[0]) / np.hypot(tail.twisted.es_se[0], tail.plain.es_se[0]))
+        scores.append((tail.twisted.es[0] - tail.plain.es[0])
+                      / np.hypot(tail.twisted.es_se[0], tail.plain.es_se[0]))
         scores.append((tail.twisted.var[1] - tail.plain.var[1])
                       / np.hypot(tail.twisted.var_se[1], tail.plain.var_se[1]))
         weights.append((tail.mean_weight - 1) / tail.mean_weight_se)
@@ -68,7 +69,7 @@ def test_the_stated_error_is_the_spread_over_seeds():
     for name in ("var", "es"):
         values = np.array([getattr(r.twisted, name)[0] for r in runs])
         stated = np.mean([getattr(r.twisted, f"{name}_se")[0] for r in runs])
-        assert 0.6 < values.std(ddof=1) / stated < 1.35, "laws in turn have at most the error of independent ones"
+        assert 0.6 < values.std(ddof=1) / stated < 1.35, "laws in turn err at most like independent ones"
 
 
 def test_cross_gamma_equals_the_same_book_in_turned_factors():
@@ -100,7 +101,8 @@ def test_a_book_far_from_its_gamma_is_still_unbiased():
     def revalue(moves):
         return np.where(moves[0] < edge, -1.0, 0.0) - 1e-9 * moves[1]
 
-    tail = importance_tail(model, Horizon(1, 1), RunSpec(paths=65_536, noise="gaussian"), delta, gamma, (0.95,), revalue)
+    spec = RunSpec(paths=65_536, noise="gaussian")
+    tail = importance_tail(model, Horizon(1, 1), spec, delta, gamma, (0.95,), revalue)
     lost = stats.norm.cdf(-2.5)
     assert abs(0.05 * tail.twisted.es[0] - lost) < 4 * 0.05 * tail.twisted.es_se[0]
 
@@ -129,11 +131,13 @@ def test_what_does_not_fit_is_refused():
     model, delta, gamma = make_book(6)
     spec = RunSpec(paths=1024)
     with pytest.raises(InputError) as error:
-        importance_tail(model, Horizon(2, 5), RunSpec(paths=1024, noise="filtered_historical"), delta[:4], gamma, (1.0,))
+        historical = RunSpec(paths=1024, noise="filtered_historical")
+        importance_tail(model, Horizon(2, 5), historical, delta[:4], gamma, (1.0,))
     assert len(error.value.problems) == 4
     with pytest.raises(InputError, match="no tail"):
         importance_tail(model, Horizon(2, 1), spec, np.zeros(6), np.zeros(6))
     with pytest.raises(InputError, match="symmetric"):
         importance_tail(model, Horizon(2, 1), spec, delta, np.triu(np.ones((6, 6))))
     with pytest.raises(ModelError, match="finite"):
-        importance_tail(model, Horizon(1, 1), spec, delta, gamma, revalue=lambda moves: np.full(moves.shape[1], np.nan))
+        importance_tail(model, Horizon(1, 1), spec, delta, gamma,
+                        revalue=lambda moves: np.full(moves.shape[1], np.nan))

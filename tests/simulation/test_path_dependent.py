@@ -87,8 +87,8 @@ def rebuild(model, steps, spec, chunk, ramp, feedback, exposures):
             def level(now):
                 """Σ_u (lasting + (1 − lasting) decay^(now − u)) X_u, the propagator of METHOD 4."""
                 kept, fade = feedback.lasting[:, None], feedback.decay[:, None]
-                return sum(((kept + (1 - kept) * fade ** (now - u)) * x for u, x in enumerate(orders[: now + 1])),
-                           np.zeros((len(feedback.markets), n)))
+                parts = [(kept + (1 - kept) * fade ** (now - u)) * x for u, x in enumerate(orders[: now + 1])]
+                return sum(parts, np.zeros((len(feedback.markets), n)))
 
             impact = feedback.impact @ (level(t) - level(t - 1))
         terminal = exposures.delta @ s + 0.5 * np.einsum("kn,gkl,ln->gn", s, gamma, s)
@@ -129,7 +129,8 @@ def test_without_news_and_feedback_it_is_the_plain_accumulation(noise, precision
     model = make_model(48)
     spec, horizon, chunk = RunSpec(noise=noise, precision=precision), Horizon(12, 5), Chunk(100, 1400)
     exposures = PathExposures(np.ones((1, 48)), np.zeros((1, 48)))
-    got = simulate_paths(path_model(model, np.zeros(48)), horizon, spec, chunk, None, None, exposures, keep_moves=True)
+    still = path_model(model, np.zeros(48))
+    got = simulate_paths(still, horizon, spec, chunk, None, None, exposures, keep_moves=True)
     plain, _ = simulate_noise(model, horizon, spec, chunk)
     assert np.abs(got.moves - plain).max() <= tolerance * np.abs(plain).max()
     assert np.allclose(got.terminal[0], plain.sum(axis=0), rtol=0, atol=40 * tolerance * np.abs(plain).max())
@@ -143,7 +144,8 @@ def two_steps(alpha, paths=131_072):
     exposures = PathExposures(np.zeros((1, 2)), np.zeros((1, 2)))
     levels = [np.zeros((2, paths))]
     for steps in range(1, 9):
-        out = simulate_paths(model, Horizon(steps, 1), spec, Chunk(0, paths), None, None, exposures, keep_moves=True)
+        horizon, chunk = Horizon(steps, 1), Chunk(0, paths)
+        out = simulate_paths(model, horizon, spec, chunk, None, None, exposures, keep_moves=True)
         levels.append(out.moves)
     return model, np.diff(levels, axis=0)
 
@@ -154,7 +156,8 @@ def test_variance_of_every_step_and_its_memory_have_their_closed_forms():
     error = (r**2).std(axis=2) / np.sqrt(n)
     assert np.all(np.abs((r**2).mean(axis=2) - model.expected_variances(8)) < 4.5 * error)
     covariance = ((r[0] ** 2 - model.start[:, None]) * r[1] ** 2).mean(axis=1)
-    assert np.allclose(covariance, 2 * model.alpha * model.start**2, rtol=0.08), "Cov(ε₁², ε₂²) = α Var(ε₁²) = 2 α h²"
+    wanted = 2 * model.alpha * model.start**2  # Cov(ε₁², ε₂²) = α Var(ε₁²) = 2 α h²
+    assert np.allclose(covariance, wanted, rtol=0.08)
     rho = model.alpha + model.beta
     third = ((r[0] ** 2 - model.start[:, None]) * r[2] ** 2).mean(axis=1)
     assert np.allclose(third, 2 * rho * model.alpha * model.start**2, rtol=0.15)
@@ -237,7 +240,8 @@ def test_one_fall_is_followed_by_the_geometric_series_of_the_loop():
     spec = RunSpec(noise="gaussian", precision="float64")
 
     def level(steps, **changes):
-        out = simulate_paths(STILL, Horizon(steps, 5), spec, Chunk(0, 16), ramp[:, :steps], one_holder(**changes), UNIT)
+        holder = one_holder(**changes)
+        out = simulate_paths(STILL, Horizon(steps, 5), spec, Chunk(0, 16), ramp[:, :steps], holder, UNIT)
         return out.terminal[0, 3], out.flows[0, 3]
 
     gain, excess = 0.1, 0.07
@@ -270,20 +274,22 @@ def test_the_base_run_carries_the_same_feedback():
 def test_nobody_who_sells_nothing_changes_a_bit():
     _, model = make_path_model(7)
     spec, exposures = RunSpec(), make_exposures(7)
-    off = simulate_paths(model, Horizon(6, 5), spec, Chunk(0, 999), None, make_feedback(7, share=0.0), exposures)
+    idle = make_feedback(7, share=0.0)
+    off = simulate_paths(model, Horizon(6, 5), spec, Chunk(0, 999), None, idle, exposures)
     none = simulate_paths(model, Horizon(6, 5), spec, Chunk(0, 999), None, None, exposures)
     assert np.array_equal(off.terminal, none.terminal) and np.array_equal(off.drawdown, none.drawdown)
     assert not off.flows.any()
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(0, 2**31), st.floats(0.05, 3.0), st.floats(0.0, 1.0), st.sampled_from(["student_t", "gaussian"]))
+@given(st.integers(0, 2**31), st.floats(0.05, 3.0), st.floats(0.0, 1.0),
+       st.sampled_from(["student_t", "gaussian"]))
 def test_more_selling_never_helps_a_long_book(seed, share, less, noise):
     _, model = make_path_model(5, seed=seed % 1000)
     spec = RunSpec(seed=seed, noise=noise, precision="float64")
     exposures = PathExposures(np.eye(5), np.zeros((5, 5)))
-    runs = [simulate_paths(model, Horizon(7, 5), spec, Chunk(0, 240), None, make_feedback(5, seed=seed % 77, share=x),
-                           exposures) for x in (share * less, share)]
+    holders = [make_feedback(5, seed=seed % 77, share=x) for x in (share * less, share)]
+    runs = [simulate_paths(model, Horizon(7, 5), spec, Chunk(0, 240), None, h, exposures) for h in holders]
     little, much = runs
     assert np.all(much.terminal <= little.terminal + 1e-12)
     assert np.all(much.flows <= little.flows + 1e-9) and np.all(much.flows <= 0)
@@ -302,7 +308,8 @@ def test_pnl_is_linear_in_the_book_and_drawdown_in_its_size(seed, groups, width)
     merged = PathExposures(book.delta.sum(axis=0)[None], book.gamma.sum(axis=0)[None])
     out, double, one = (simulate_paths(model, Horizon(4, 5), spec, chunk, None, make_feedback(6), e)
                         for e in (book, twice, merged))
-    assert np.array_equal(double.terminal, 2 * out.terminal) and np.array_equal(double.drawdown, 2 * out.drawdown)
+    assert np.array_equal(double.terminal, 2 * out.terminal)
+    assert np.array_equal(double.drawdown, 2 * out.drawdown)
     assert np.array_equal(double.flows, out.flows)
     scale = np.abs(out.terminal).sum(axis=0) + 1e-9
     assert np.all(np.abs(one.terminal[0] - out.terminal.sum(axis=0)) <= 1e-12 * scale * groups + 1e-10)
@@ -314,7 +321,7 @@ def test_bits_do_not_depend_on_chunks_or_threads(noise):
     _, model = make_path_model(13)
     spec = RunSpec(paths=4096, noise=noise, draws=8)
     ramp = np.cumsum(np.random.default_rng(1).normal(0, 0.003, (8, 6, 13)), axis=1)
-    run = prepare_paths(model, Horizon(6, 5), spec, ramp, make_feedback(13), make_exposures(13), keep_moves=True)
+    run = prepare_paths(model, Horizon(6, 5), spec, ramp, make_feedback(13), make_exposures(13), True)
 
     def digest(size, executor):
         parts = executor.map(run, chunks(spec, size))
@@ -332,7 +339,8 @@ def test_float32_and_float64_agree_far_inside_the_sampling_error():
     _, model = make_path_model(40)
     exposures = make_exposures(40, cross=False)
     single, double = (
-        simulate_paths(model, Horizon(60, 5), RunSpec(precision=p), Chunk(0, 8160), None, make_feedback(40), exposures)
+        simulate_paths(model, Horizon(60, 5), RunSpec(precision=p), Chunk(0, 8160), None, make_feedback(40),
+                       exposures)
         for p in ("float32", "float64")
     )
     a, b = (np.sort(x.terminal.sum(axis=0))[:82].mean() for x in (single, double))
@@ -353,8 +361,8 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(InputError, match="lo < hi"):
         simulate_paths(model, Horizon(3, 5), spec, Chunk(4, 4), None, None, exposures)
     with pytest.raises(InputError, match="residuals"):
-        simulate_paths(replace(model, residuals=None), Horizon(3, 5), RunSpec(noise="filtered_historical"), chunk,
-                       None, None, exposures)
+        simulate_paths(replace(model, residuals=None), Horizon(3, 5), RunSpec(noise="filtered_historical"),
+                       chunk, None, None, exposures)
     with pytest.raises(InputError, match="threshold must be positive"):
         replace(one_holder(), threshold=np.zeros(1))
     with pytest.raises(InputError, match="impact must be finite"):
