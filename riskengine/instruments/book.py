@@ -124,7 +124,8 @@ def compile_book(portfolio: Portfolio, snapshot: MarketSnapshot, axis: Axis = FA
         for p in portfolio.positions
     ]
     leaves = tuple(sorted(set(labels)))
-    group_of = np.array([leaves.index(label) for label in labels], dtype=np.int64)
+    place = {label: g for g, label in enumerate(leaves)}
+    group_of = np.array([place[label] for label in labels], dtype=np.int64)
     return Book(
         axis=axis,
         horizon=horizon,

@@ -47,6 +47,8 @@ class Valuation:
     """(factor index, step): move of that factor after step + 1 steps."""
     used: list[str] = field(default_factory=list)
     """Ids of assumed inputs used since the list was last cleared."""
+    _rates: dict[float, float] = field(default_factory=dict)
+    _loadings: dict[float, tuple[int, int, float, float]] = field(default_factory=dict)
 
     @property
     def as_of(self) -> date:
@@ -67,16 +69,23 @@ class Valuation:
     # ---- rates ------------------------------------------------------------------------------------------
 
     def zero_rate(self, t: float) -> float:
-        return float(np.interp(t, self.snapshot.zero_tenors, self.snapshot.zero_rates))
+        rate = self._rates.get(t)
+        if rate is None:
+            rate = self._rates[t] = float(np.interp(t, self.snapshot.zero_tenors, self.snapshot.zero_rates))
+        return rate
 
     def discount(self, t: float) -> float:
         return math.exp(-self.zero_rate(t) * t)
 
     def curve_loading(self, t: float) -> tuple[int, int, float, float]:
         """(row, row, w, w): move of the zero rate at t = w₁ moves[row₁] + w₂ moves[row₂]."""
-        j = int(np.clip(np.searchsorted(_KEY_TENORS, t, side="right") - 1, 0, len(_KEY_TENORS) - 2))
-        w = float(np.clip((t - _KEY_TENORS[j]) / (_KEY_TENORS[j + 1] - _KEY_TENORS[j]), 0.0, 1.0))
-        return self.axis.index(_KEY_LABELS[j]), self.axis.index(_KEY_LABELS[j + 1]), 1.0 - w, w
+        found = self._loadings.get(t)
+        if found is None:
+            j = int(np.clip(np.searchsorted(_KEY_TENORS, t, side="right") - 1, 0, len(_KEY_TENORS) - 2))
+            w = float(np.clip((t - _KEY_TENORS[j]) / (_KEY_TENORS[j + 1] - _KEY_TENORS[j]), 0.0, 1.0))
+            found = self._loadings[t] = (
+                self.axis.index(_KEY_LABELS[j]), self.axis.index(_KEY_LABELS[j + 1]), 1.0 - w, w)
+        return found
 
     def short_rate(self, currency: str) -> float:
         return self.input(f"short_rate.{currency}")
