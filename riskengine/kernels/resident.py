@@ -260,10 +260,13 @@ def sum_quanta(x):
 
 @kernel
 def keep_not_above(x, threshold, kept, ends):
-    """Values x ≤ threshold in path order; ends[q] how many up to the end of quantum q; returns how many."""
+    """Values x ≤ threshold in path order; ends[q] how many up to the end of quantum q; returns how many, or −1 when
+    *kept* is too small for one more quantum."""
     paths = x.shape[0]
     count = 0
     for q in range(ends.shape[0]):
+        if count + QUANTUM > kept.shape[0]:
+            return -1
         high = min((q + 1) * QUANTUM, paths)
         whole = high - (high - q * QUANTUM) % _BLOCK
         for begin in range(q * QUANTUM, whole, _BLOCK):
@@ -320,12 +323,12 @@ def measure_row(x, ks, kth, sums):
     expected = largest * pilot.shape[0] / paths
     rank = min(pilot.shape[0] - 1, int(expected + 5.0 * math.sqrt(expected) + 8.0))
     threshold = select(pilot, 0, pilot.shape[0], rank)
-    kept = np.empty(paths, dtype=x.dtype)
+    kept = np.empty(min(paths, int(1.5 * largest)) + 2 * QUANTUM, dtype=x.dtype)
     quanta = (paths + QUANTUM - 1) // QUANTUM
     ends = np.empty(quanta, dtype=np.int64)
     count = keep_not_above(x, threshold, kept, ends)
     if count < largest:
-        kept[:] = x
+        kept = x.copy()
         for q in range(quanta):
             ends[q] = min((q + 1) * QUANTUM, paths)
         count = paths

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from riskengine.resident.latency import Latency, measure_latencies
 from riskengine.resident.measures import Change, Measures, RowRisk
 from riskengine.resident.what_if import MODES, Resident, hold
 
-__all__ = ["MODES", "Change", "Measures", "Resident", "RowRisk", "hold"]
+__all__ = ["MODES", "Change", "Latency", "Measures", "Resident", "RowRisk", "hold", "measure_latencies"]

@@ -24,7 +24,9 @@ from riskengine.resident.positions import Fixing, PartialBook
 from riskengine.simulation import draw_of_path, simulate_noise
 
 CHUNK_PATHS = 16_320
-"""Paths per task: a multiple of the kernels' tile; no result depends on it."""
+"""Paths per task of a revaluation: a multiple of the kernels' tile; no result depends on it."""
+DRAWN_PATHS = 4_080
+"""Paths per task of a simulation, whose float64 moves then stay in cache; no result depends on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,11 @@ class Response:
 
 
 def draw_cache(
-    model: FactorModel, horizon: Horizon, spec: RunSpec, fixings: Sequence[Fixing], exact: bool, executor: Executor
+    model: FactorModel, horizon: Horizon, spec: RunSpec, fixings: Sequence[Fixing], exact: bool, executor: Executor,
+    draw: np.ndarray | None = None,
 ) -> DrawCache:
-    """Simulate all paths once.  *exact*: the cache loses nothing against the engine's float64 noise."""
+    """Simulate all paths once.  *exact*: the cache loses nothing against the engine's float64 noise.  *draw*: the
+    parameter draw of each path, when the caller has it."""
     lossless = horizon.steps == 1 and spec.precision == "float32"
     real = np.float64 if exact and not lossless else np.float32
     noise = np.empty((len(FACTORS), spec.paths), dtype=real)
@@ -73,8 +77,9 @@ def draw_cache(
         for row, values in zip(rows.values(), fixed, strict=True):
             row[chunk.lo : chunk.hi] = values
 
-    executor.map(simulate, chunks_of(spec.paths))
-    return DrawCache(noise, rows, draw_of_path(spec, 0, spec.paths), np.ones(len(FACTORS), dtype=np.float32))
+    executor.map(simulate, chunks_of(spec.paths, DRAWN_PATHS))
+    draw = draw_of_path(spec, 0, spec.paths) if draw is None else draw
+    return DrawCache(noise, rows, draw, np.ones(len(FACTORS), dtype=np.float32))
 
 
 def add_fixings(
@@ -101,9 +106,9 @@ def add_fixings(
     return replace(cache, fixings=rows)
 
 
-def chunks_of(paths: int) -> list[Chunk]:
+def chunks_of(paths: int, size: int = CHUNK_PATHS) -> list[Chunk]:
     """0 … P cut into tasks."""
-    return [Chunk(lo, min(lo + CHUNK_PATHS, paths)) for lo in range(0, paths, CHUNK_PATHS)]
+    return [Chunk(lo, min(lo + size, paths)) for lo in range(0, paths, size)]
 
 
 # ---------------------------------------------------------------- P&L rows

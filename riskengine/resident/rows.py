@@ -117,13 +117,14 @@ class Valuer:
         if known is None or known[0] is not lowered or known[1] != labels:
             groups: dict[Label, list[Expansion]] = {label: [] for label in labels}
             for item in lowered:
-                groups[item.label].append(self._expansion(item))
+                groups[item.label].append(self.expand(item))
             known = (lowered, labels, *collect([groups[label] for label in labels]))
             if total is not None:
                 self.collected["last"] = known
         return revalue_by_expansion(known[2], known[3], cache, response, self.executor, total)
 
-    def _expansion(self, item: LoweredPosition) -> Expansion:
+    def expand(self, item: LoweredPosition) -> Expansion:
+        """Expansion of a position, computed once."""
         found = self.expansions.get(id(item))
         if found is None:
             found = self.expansions[id(item)] = (item, expand(item))

@@ -154,7 +154,7 @@ class Resident:
         setting = replace(old, world=world, responses=Responses(world, old.spec, old.horizon))
         if old.mode == "full":
             cache = draw_cache(world.model(old.horizon), old.horizon, old.spec, tuple(self.cache.fixings), True,
-                               old.executor)
+                               old.executor, self.cache.draw)
         else:
             cache = replace(self.cache, scale=(self.cache.scale * factor).astype(np.float32))
         return self._revalue(begin, setting, cache)
@@ -173,8 +173,10 @@ class Resident:
         lowered = self.lowered
         if portfolio is not None or setting.world.snapshot is not old.world.snapshot:
             lowered = lower_portfolio(portfolio or self.portfolio, setting.world.snapshot, setting.horizon)
+        same = (spec is None or (spec.seed, spec.draws, spec.paths)
+                == (old.spec.seed, old.spec.draws, old.spec.paths))
         cache = draw_cache(setting.world.model(setting.horizon), setting.horizon, setting.spec, fixing_order(lowered),
-                           setting.mode == "full", setting.executor)
+                           setting.mode == "full", setting.executor, self.cache.draw if same else None)
         state = replace(self, portfolio=portfolio or self.portfolio, lowered=lowered,
                         scenario=scenario or self.scenario)
         made = state._revalue(begin, setting, cache)

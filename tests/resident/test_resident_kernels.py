@@ -1,0 +1,47 @@
+"""Kernels of the held state against their plain counterparts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from riskengine.kernels.resident import measure_row, sort_keys, sum_quanta
+from riskengine.kernels.tails import smallest, total
+
+SAMPLES = {
+    "student": lambda g: g.standard_t(3, 30_011) * 1e7,
+    "ties": lambda g: np.round(g.standard_normal(9_999)) * 1e6,
+    "constant": lambda g: np.zeros(4_096),
+    "signed zeros": lambda g: np.array([1.0, -0.0, 0.0, 2.0] * 600),
+    "falling": lambda g: np.sort(g.standard_normal(20_000))[::-1].copy(),
+    "rising": lambda g: np.sort(g.standard_normal(20_000)),
+    "short": lambda g: g.standard_normal(70),
+    "spikes at the pilot": lambda g: np.where(np.arange(40_960) % 20 == 0, 0.0, -1.0 - g.random(40_960)),
+}
+
+
+@pytest.mark.parametrize("real", [np.float32, np.float64])
+@pytest.mark.parametrize("name", SAMPLES)
+def test_tails_have_the_bits_of_the_reference(name, real):
+    x = SAMPLES[name](np.random.default_rng(5)).astype(real)
+    ks = np.array([1, max(1, x.size // 40), max(2, x.size // 3)], dtype=np.int64)
+    kth, sums = np.empty(3), np.empty(3)
+    whole = measure_row(x, ks, kth, sums)
+    want_kth, want_sums = smallest(x.astype(np.float64), ks)
+    assert np.array_equal(kth, want_kth)
+    assert np.array_equal(sums, want_sums)
+    assert whole == total(x.astype(np.float64)) == sum_quanta(x)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_value_that_is_not_finite_shows_in_the_sum(bad):
+    x = np.random.default_rng(1).standard_normal(5_000)
+    x[4_321] = bad
+    assert not np.isfinite(measure_row(x, np.array([50], dtype=np.int64), np.empty(1), np.empty(1)))
+
+
+@pytest.mark.parametrize(("passes", "bits"), [(3, 32), (6, 64)])
+def test_keys_sort(passes, bits):
+    keys = np.random.default_rng(2).integers(0, 2**bits, 5_001, dtype=np.uint64)
+    want = np.sort(keys)
+    assert np.array_equal(sort_keys(keys.copy(), np.empty_like(keys), passes), want)
