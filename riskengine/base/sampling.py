@@ -20,6 +20,8 @@ BLOCK_PERMUTATION = 0x8000_0002
 BLOCK_IMPORTANCE_MIXING = 0x8000_0003
 """Word 0: the uniform behind the chi-square of twisted paths (simulation.importance); at step T, the step
 that jumps."""
+BLOCK_SAMPLE = 0x8000_0004
+"""Word 0, step 0: is the path in the random sample that a night at size revalues in full?"""
 BLOCK_LOADINGS = 0x8001_0000
 """And on: normal q of the loadings is word q % 4 of block + q // 4; the 'path' is the draw d, step 0."""
 BLOCK_PARAMETERS = 0x8002_0000

@@ -76,7 +76,8 @@ class PathPnl:
 
     total : (S + 1, P) float64.  groups : (1 or S + 1, G, P) float32, leaf groups of the book, of the baseline or of all
     rows; total is their sum.  gains : (S + 1, G) mean gain of each leaf group over the baseline, USD.
-    draw : (P,) parameter draw of each path.
+    draw : (P,) parameter draw of each path.  margins : (dimension, label) of each row of *groups* when these are the
+    margins of the book instead of its leaf groups (a night at size); total and groups may then be float32.
     """
 
     book: Book
@@ -85,6 +86,7 @@ class PathPnl:
     groups: np.ndarray
     gains: np.ndarray
     draw: np.ndarray
+    margins: tuple[tuple[str, str], ...] | None = None
 
 
 def prepare(scenario: Scenario, world: World, spec: RunSpec) -> PreparedScenario:
