@@ -255,7 +255,7 @@ def _executor(threads: int | None, dask: str | None) -> Executor:
     if dask is not None:
         from riskengine.execution import Dask
 
-        return Dask(dask)
+        return Dask(None if dask == "local" else dask)
     return Threads(threads) if threads != 1 else Serial()
 
 
