@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numba
 from numba.core.caching import FunctionCache
+from numba.core.codegen import get_host_cpu_features
 
 __all__ = ["CACHE_FOLDER", "inline", "kernel", "source_hash"]
 
@@ -83,6 +84,20 @@ def _choose_folder() -> Path:
 
 CACHE_FOLDER = _choose_folder()
 numba.config.CACHE_DIR = str(CACHE_FOLDER)
+
+
+def _use_full_vectors() -> None:
+    """Let loops use 512-bit registers where the processor has them; LLVM prefers 256 bits by default.
+
+    The width of a vector changes no bit of any result: every operation belongs to one path.
+    """
+    if numba.config.CPU_FEATURES is None and numba.config.CPU_NAME is None:
+        features = get_host_cpu_features()
+        if "+avx512f" in features.split(","):
+            numba.config.CPU_FEATURES = f"{features},-prefer-256-bit"
+
+
+_use_full_vectors()
 
 
 class _ForgivingCache(FunctionCache):
