@@ -30,7 +30,10 @@ from riskengine.kernels.propagate import (
 )
 
 __all__ = ["PIN_FLOW", "PIN_NONE", "PIN_SENTIMENT", "CapitalFlows", "FlowPrices", "PinnedDollar",
-           "collect_flows", "dollars_out", "run_recursion"]
+           "Scratch", "collect_flows", "dollars_out", "run_recursion"]
+
+Scratch = dict[tuple[int, ...], Paths]
+"""Results of earlier recursions by shape, to be written over: fresh memory costs as much as the recursion."""
 
 USES = ("sold", "other_us", "deposits", "hedges", "retained", "defended", "dollars")
 """What becomes of a sale: sold = the sum of all that follow."""
@@ -104,6 +107,7 @@ def run_recursion(
     differential: np.ndarray,
     path_2y: np.ndarray,
     dt: float,
+    scratch: Scratch | None = None,
 ) -> Paths:
     """Run the kernel.
 
@@ -137,16 +141,7 @@ def run_recursion(
     # rho: % of the dollar per 100 bp = log points per 1.00 of yield
     rho = draws["rho_broad_per_100bp_2y"] if draws.settings.rate_differentials else np.zeros(count)
     sellers = pinned.sellers
-    out = Paths(
-        fraction=np.empty((count, steps, groups)),
-        sold=np.zeros((count, steps, len(sellers.names))),
-        needed=np.empty((count, steps)),
-        s=np.empty((count, steps)),
-        current_account=np.empty((count, steps)),
-        position=np.empty((count, steps)),
-        yield_10y=np.empty((count, steps)),
-        orders=np.empty((count, steps, len(ASSET_CLASSES))),
-    )
+    out = _empty_paths(count, steps, groups, len(sellers.names), scratch)
     propagate(
         Orders(given, np.array([g.asset_class for g in orders.groups], dtype=np.int64), path, wedge, phases,
                speed,
@@ -159,6 +154,21 @@ def run_recursion(
                _c(prices.duration)),
         out,
     )
+    return out
+
+
+def _empty_paths(count: int, steps: int, groups: int, sellers: int, scratch: Scratch | None) -> Paths:
+    shape = (count, steps, groups, sellers)
+    if scratch is not None and shape in scratch:
+        scratch[shape].sold[:] = 0.0
+        return scratch[shape]
+    flat = [np.empty((count, steps)) for _ in range(5)]
+    needed, s, current_account, position, yield_10y = flat
+    out = Paths(np.empty((count, steps, groups)), np.zeros((count, steps, sellers)), needed, s, current_account,
+                position, yield_10y, np.empty((count, steps, len(ASSET_CLASSES))))
+    if scratch is not None:
+        scratch.clear()
+        scratch[shape] = out
     return out
 
 

@@ -34,6 +34,6 @@ class Announcement:
         expected = np.empty_like(now)
         for label in np.unique(self.regime):
             members = self.regime == label
-            expected[members] = later[members].mean(axis=0)
+            expected[members] = (later if members.all() else later[members]).mean(axis=0)
         weight = self.weight if exempt is None else np.where(exempt, 0.0, self.weight)
         return now + weight.reshape(-1, *[1] * (path.ndim - 1)) * (expected - now)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from riskengine.base.axes import CURRENCIES, FACTORS
+from riskengine.base.axes import CURRENCIES, FACTORS, METROS
 from riskengine.base.errors import InputError, Problem
 from riskengine.base.units import BUSINESS_DAYS_PER_YEAR, Horizon
 from riskengine.factor_model import FactorModel
@@ -21,7 +21,7 @@ from riskengine.flows.draws import ParameterDraws
 from riskengine.flows.external_accounts import ExternalAccounts
 from riskengine.flows.orders import HolderOrders
 from riskengine.flows.propagation import (
-    PIN_FLOW, PIN_NONE, PIN_SENTIMENT, PinnedDollar, dollars_out, run_recursion,
+    PIN_FLOW, PIN_NONE, PIN_SENTIMENT, PinnedDollar, Scratch, dollars_out, run_recursion,
 )
 from riskengine.flows.response import respond
 from riskengine.flows.shock_numbers import Numbers, decide_regimes, phase, realise
@@ -31,9 +31,9 @@ from riskengine.impact.asset_prices import flow_prices
 from riskengine.impact.currencies import (
     AccordPattern, accord_pattern, currency_betas, currency_pattern, index_weights,
 )
-from riskengine.impact.equity import equity_index, equity_responses
+from riskengine.impact.equity import equity_index, equity_responses, market_input
 from riskengine.impact.imposed import impose
-from riskengine.impact.real_estate import property_responses
+from riskengine.impact.real_estate import homes_move, property_responses
 from riskengine.impact.treasury_yields import (
     TEN, TENORS, TWO, imposed_path, path_betas, tenor_weights, two_year_per_dollar,
 )
@@ -86,8 +86,11 @@ class PricePaths:
 
 def price_paths(
     scenario: Scenario, accounts: ExternalAccounts, draws: ParameterDraws, model: FactorModel, horizon: Horizon,
+    scratch: Scratch | None = None,
 ) -> PricePaths:
-    """Orders, clearing, the dollar and the flow channels; see :class:`PricePaths`."""
+    """Orders, clearing, the dollar and the flow channels; see :class:`PricePaths`.
+
+    scratch : arrays of the recursion to write into again; ``paths`` are then valid until the next call."""
     dt, steps = horizon.dt, horizon.steps
     ahead = _steps_ahead(scenario, draws, horizon)
     t = np.arange(1, steps + ahead + 1) * dt
@@ -102,7 +105,7 @@ def price_paths(
     per_dollar = two_year_per_dollar(draws)
     prices = flow_prices(accounts, draws, dt, scenario.flow_channel, scenario.risk_off)
     paths = run_recursion(orders, clearing, pinned, prices, accounts, draws,
-                          imposed_yields[:, :, TWO] - orders.foreign_2y, per_dollar, dt)
+                          imposed_yields[:, :, TWO] - orders.foreign_2y, per_dollar, dt, scratch)
     outflow, by_currency = dollars_out(paths, clearing, steps)
     pattern = _spread_over_currencies(accord, pinned.kind == PIN_FLOW, betas, by_currency, outflow, draws)
     share = draws["announcement_share"] * scenario.probability if ahead else np.zeros(draws.count)
@@ -134,12 +137,14 @@ def factor_moves(
     for label, channels in responses.items():
         moves[FACTORS.index(label)] = channels
     ten = priced.flow_10y * profile[TEN] + priced.treasury_path(TEN)  # property remembers the whole path
-    estate = property_responses(ten, priced.orders.residential[:, :steps], priced.orders.commercial[:, :steps],
-                                accounts.real_estate.exposure, draws, snapshot, dt)
+    residential = priced.orders.residential[:, :steps]
+    estate = property_responses(ten, residential, priced.orders.commercial[:, :steps], accounts.real_estate.exposure,
+                                draws, snapshot, dt, keep)
     for label, channels in estate.items():
-        k = FACTORS.index(label)
-        moves[k] = {name: move[:, keep] for name, move in channels.items()}
-        core[k] |= any(bool(move.any()) for move in channels.values())
+        moves[FACTORS.index(label)] = channels
+    for name in METROS if residential.any() else ():
+        exposure = market_input(snapshot, f"metro_exposure.{name}")
+        core[FACTORS.index(f"HOME_{name}")] |= homes_move(residential, exposure, draws)
     return moves, index, core
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from threading import Lock
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from riskengine.base.errors import InputError, Problem
 from riskengine.base.sampling import RunSpec
 from riskengine.base.units import Horizon
 from riskengine.engine.paths import PreparedScenario, World, prepare
+from riskengine.flows.propagation import Scratch
 from riskengine.impact import draw_parameters, respond_at_steps
 from riskengine.impact.parameters import ParameterDraws
 from riskengine.policy.scenario import Scenario
@@ -33,6 +35,8 @@ class Responses:
         self._kept: OrderedDict[tuple[Scenario, tuple[Fixing, ...]], Response] = OrderedDict()
         self._draws: ParameterDraws | None = None
         self._loadings: dict[bytes, np.ndarray] = {}
+        self._scratch: Scratch = {}
+        self._lock = Lock()
 
     def respond(self, scenario: Scenario, fixings: Sequence[Fixing]) -> Response:
         """Response at the horizon and at *fixings*; InputError when the scenario has another horizon."""
@@ -56,8 +60,9 @@ class Responses:
         world, spec, horizon = self.world, self.spec, self.horizon
         model = world.model(horizon)
         steps = sorted({step for _, step in fixings} | {horizon.steps - 1})
-        response = respond_at_steps(scenario, world.accounts, self.parameter_draws(), model, world.snapshot, horizon,
-                                    steps, world.history)
+        with self._lock:
+            response = respond_at_steps(scenario, world.accounts, self.parameter_draws(), model, world.snapshot,
+                                        horizon, steps, world.history, self._scratch)
         key = response.core.tobytes()
         if key not in self._loadings:
             self._loadings[key] = draw_loadings(response.core, model, spec)
