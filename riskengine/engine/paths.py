@@ -145,26 +145,28 @@ def simulate(
     return PathPnl(book, horizon, total, groups, mean_gains / spec.paths, draw_of_path(spec, 0, spec.paths))
 
 
-def replay_positions(
-    paths: np.ndarray, portfolio: Portfolio, world: World, horizon: Horizon, spec: RunSpec
+def replay_moves(
+    paths: np.ndarray, world: World, horizon: Horizon, spec: RunSpec, book: Book
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Baseline P&L by position on chosen paths: ((N, n) USD, (K, n) factor moves), by drawing the same streams again."""
-    model = world.model(horizon)
-    book = compile_book(portfolio, world.snapshot, FACTORS, horizon)
-    pnl = np.empty((len(book.position_ids), len(paths)))
-    moves = np.empty((len(FACTORS), len(paths)))
+    """Baseline moves on chosen paths, by drawing the same streams again: (K, n) factors and (F, n) fixings."""
+    moves, fixing_moves = np.empty((len(FACTORS), len(paths))), np.empty((len(book.fixings), len(paths)))
     for lo in range(0, spec.paths, CHUNK_PATHS):
         here = np.flatnonzero((paths >= lo) & (paths < lo + CHUNK_PATHS))
         if len(here) == 0:
             continue
         chunk = Chunk(lo, min(lo + CHUNK_PATHS, spec.paths))
-        noise, fixings = simulate_noise(model, horizon, spec, chunk, book.fixings)
-        columns = paths[here] - lo
-        moves[:, here] = noise[:, columns]
-        pnl[:, here] = book.pnl_by_position(
-            np.ascontiguousarray(noise[:, columns]), np.ascontiguousarray(fixings[:, columns])
-        )
-    return pnl, moves
+        noise, fixings = simulate_noise(world.model(horizon), horizon, spec, chunk, book.fixings)
+        moves[:, here], fixing_moves[:, here] = noise[:, paths[here] - lo], fixings[:, paths[here] - lo]
+    return moves, fixing_moves
+
+
+def replay_positions(
+    paths: np.ndarray, portfolio: Portfolio, world: World, horizon: Horizon, spec: RunSpec
+) -> tuple[np.ndarray, np.ndarray]:
+    """Baseline P&L by position on chosen paths: ((N, n) USD, (K, n) factor moves), by drawing the same streams again."""
+    book = compile_book(portfolio, world.snapshot, FACTORS, horizon)
+    moves, fixing_moves = replay_moves(paths, world, horizon, spec, book)
+    return book.pnl_by_position(moves, fixing_moves), moves
 
 
 def draw_pnl(

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from riskengine.base.axes import FACTORS, KEY_RATES, REPORT_CLASSES
 from riskengine.base.sampling import RunSpec
 from riskengine.base.units import BASIS_POINT
-from riskengine.engine.paths import PathPnl, PreparedScenario, World, draw_pnl, replay_positions
+from riskengine.engine.paths import PathPnl, PreparedScenario, World, draw_pnl, replay_moves
+from riskengine.execution import Executor, Serial
 from riskengine.flows.balance_of_payments import Ledger
 from riskengine.impact.response import Chain
 from riskengine.instruments.book import Book
 from riskengine.instruments.portfolio import Portfolio
-from riskengine.measures.contributions import component_es, component_es_error, tail_paths
+from riskengine.measures.contributions import TailPaths, component_es, component_es_error, tail_paths
 from riskengine.measures.plausibility import mahalanobis
 from riskengine.measures.tail_risk import measure_tail, variance_share
 from riskengine.result import (
@@ -27,10 +29,15 @@ CORE_MOVE = (
 )
 """Factors whose joint move measures a scenario's plausibility: the large currencies, the curve, equity."""
 TENORS = tuple(KEY_RATES)
+STANDALONE_PATHS = 16_384
+"""Paths behind a position's standalone ES."""
+VALUES_AT_ONCE = 8_000_000
+"""P&L values by position and path held by one task (64 MB)."""
 
 
 def baseline_result(
-    pnl: PathPnl, portfolio: Portfolio, world: World, spec: RunSpec, position_level: float, noise: str
+    pnl: PathPnl, portfolio: Portfolio, world: World, spec: RunSpec, position_level: float, noise: str,
+    executor: Executor | None = None,
 ) -> RiskResult:
     """Risk of the ordinary night at one horizon: total, every grouping, every position."""
     book, total, draw = pnl.book, pnl.total[0], pnl.draw
@@ -42,7 +49,10 @@ def baseline_result(
     for column, dimension in enumerate(book.group_dimensions):
         for name in sorted({label[column] for label in book.group_labels}):
             leaves = [g for g, label in enumerate(book.group_labels) if label[column] == name]
-            values = _add_rows(pnl.groups[0], leaves)
+            if pnl.margins is None:
+                values = _add_rows(pnl.groups[0], leaves)
+            else:
+                values = pnl.groups[0][pnl.margins.index((dimension, name))].astype(np.float64)
             positions = np.isin(book.group_of, leaves)
             groups.append(
                 GroupRisk(
@@ -55,7 +65,7 @@ def baseline_result(
         horizon_days=pnl.horizon.days,
         total=groups[0].tail,
         groups=tuple(groups),
-        positions=_positions(pnl, portfolio, world, spec, position_level),
+        positions=_positions(pnl, portfolio, world, spec, position_level, executor or Serial()),
         position_level=position_level,
         pnl_quantiles=np.quantile(total, np.linspace(0.0, 1.0, 201)),
         noise=noise,
@@ -63,28 +73,52 @@ def baseline_result(
 
 
 def _positions(
-    pnl: PathPnl, portfolio: Portfolio, world: World, spec: RunSpec, level: float
+    pnl: PathPnl, portfolio: Portfolio, world: World, spec: RunSpec, level: float, executor: Executor
 ) -> tuple[PositionRisk, ...]:
-    """Standalone ES on all paths and Euler component on the tail paths, by replaying both."""
+    """Standalone ES on the first paths and Euler component on the tail paths, by replaying both."""
     book = pnl.book
     tail = tail_paths(pnl.total[0], level)
-    values, _ = replay_positions(tail.indices, portfolio, world, pnl.horizon, spec)
-    component = component_es(values, tail)
-    error = component_es_error(values, tail, pnl.draw, spec.draws)
-    everything, _ = replay_positions(np.arange(min(spec.paths, 16_384)), portfolio, world, pnl.horizon, spec)
+    task = _PositionTask(
+        book, level, tail, pnl.draw, spec.draws,
+        replay_moves(tail.indices, world, pnl.horizon, spec, book),
+        replay_moves(np.arange(min(spec.paths, STANDALONE_PATHS)), world, pnl.horizon, spec, book),
+    )
+    size = max(1, VALUES_AT_ONCE // max(tail.indices.size, STANDALONE_PATHS))
+    blocks = [(lo, min(lo + size, len(book.position_ids))) for lo in range(0, len(book.position_ids), size)]
+    alone, component, error = np.concatenate(executor.map(task, blocks), axis=1)
     rows = []
     for i, position_id in enumerate(book.position_ids):
-        alone = tail_paths(everything[i], level).loss
         p = portfolio.positions[i]
         rows.append(
             PositionRisk(
                 position_id=position_id, type=p.type, desk=p.desk, book=p.book, asset_class=book.asset_class[i],
                 description=book.descriptions[i], value_usd=float(book.base_value[i]),
-                notional_usd=float(book.notional[i]), standalone_es=alone, component_es=float(component[i]),
-                se_component_es=float(error[i]), assumed_inputs=tuple(book.assumed_inputs[i]),
+                notional_usd=float(book.notional[i]), standalone_es=float(alone[i]),
+                component_es=float(component[i]), se_component_es=float(error[i]),
+                assumed_inputs=tuple(book.assumed_inputs[i]),
             )
         )
     return tuple(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _PositionTask:
+    """(3, n) of positions first … last − 1: standalone ES, component, its error; paths × positions stay bounded."""
+
+    book: Book
+    level: float
+    tail: TailPaths
+    draw: np.ndarray
+    draws: int
+    at_tail: tuple[np.ndarray, np.ndarray]
+    at_first: tuple[np.ndarray, np.ndarray]
+
+    def __call__(self, block: tuple[int, int]) -> np.ndarray:
+        values = self.book.pnl_by_position(*self.at_first, *block)
+        alone = [tail_paths(row, self.level).loss for row in values]
+        values = self.book.pnl_by_position(*self.at_tail, *block)
+        return np.array([alone, component_es(values, self.tail),
+                         component_es_error(values, self.tail, self.draw, self.draws)])
 
 
 def scenario_results(

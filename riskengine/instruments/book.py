@@ -65,9 +65,13 @@ class Book:
         """
         return self._run(self.legs_by_group, moves, fixing_moves)
 
-    def pnl_by_position(self, moves: np.ndarray, fixing_moves: np.ndarray | None = None) -> np.ndarray:
-        """(N, n) USD; for few paths (tail scenarios, bumps)."""
-        return self._run(self.legs_by_position, moves, fixing_moves)
+    def pnl_by_position(self, moves: np.ndarray, fixing_moves: np.ndarray | None = None, first: int = 0,
+                        last: int | None = None) -> np.ndarray:
+        """(N, n) USD; for few paths (tail scenarios, bumps), or few positions: first … last − 1."""
+        legs = self.legs_by_position
+        if first or last is not None:
+            legs = _cut(legs, first, len(self.position_ids) if last is None else last)
+        return self._run(legs, moves, fixing_moves)
 
     def groups_where(self, dimension: str, name: str) -> np.ndarray:
         """Leaf groups (int64 indices) with *name* in *dimension*."""
@@ -199,6 +203,18 @@ def _located(error: InputError, position: Position, file: str) -> list[Problem]:
 
 def _lay_out(legs: Legs, group_of: np.ndarray, groups: int) -> LegArrays:
     return LegArrays(**legs.arrays(group_of, groups))
+
+
+def _cut(legs: LegArrays, first: int, last: int) -> LegArrays:
+    """The legs of groups first … last − 1, counted from first; every index ascends in its group."""
+    parts = {"constant": legs.constant[first:last]}
+    for kind in ("pair", "triple", "option", "payoff", "property"):
+        index = getattr(legs, f"{kind}_index")
+        lo, hi = np.searchsorted(index[:, 0], (first, last))
+        parts[f"{kind}_index"] = index[lo:hi].copy()
+        parts[f"{kind}_index"][:, 0] -= first
+        parts[f"{kind}_terms"] = getattr(legs, f"{kind}_terms")[lo:hi]
+    return LegArrays(**parts)
 
 
 def _canonical(array: np.ndarray) -> np.ndarray:
