@@ -39,9 +39,11 @@ def run_large_book(positions: int, paths: int = 1_000_000, threads: int | None =
     stage("compile", f"{len(book.legs_by_group.pair_index):,} merged cash flows, {len(book.group_labels)} groups")
     quadratic = delta_gamma(book)
     names = tuple(" · ".join(label) for label in book.group_labels)
-    exposures = GroupExposures.from_hessian(FACTORS, names, quadratic.delta, quadratic.gamma)
-    stage("delta and gamma", "with cross gamma" if exposures.cross is not None else "diagonal")
     model = MoveCovariance(FACTORS, np.cov(revaluation_moves(20_000)), DOF)
+    exposures = GroupExposures.from_hessian(FACTORS, names, quadratic.delta, quadratic.gamma,
+                                            np.sqrt(np.diag(model.covariance)))
+    cross = 0 if exposures.cross is None else int(np.any(exposures.cross != 0, axis=0).sum()) // 2
+    stage("delta and gamma", f"{cross} pairs of cross gamma")
     with Threads(threads) as pool:
         pnl = simulate_group_pnl(model, exposures, RunSpec(paths // DRAWS * DRAWS, DRAWS, SEED), pool)
         stage("simulate", f"{pnl.total.size:,} paths")

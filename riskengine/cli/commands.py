@@ -62,6 +62,9 @@ def nightly(
         metavar="GB", help="Refuse a run that needs more.")] = None,
     keep: Annotated[Optional[int], typer.Option(
         min=1, help="Run folders to keep for the as-of date.")] = None,
+    full_reval: Annotated[Optional[int], typer.Option(
+        metavar="N", min=0, help="Curved instruments revalued on every path; the others by delta-gamma, corrected.",
+        show_default="all, or 100 when the night is at size")] = None,
     skip_bad_rows: Annotated[bool, typer.Option(
         "--skip-bad-rows", help="Leave bad portfolio rows out and show them on the first page.")] = False,
     as_json: JsonOption = False,
@@ -80,7 +83,7 @@ def nightly(
         outcome = run_night(
             night, out=out or night.out, as_of=as_of, accounts=accounts, portfolio=portfolio,
             threads=threads or night.threads, dask=dask, memory_gb=memory or night.memory_gb,
-            keep=keep or night.keep, skip_bad_rows=skip_bad_rows, progress=progress,
+            keep=keep or night.keep, full_reval=full_reval, skip_bad_rows=skip_bad_rows, progress=progress,
         )
     if as_json:
         print((outcome.folder / "summary.json").read_text(encoding="utf-8"))
