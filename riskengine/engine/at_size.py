@@ -96,7 +96,7 @@ class SizePnl:
     errors: tuple[tuple[CorrectionError, ...], ...]
 
 
-def budget_of(full_reval: int | None, positions: int, paths: int, rows: int) -> int | None:
+def budget_for(full_reval: int | None, positions: int, paths: int, rows: int) -> int | None:
     """Curved instruments to revalue on every path; None: the night is small enough to revalue everything."""
     if full_reval is not None:
         return full_reval

@@ -56,7 +56,8 @@ class NightlyConfig:
     daily steps.  position_level : ES level at which positions are allocated.  as_of : ISO date or None for
     the last day common to the embedded series.  accounts : 'as_of' (latest survey published by then),
     'latest', or an ISO date.  out : folder that receives the run folders.  keep : run folders to keep per
-    as-of date, None for all.
+    as-of date, None for all.  full_reval : distinct curved instruments revalued on every path, the others by
+    delta-gamma and corrected; None: all of them while the night is small, a default number beyond.
     """
 
     portfolio: Path
@@ -71,5 +72,6 @@ class NightlyConfig:
     threads: int | None = None
     memory_gb: float | None = None
     keep: int | None = None
+    full_reval: int | None = None
     source: Path | None = None
     """The file this came from, None when built in code."""

@@ -19,7 +19,7 @@ from riskengine.data.configs import config_root, load_limits, load_scenario
 from riskengine.data.portfolios import load_portfolio
 from riskengine.data.quality import data_quality
 from riskengine.data.store import RunStore, hash_text, make_run_id
-from riskengine.engine.paths import PreparedScenario, World, prepare, simulate
+from riskengine.engine.paths import PreparedScenario, World, prepare
 from riskengine.engine.results import baseline_result, scenario_results, summarize_chain
 from riskengine.execution import Executor, Serial, Threads
 from riskengine.instruments.book import keep_priceable
@@ -31,6 +31,7 @@ from riskengine.policy.scenario import Scenario
 from riskengine.result import DataQualityItem, NightResult, PositionRisk, RiskResult, ScenarioResult
 from riskengine.workflows.build_world import build_world, check_as_of, input_quality
 from riskengine.workflows.night_tables import night_tables
+from riskengine.workflows.simulator import Simulator
 from riskengine.workflows.publish import hash_inputs, publish_run
 
 Progress = Callable[[str, int, int], None]
@@ -84,6 +85,7 @@ def run_night(
     dask: str | None = None,
     memory_gb: float | None = None,
     keep: int | None = None,
+    full_reval: int | None = None,
     skip_bad_rows: bool = False,
     progress: Progress | None = None,
 ) -> NightOutcome:
@@ -117,9 +119,13 @@ def run_night(
         positions, unpriced = keep_priceable(positions, world.snapshot)
         skipped = (*skipped, *unpriced)
     applicable, quality = _applicable(scenarios, world)
+    rows = len(applicable) + len(config.horizons_days)
+    simulator = Simulator.build(
+        config.full_reval if full_reval is None else full_reval, len(positions.positions), spec.paths, rows)
     with _executor(threads if threads is not None else config.threads, dask) as executor:
         night, tables = _compute(
-            config, positions, applicable, limits, (*quality, *_skipped_rows(skipped)), world, run_id, executor, clock
+            config, positions, applicable, limits, (*quality, *_skipped_rows(skipped)), world, run_id, executor, clock,
+            simulator
         )
         clock("comparison")
         from riskengine.workflows.attribution import compare_with_previous
@@ -132,7 +138,8 @@ def run_night(
         )
     night = replace(night, tables=tables)
     clock("report")
-    folder = publish_run(store, night, clock.finish, hashes, spec, world, book_file, which, started)
+    folder = publish_run(store, night, clock.finish, hashes, spec, world, book_file, which, started,
+                         simulator.plans)
     if (keep or config.keep) is not None:
         store.prune(keep or config.keep)
     return NightOutcome(folder, night, any(limit.status == "breach" for limit in night.limits))
@@ -140,16 +147,17 @@ def run_night(
 
 def _compute(
     config: NightlyConfig, positions: Portfolio, scenarios: list[Scenario], limits, remarks, world: World,
-    run_id: str, executor: Executor, clock: StageClock,
+    run_id: str, executor: Executor, clock: StageClock, simulator: Simulator,
 ) -> tuple[NightResult, dict[str, object]]:
     """Baseline, scenarios, exposures and limits of the night, and the tables of its report."""
     spec = config.run
 
     clock("simulation")
     baseline = tuple(
-        _baseline(days, positions, world, spec, config.position_level, executor) for days in config.horizons_days
+        _baseline(days, positions, world, spec, config.position_level, executor, simulator)
+        for days in config.horizons_days
     )
-    results = run_scenarios(scenarios, positions, world, spec, executor, clock)
+    results = run_scenarios(scenarios, positions, world, spec, executor, clock, simulator)
     clock("measures")
     instant = compile_book(positions, world.snapshot, FACTORS, None)
     exposure = exposures(positions, instant, world.snapshot)
@@ -159,14 +167,15 @@ def _compute(
         paths=spec.paths, draws=spec.draws, nav_usd=float(instant.base_value.sum()), baseline=baseline,
         scenarios=results, exposures=exposure,
         limits=evaluate_limits(limits, limit_values(baseline, results, exposure)),
-        data_quality=(*remarks, *input_quality(world), *data_quality(world.as_of)),
+        data_quality=(*simulator.remarks, *remarks, *input_quality(world), *data_quality(world.as_of)),
     )
     clock("tables")
     return night, night_tables(night, world, positions)
 
 
 def run_scenarios(
-    scenarios: list[Scenario], positions: Portfolio, world: World, spec, executor: Executor, clock: StageClock
+    scenarios: list[Scenario], positions: Portfolio, world: World, spec, executor: Executor, clock: StageClock,
+    simulator: Simulator,
 ) -> tuple[ScenarioResult, ...]:
     """All scenarios, batched by horizon so that each batch shares its paths; order of *scenarios* is kept."""
     clock("chain")
@@ -178,7 +187,7 @@ def run_scenarios(
     for horizon in dict.fromkeys(p.scenario.horizon for p in prepared):
         batch = [p for p in prepared if p.scenario.horizon == horizon]
         clock("simulation")
-        pnl = simulate(
+        pnl = simulator(
             batch, positions, world, horizon, spec, executor,
             progress=lambda done: clock.report("simulation", done, spec.paths), keep_groups=False,
         )
@@ -229,8 +238,9 @@ def warm_up(progress: Progress | None = None) -> None:
     positions, _ = load_portfolio(config.portfolio, world.as_of)
     spec = RunSpec(paths=1024, draws=512)
     clock("kernels")
-    _baseline(10, positions, world, spec, 0.975, Serial())
-    run_scenarios([load_scenario(config.scenarios[0])], positions, world, spec, Serial(), clock)
+    _baseline(10, positions, world, spec, 0.975, Serial(), Simulator(None))
+    run_scenarios([load_scenario(config.scenarios[0])], positions, world, spec, Serial(), clock,
+                  Simulator(0))
     clock("")
 
 
@@ -244,11 +254,12 @@ def _collect(problems: list[Problem], call: Callable, otherwise):
 
 
 def _baseline(
-    days: int, positions: Portfolio, world: World, spec, level: float, executor: Executor
+    days: int, positions: Portfolio, world: World, spec, level: float, executor: Executor,
+    simulator: Simulator,
 ) -> RiskResult:
     horizon = Horizon(days, 1)
-    pnl = simulate((), positions, world, horizon, spec, executor)
-    return baseline_result(pnl, positions, world, spec, level, spec.noise)
+    pnl = simulator((), positions, world, horizon, spec, executor)
+    return baseline_result(pnl, positions, world, spec, level, spec.noise, executor)
 
 
 def _executor(threads: int | None, dask: str | None) -> Executor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -52,10 +52,12 @@ def _versions() -> dict[str, str]:
 def publish_run(
     store: RunStore, night: NightResult, stages: Callable[[], dict[str, float]], hashes: dict[str, str],
     spec: RunSpec, world: World, book_file: Path, accounts: str, started: datetime,
+    plans: Sequence[str] = (),
 ) -> Path:
     """Write the run folder and return its final path.
 
     stages : seconds per stage, asked for when everything but the manifest has been written.
+    plans : of a night at size, one per horizon; empty when every position was revalued on every path.
     """
     with store.begin(night.as_of, night.run_id) as folder:
         (folder / "report.html").write_text(render_night(night), encoding="utf-8")
@@ -74,6 +76,7 @@ def publish_run(
             "versions": _versions(), "hashes": hashes, "seed": spec.seed, "paths": spec.paths, "draws": spec.draws,
             "noise": spec.noise, "levels": list(spec.levels),
             "portfolio_name": book_file.name,
+            "at_size": list(plans),
             "stage_seconds": {k: round(v, 3) for k, v in stages().items()},
             "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         })

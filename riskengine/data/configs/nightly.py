@@ -86,6 +86,7 @@ class NightlyModel(Strict):
     threads: Annotated[int, Field(ge=1)] | None = None
     memory_gb: Annotated[float, Field(gt=0)] | None = None
     keep: Annotated[int, Field(ge=1)] | None = None
+    full_reval: Annotated[int, Field(ge=0)] | None = None
 
     @model_validator(mode="after")
     def _positions_at_a_level(self) -> NightlyModel:
@@ -150,7 +151,8 @@ def check_nightly_config(path: Path | None = None) -> tuple[NightlyConfig | None
         portfolio=_beside(folder, model.portfolio), limits=_beside(folder, model.limits),
         scenarios=tuple(scenarios), run=run, horizons_days=tuple(model.horizons_days),
         position_level=model.position_level, as_of=model.as_of, accounts=model.accounts, out=Path(model.out),
-        threads=model.threads, memory_gb=model.memory_gb, keep=model.keep, source=file,
+        threads=model.threads, memory_gb=model.memory_gb, keep=model.keep, full_reval=model.full_reval,
+        source=file,
     ), []
 
 
