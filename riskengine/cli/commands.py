@@ -57,7 +57,8 @@ def nightly(
         help="Monte Carlo paths.", show_default="from the config")] = None,
     seed: Annotated[Optional[int], typer.Option(help="Random seed.", show_default="from the config")] = None,
     threads: Annotated[Optional[int], typer.Option(min=1, help="Threads.", show_default="all cores")] = None,
-    dask: Annotated[Optional[str], typer.Option(metavar="ADDRESS", help="Dask scheduler (tcp://host:port), or 'local': two worker processes on this machine.")] = None,
+    dask: Annotated[Optional[str], typer.Option(
+        metavar="ADDRESS", help="Dask scheduler (tcp://host:port), or 'local': two processes here.")] = None,
     memory: Annotated[Optional[float], typer.Option(
         metavar="GB", help="Refuse a run that needs more.")] = None,
     keep: Annotated[Optional[int], typer.Option(
