@@ -21,7 +21,8 @@ from riskengine.base.axes import KEY_RATES, Axis
 from riskengine.instruments.book import Book
 
 NODES = 7
-"""Nodes per segment: interpolation error below 1e-7 of the value for moves of five percentage points."""
+"""Nodes per segment: interpolation error below 1e-8 of the value when the curve moves by five percentage points, below 1e-4
+when 20 and 30 years move three points against each other."""
 _TENORS = np.array(list(KEY_RATES.values()))
 
 
