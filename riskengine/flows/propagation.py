@@ -164,8 +164,8 @@ def _empty_paths(count: int, steps: int, groups: int, sellers: int, scratch: Scr
         return scratch[shape]
     flat = [np.empty((count, steps)) for _ in range(5)]
     needed, s, current_account, position, yield_10y = flat
-    out = Paths(np.empty((count, steps, groups)), np.zeros((count, steps, sellers)), needed, s, current_account,
-                position, yield_10y, np.empty((count, steps, len(ASSET_CLASSES))))
+    out = Paths(np.empty((count, steps, groups)), np.zeros((count, steps, sellers)), needed, s,
+                current_account, position, yield_10y, np.empty((count, steps, len(ASSET_CLASSES))))
     if scratch is not None:
         scratch.clear()
         scratch[shape] = out
@@ -173,7 +173,8 @@ def _empty_paths(count: int, steps: int, groups: int, sellers: int, scratch: Scr
 
 
 def dollars_out(paths: Paths, clearing: Clearing, steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """Dollars that have left by the sales of the groups after *steps* steps: in all (D,), by home currency (D, 21)."""
+    """Dollars that have left by the sales of the groups after *steps* steps: in all (D,), by home currency
+    (D, 21)."""
     total, by_currency = np.zeros(len(paths.s)), np.zeros((len(paths.s), N_CURRENCIES))
     for g, flows in enumerate(clearing.groups):
         fraction = paths.fraction[:, steps - 1, g]

@@ -2,8 +2,9 @@
 factor; with its ledger, its summary and its remarks.
 
 One pass per scenario; everything is by parameter draw, a difference to the baseline (s = X = C = 0).
-``price_paths`` holds the part that prices need; here it becomes a response on all steps (``respond_to_policy``)
-or on a few of them and nothing else (``respond_at_steps``, for what-ifs), the same bits either way.
+``price_paths`` holds the part that prices need; here it becomes a response on all steps
+(``respond_to_policy``) or on a few of them and nothing else (``respond_at_steps``, for what-ifs), the same
+bits either way.
 """
 
 from __future__ import annotations
@@ -76,7 +77,8 @@ def respond_to_policy(
     flows = collect_flows(priced.paths, orders, clearing, priced.pinned, steps, dt)
     flows = replace(flows, managed_share=managed_reserve_share(priced.pattern, draws))
     treasury_flow = priced.flow_10y[:, :, None] * tenor_weights(draws)[None, None]
-    treasury_path = priced.path_2y[:, :, None] * priced.yield_betas[:, None, :] + priced.imposed_yields[:, :steps]
+    treasury_path = priced.path_2y[:, :, None] * priced.yield_betas[:, None, :]
+    treasury_path = treasury_path + priced.imposed_yields[:, :steps]
     chain = summarise_chain(accounts, orders, clearing, flows, priced.pinned.sellers, draws, priced.s,
                             treasury_flow, treasury_path, sum(index.values()), priced.t[:steps])
     flags = find_flags(scenario, accounts, orders, flows, priced.s, priced.pinned, draws)

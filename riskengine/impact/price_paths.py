@@ -1,6 +1,8 @@
-"""From a policy to the moves of every factor, for every parameter draw: the part of the chain that prices need.
+"""From a policy to the moves of every factor, for every parameter draw: the part of the chain that prices
+need.
 
-    respond (flows) → clear (flows) → recursion over draws (kernels) → treasury, currencies, equity, property (impact)
+    respond (flows) → clear (flows) → recursion over draws (kernels) → treasury, currencies, equity, property
+    (impact)
 
 Ledger and summary (``chain``) read the same paths; a what-if that only needs moves at a few steps stops here.
 """
@@ -54,9 +56,10 @@ Moves = Mapping[int, Mapping[str, np.ndarray]]
 class PricePaths:
     """One scenario's path from orders to prices; arrays (D, T) unless said.
 
-    t : (T + ahead,) years.  paths : recursion over T + ahead steps.  pattern : (D, 21) currencies per unit of s.
-    s, flow_10y, equity_orders : prices of the broad dollar, the 10-year's flow channel and equity, announcement
-    included.  path_2y : policy path of the 2-year through the dollar.  yield_betas : (D, 10).
+    t : (T + ahead,) years.  paths : recursion over T + ahead steps.  pattern : (D, 21) currencies per unit of
+    s.
+    s, flow_10y, equity_orders : prices of the broad dollar, the 10-year's flow channel and equity,
+    announcement included.  path_2y : policy path of the 2-year through the dollar.  yield_betas : (D, 10).
     imposed_yields : (D, T + ahead, 10).
     """
 
@@ -85,8 +88,8 @@ class PricePaths:
 
 
 def price_paths(
-    scenario: Scenario, accounts: ExternalAccounts, draws: ParameterDraws, model: FactorModel, horizon: Horizon,
-    scratch: Scratch | None = None,
+    scenario: Scenario, accounts: ExternalAccounts, draws: ParameterDraws, model: FactorModel,
+    horizon: Horizon, scratch: Scratch | None = None,
 ) -> PricePaths:
     """Orders, clearing, the dollar and the flow channels; see :class:`PricePaths`.
 
@@ -122,7 +125,8 @@ def factor_moves(
     priced: PricePaths, accounts: ExternalAccounts, model: FactorModel, snapshot: MarketSnapshot, dt: float,
     keep: np.ndarray | slice = slice(None),
 ) -> tuple[Moves, dict[str, np.ndarray], np.ndarray]:
-    """Moves of every factor by channel at the steps *keep*, the equity index by channel, and the core (K,) bool."""
+    """Moves of every factor by channel at the steps *keep*, the equity index by channel, and the core (K,)
+    bool."""
     draws, steps = priced.draws, priced.steps
     s, flow_10y = priced.s[:, keep], priced.flow_10y[:, keep]
     moves: dict[int, dict[str, np.ndarray]] = {
@@ -137,9 +141,9 @@ def factor_moves(
     for label, channels in responses.items():
         moves[FACTORS.index(label)] = channels
     ten = priced.flow_10y * profile[TEN] + priced.treasury_path(TEN)  # property remembers the whole path
-    residential = priced.orders.residential[:, :steps]
-    estate = property_responses(ten, residential, priced.orders.commercial[:, :steps], accounts.real_estate.exposure,
-                                draws, snapshot, dt, keep)
+    residential, commercial = priced.orders.residential[:, :steps], priced.orders.commercial[:, :steps]
+    estate = property_responses(ten, residential, commercial, accounts.real_estate.exposure, draws, snapshot,
+                                dt, keep)
     for label, channels in estate.items():
         moves[FACTORS.index(label)] = channels
     for name in METROS if residential.any() else ():

@@ -188,7 +188,8 @@ def _add_product(x, y, out):
 
 @intrinsic
 def _add_scaled(typing_context, weight, x, row, out):
-    """out[i] += weight · x[row, i] over the lanes, product and sum rounded apart; x (…, LANES), out (LANES,)."""
+    """out[i] += weight · x[row, i] over the lanes, product and sum rounded apart; x (…, LANES), out
+    (LANES,)."""
     vector = ir.VectorType(ir.DoubleType(), LANES)
 
     def generate(context, builder, signature, arguments):
@@ -246,15 +247,16 @@ def _meet_targets(lane, d, need, targets, total, treasury, sold):
 def propagate(orders: Orders, targets: Targets, dollar: Dollar, prices: Prices, out: Paths) -> None:
     """Run every draw through all steps; *out* is filled.
 
-    Draws go in tiles of LANES and the inner loops run over the lanes: each draw sees the same operations in the same
-    order wherever it stands.
+    Draws go in tiles of LANES and the inner loops run over the lanes: each draw sees the same operations in
+    the same order wherever it stands.
     """
     draws, steps, groups = out.fraction.shape
     classes = out.orders.shape[2]
     dt = dollar.dt
     tile = _Tile(
-        np.empty((groups, LANES)), np.empty((groups, LANES)), np.empty((groups, LANES)), np.empty((groups, LANES)),
-        np.empty((groups, LANES)), np.empty((groups, classes, LANES)), np.empty((groups, steps, LANES)),
+        np.empty((groups, LANES)), np.empty((groups, LANES)), np.empty((groups, LANES)),
+        np.empty((groups, LANES)), np.empty((groups, LANES)), np.empty((groups, classes, LANES)),
+        np.empty((groups, steps, LANES)),
         np.empty((classes, LANES)), np.empty((9, LANES)), np.empty((steps, LANES)), np.empty((steps, LANES)),
         np.empty((steps, LANES)), np.empty((steps, LANES)),
     )
@@ -265,7 +267,8 @@ def propagate(orders: Orders, targets: Targets, dollar: Dollar, prices: Prices, 
     dlog_price, total = np.empty((classes, LANES)), np.empty((classes, LANES))
     state = np.empty((11, LANES))
     z, before, absorbed, absorbed_s, s_integral = state[0], state[1], state[2], state[3], state[4]
-    treasury, out_dollars, account, need, rate, dy = state[5], state[6], state[7], state[8], state[9], state[10]
+    treasury, out_dollars, account = state[5], state[6], state[7]
+    need, rate, dy = state[8], state[9], state[10]
     for first in range(0, draws, LANES):
         width = min(LANES, draws - first)
         _fill_tile(first, orders, dollar, prices, tile)
@@ -283,8 +286,8 @@ def propagate(orders: Orders, targets: Targets, dollar: Dollar, prices: Prices, 
                 if orders.given[g]:
                     f[g] = tile.given[g, t]
                 else:
-                    _adjust(tile.wedge[g], tile.elasticity[g], tile.speed[g], dlog_price[orders.asset_class[g]],
-                            orders.phase[g, t], f[g])
+                    price = dlog_price[orders.asset_class[g]]
+                    _adjust(tile.wedge[g], tile.elasticity[g], tile.speed[g], price, orders.phase[g, t], f[g])
                 for a in range(classes):
                     _add_product(tile.to_class[g, a], f[g], total[a])
                 _add_product(tile.to_treasury[g], f[g], treasury)
@@ -305,7 +308,8 @@ def propagate(orders: Orders, targets: Targets, dollar: Dollar, prices: Prices, 
                 rate[i] = rho[i] * tile.differential[t, i]
             for i in range(LANES):
                 pipeline = eta_gdp[i] * s_integral[i] - absorbed_s[i]
-                s[t, i] = (gamma[i] * (out_dollars[i] - absorbed[i] - theta[i] * pipeline) - rate[i]) / damping[i]
+                gap_now = out_dollars[i] - absorbed[i] - theta[i] * pipeline
+                s[t, i] = (gamma[i] * gap_now - rate[i]) / damping[i]
             if not free:
                 for i in range(width):
                     d = first + i
@@ -313,7 +317,8 @@ def propagate(orders: Orders, targets: Targets, dollar: Dollar, prices: Prices, 
                         s[t, i] = tile.pin[t, i]
                     if dollar.pin_kind[d] == PIN_FLOW:
                         pipeline = eta_gdp[i] * s_integral[i] - absorbed_s[i]
-                        need[i] = (s[t, i] * damping[i] + rate[i]) / gamma[i] + theta[i] * pipeline + absorbed[i]
+                        need[i] = (s[t, i] * damping[i] + rate[i]) / gamma[i] + theta[i] * pipeline
+                        need[i] += absorbed[i]
                         need[i] -= out_dollars[i]
                         _meet_targets(i, d, need[i], targets, total, treasury, out.sold[d, t])
             for i in range(LANES):

@@ -1,12 +1,13 @@
 """What a held state is asked again and again: quadratic P&L on cached paths, totals, tails of many rows.
 
-    x_k(p) = Σ_j N_kj s_j n_j(p) + μ_k[d(p)]             cached noise n, volatility scales s, response μ of draw d
+    x_k(p) = Σ_j N_kj s_j n_j(p) + μ_k[d(p)]             cached noise n, volatility scales s, response μ
     P&L_g  = c_g + Σ_k x_k (δ_gk + ½ Γ_gkk x_k) + Σ_{k<l} Γ_gkl x_k x_l
     total  = Σ_g P&L_g in the order of the groups, float64
 
-P&L of a group is a row of its own (float32), so that a change of one group touches one row; kernels get the rows
-by their addresses and the caller keeps them alive.  Paths are walked in tiles that stay in cache; each path sees the
-same operations in the same order wherever its tile starts: the same bits on any number of threads.
+P&L of a group is a row of its own (float32), so that a change of one group touches one row; kernels get the
+rows by their addresses and the caller keeps them alive.  Paths are walked in tiles that stay in cache; each
+path sees the same operations in the same order wherever its tile starts: the same bits on any number of
+threads.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ class CachedMoves(NamedTuple):
 
     noise : (K, P) float32 or float64.  scale : (K,) float32 of the noise.  draw : (P,) int32.
     used : (R,) int64 factors, ascending.  shift : (R, D) float32, or (R, 0) without a response.
-    first : (R + 1,) int64; source : (…) int64 factors and weight : (…) float32, the rows of N; first (0,) for N = 1.
+    first : (R + 1,) int64; source : (…) int64 factors and weight : (…) float32, the rows of N; first (0,) for
+    N = 1.
     """
 
     noise: np.ndarray
@@ -54,7 +56,8 @@ class Quadratic(NamedTuple):
     """Groups G as sums of terms; rows count within CachedMoves.used.
 
     constant : (G,) float32.  diagonal_first : (G + 1,) int64.  diagonal_row : (Q,) int64.
-    diagonal : (Q, 2) float32 δ and ½ Γ.  cross_first : (G + 1,) int64.  cross_row : (C, 2) int64.  cross : (C,) float32.
+    diagonal : (Q, 2) float32 δ and ½ Γ.  cross_first : (G + 1,) int64.  cross_row : (C, 2) int64.  cross :
+    (C,) float32.
     """
 
     constant: np.ndarray
@@ -108,7 +111,8 @@ def _lowest_bit(typing_context, word):
 
 @intrinsic
 def _ordered_bits(typing_context, x):
-    """A word that orders like the float x (no NaN): sign flipped for x ≥ 0, all bits for x < 0; 0 and −0 differ."""
+    """A word that orders like the float x (no NaN): sign flipped for x ≥ 0, all bits for x < 0; 0 and −0
+    differ."""
     size = x.bitwidth
 
     def generate(context, builder, signature, arguments):
@@ -260,8 +264,8 @@ def sum_quanta(x):
 
 @kernel
 def keep_not_above(x, threshold, kept, ends):
-    """Values x ≤ threshold in path order; ends[q] how many up to the end of quantum q; returns how many, or −1 when
-    *kept* is too small for one more quantum."""
+    """Values x ≤ threshold in path order; ends[q] how many up to the end of quantum q; returns how many, or
+    −1 when *kept* is too small for one more quantum."""
     paths = x.shape[0]
     count = 0
     for q in range(ends.shape[0]):
@@ -308,7 +312,8 @@ def sort_keys(keys, spare, passes):
 
 @kernel
 def measure_row(x, ks, kth, sums):
-    """kernels.tails.select_smallest to the bit, faster, and Σ x; *ks* ascending.  NaN in Σ x tells of a NaN in x."""
+    """kernels.tails.select_smallest to the bit, faster, and Σ x; *ks* ascending.  NaN in Σ x tells of a NaN
+    in x."""
     paths = x.shape[0]
     largest = ks[-1]
     stride = max(1, paths // _PILOT)
@@ -323,11 +328,18 @@ def measure_row(x, ks, kth, sums):
     expected = largest * pilot.shape[0] / paths
     rank = min(pilot.shape[0] - 1, int(expected + 5.0 * math.sqrt(expected) + 8.0))
     threshold = select(pilot, 0, pilot.shape[0], rank)
-    kept = np.empty(min(paths, int(1.5 * largest)) + 2 * QUANTUM, dtype=x.dtype)
+    kept = np.empty(min(paths, 3 * largest) + 4 * QUANTUM, dtype=x.dtype)
     quanta = (paths + QUANTUM - 1) // QUANTUM
     ends = np.empty(quanta, dtype=np.int64)
     count = keep_not_above(x, threshold, kept, ends)
-    if count < largest:
+    atom = False
+    if count < 0:  # many paths share the threshold: keep what lies below, at least *largest* are not above it
+        below_threshold = threshold
+        while below_threshold == threshold:
+            below_threshold = _value_of_bits(_ordered_bits(below_threshold) - np.uint64(1), threshold)
+        count = keep_not_above(x, below_threshold, kept, ends)
+        atom = count >= 0
+    if count < largest and not atom:
         kept = x.copy()
         for q in range(quanta):
             ends[q] = min((q + 1) * QUANTUM, paths)
@@ -339,7 +351,7 @@ def measure_row(x, ks, kth, sums):
     leaves = np.empty(quanta)
     for level in range(ks.shape[0]):
         k = ks[level]
-        value = _value_of_bits(keys[k - 1], kept[0])
+        value = _value_of_bits(keys[k - 1], threshold) if k <= count else threshold
         below = 0
         begin = 0
         for q in range(quanta):

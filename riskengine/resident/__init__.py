@@ -1,4 +1,5 @@
-"""The held state of a what-if: cached draws and P&L by leaf group; trades, policy and volatility move at a blink."""
+"""The held state of a what-if: cached draws and P&L by leaf group; trades, policy and volatility move at a
+blink."""
 
 from __future__ import annotations
 

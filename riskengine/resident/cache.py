@@ -1,10 +1,11 @@
-"""Cached draws of a horizon: noise of every factor, fixings, parameter draws; and P&L rows computed from them.
+"""Cached draws of a horizon: noise of every factor, fixings, parameter draws; and P&L rows computed from
+them.
 
     full         x = A n + μ_d, the legs revalued, each row rounded to float32 as the engine does
     delta_gamma  the quadratic of ``expansion`` in float32
 
-The noise cache loses nothing in full mode (float32 where the engine's noise is exactly float32: one step of float32
-draws; else float64) and is float32 in delta-gamma mode.
+The noise cache loses nothing in full mode (float32 where the engine's noise is exactly float32: one step of
+float32 draws; else float64) and is float32 in delta-gamma mode.
 """
 
 from __future__ import annotations
@@ -25,8 +26,6 @@ from riskengine.simulation import draw_of_path, simulate_noise
 
 CHUNK_PATHS = 16_320
 """Paths per task of a revaluation: a multiple of the kernels' tile; no result depends on it."""
-DRAWN_PATHS = 4_080
-"""Paths per task of a simulation, whose float64 moves then stay in cache; no result depends on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,8 @@ class DrawCache:
 class Response:
     """A scenario at the horizon: mean by draw, and what pinning does to the noise.
 
-    end : (K, D) float64.  at_fixings : fixing → (D,).  noise_map : (K, K) or None.  carry : fixing → (K,), with pins.
+    end : (K, D) float64.  at_fixings : fixing → (D,).  noise_map : (K, K) or None.  carry : fixing → (K,),
+    with pins.
     """
 
     end: np.ndarray
@@ -61,23 +61,22 @@ class Response:
 
 
 def draw_cache(
-    model: FactorModel, horizon: Horizon, spec: RunSpec, fixings: Sequence[Fixing], exact: bool, executor: Executor,
-    draw: np.ndarray | None = None,
+    model: FactorModel, horizon: Horizon, spec: RunSpec, fixings: Sequence[Fixing], exact: bool,
+    executor: Executor, draw: np.ndarray | None = None,
 ) -> DrawCache:
-    """Simulate all paths once.  *exact*: the cache loses nothing against the engine's float64 noise.  *draw*: the
-    parameter draw of each path, when the caller has it."""
+    """Simulate all paths once.  *exact*: the cache loses nothing against the engine's float64 noise.  *draw*:
+    the parameter draw of each path, when the caller has it."""
     lossless = horizon.steps == 1 and spec.precision == "float32"
     real = np.float64 if exact and not lossless else np.float32
     noise = np.empty((len(FACTORS), spec.paths), dtype=real)
     rows = {f: np.empty(spec.paths, dtype=real) for f in fixings}
 
     def simulate(chunk: Chunk) -> None:
-        part, fixed = simulate_noise(model, horizon, spec, chunk, tuple(fixings))
-        noise[:, chunk.lo : chunk.hi] = part
+        _, fixed = simulate_noise(model, horizon, spec, chunk, tuple(fixings), noise[:, chunk.lo : chunk.hi])
         for row, values in zip(rows.values(), fixed, strict=True):
             row[chunk.lo : chunk.hi] = values
 
-    executor.map(simulate, chunks_of(spec.paths, DRAWN_PATHS))
+    executor.map(simulate, chunks_of(spec.paths))
     draw = draw_of_path(spec, 0, spec.paths) if draw is None else draw
     return DrawCache(noise, rows, draw, np.ones(len(FACTORS), dtype=np.float32))
 
@@ -106,16 +105,17 @@ def add_fixings(
     return replace(cache, fixings=rows)
 
 
-def chunks_of(paths: int, size: int = CHUNK_PATHS) -> list[Chunk]:
+def chunks_of(paths: int) -> list[Chunk]:
     """0 … P cut into tasks."""
-    return [Chunk(lo, min(lo + size, paths)) for lo in range(0, paths, size)]
+    return [Chunk(lo, min(lo + CHUNK_PATHS, paths)) for lo in range(0, paths, CHUNK_PATHS)]
 
 
 # ---------------------------------------------------------------- P&L rows
 def revalue_full(
     book: PartialBook, cache: DrawCache, response: Response | None, executor: Executor
 ) -> tuple[np.ndarray, ...]:
-    """One float32 row (P,) per group of *book*: full revaluation, the engine's operations in the engine's order."""
+    """One float32 row (P,) per group of *book*: full revaluation, the engine's operations in the engine's
+    order."""
     rows = [np.empty(cache.paths, dtype=np.float32) for _ in range(book.arrays.constant.shape[0])]
 
     def value(chunk: Chunk) -> None:
@@ -196,8 +196,8 @@ def _cached_moves(used: np.ndarray, cache: DrawCache, response: Response | None)
             rows = [np.flatnonzero(response.noise_map[k]) for k in used]
             first = np.concatenate([[0], np.cumsum([len(r) for r in rows])]).astype(np.int64)
             source = np.concatenate([*rows, none]).astype(np.int64)
-            weight = np.concatenate(
-                [*(response.noise_map[k, r] for k, r in zip(used, rows, strict=True)), none]).astype(np.float32)
+            entries = [response.noise_map[k, r] for k, r in zip(used, rows, strict=True)]
+            weight = np.concatenate([*entries, none]).astype(np.float32)
     return CachedMoves(cache.noise, cache.scale, cache.draw, used, shift, first, source, weight)
 
 

@@ -2,10 +2,10 @@
 
     P&L_i(x) ≈ c_i + Σ_k δ_ik x_k + ½ Σ_kl Γ_ikl x_k x_l
 
-expanded around no move at the horizon: c is carry, δ and Γ are central differences of the position's own legs with
-the bumps of ``instruments.exposures``.  A fixing before the horizon is taken at the factor's move to the horizon.
-A group's coefficients are sums over its positions in the order of the portfolio, so that they depend on the
-portfolio alone and not on the way it was reached.
+expanded around no move at the horizon: c is carry, δ and Γ are central differences of the position's own legs
+with the bumps of ``instruments.exposures``.  A fixing before the horizon is taken at the factor's move to the
+horizon. A group's coefficients are sums over its positions in the order of the portfolio, so that they depend
+on the portfolio alone and not on the way it was reached.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ from riskengine.kernels.resident import Quadratic
 from riskengine.resident.positions import LoweredPosition, assemble
 
 LEAST_GAMMA = 1e-9
-"""A cross gamma is dropped when |Γ_kl| b² is below this share of the position's gross P&L under the bumps b, where
-the difference of four values is rounding."""
+"""A cross gamma is dropped when |Γ_kl| b² is below this share of the position's gross P&L under the bumps b,
+where the difference of four values is rounding."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
     """Coefficients of one position.
 
-    constant : USD.  factors : (m,) int64, ascending.  delta : (m,) USD per unit move.  gamma : (m, m), symmetric.
+    constant : USD.  factors : (m,) int64, ascending.  delta : (m,) USD per unit move.  gamma : (m, m),
+    symmetric.
     """
 
     constant: float
@@ -110,5 +111,6 @@ def _sum(members: Sequence[Expansion]) -> tuple[float, np.ndarray, np.ndarray]:
     delta = np.bincount(np.concatenate([x.factors for x in members]),
                         weights=np.concatenate([x.delta for x in members]), minlength=count)
     flat = np.concatenate([(x.factors[:, None] * count + x.factors).ravel() for x in members])
-    gamma = np.bincount(flat, weights=np.concatenate([x.gamma.ravel() for x in members]), minlength=count * count)
+    entries = np.concatenate([x.gamma.ravel() for x in members])
+    gamma = np.bincount(flat, weights=entries, minlength=count * count)
     return constant, delta, gamma.reshape(count, count)

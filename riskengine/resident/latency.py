@@ -1,8 +1,9 @@
 """How long a held state needs for each operation, against the same work written plainly in NumPy.
 
-Both sides start from the same cached noise and coefficients and end with VaR and ES at every level of the total and of
-every leaf group; runs alternate (ours, NumPy, ours, …), medians and minima are reported.  The policy knob's NumPy side
-gets the response for nothing: the chain is ours on both sides and its time is reported apart.
+Both sides start from the same cached noise and coefficients and end with VaR and ES at every level of the
+total and of every leaf group; runs alternate (ours, NumPy, ours, …), medians and minima are reported.  The
+policy knob's NumPy side gets the response for nothing: the chain is ours on both sides and its time is
+reported apart.
 """
 
 from __future__ import annotations
@@ -36,11 +37,15 @@ class Latency:
         return self.numpy_median / self.median
 
 
-def measure_latencies(state: Resident, scenario: Scenario | None = None, runs: int = 7) -> tuple[Latency, ...]:
-    """Latencies of add, resize, remove, change of volatility, re-simulation and, with *scenario*, of its policy.
+def measure_latencies(
+    state: Resident, scenario: Scenario | None = None, runs: int = 7
+) -> tuple[Latency, ...]:
+    """Latencies of add, resize, remove, change of volatility, re-simulation and, with *scenario*, of its
+    policy.
 
-    state : in delta-gamma mode, without a policy.  scenario : of the state's horizon; its last digits are moved in
-    every run so that no response is found in the cache.  runs : alternated runs, the first warm-up not counted.
+    state : in delta-gamma mode, without a policy.  scenario : of the state's horizon; its last digits are
+    moved in every run so that no response is found in the cache.  runs : alternated runs, the first warm-up
+    not counted.
     """
     if state.setting.mode != "delta_gamma" or state.policy is not None:
         raise InputError(Problem("latencies are measured on a delta-gamma state without policy"))
@@ -52,19 +57,22 @@ def measure_latencies(state: Resident, scenario: Scenario | None = None, runs: i
         ("add a trade", lambda: state.add(added), lambda: peer.trade(with_add)),
         ("resize a trade", lambda: state.resize(first.position_id, 2.0), None),
         ("remove a trade", lambda: state.remove(first.position_id), None),
-        ("change a block's volatility", lambda: state.change_volatility({"FX": 1.2}), lambda: peer.everything(1.2)),
+        ("change a block's volatility", lambda: state.change_volatility({"FX": 1.2}),
+         lambda: peer.everything(1.2)),
         ("simulate again", lambda: state.change_everything(), lambda: peer.simulate()),
     ]
     if scenario is not None:
         knob = iter(range(1, 10_000))
         responses = state.setting.responses
-        shifted = responses.compute(scenario, tuple(state.cache.fixings))
+        fixings = tuple(state.cache.fixings)
+        shifted = responses.compute(scenario, fixings)
 
         def move() -> object:
-            return state.move_policy(replace(scenario, probability=scenario.probability * (1.0 - 1e-9 * next(knob))))
+            chance = scenario.probability * (1.0 - 1e-9 * next(knob))
+            return state.move_policy(replace(scenario, probability=chance))
 
         cases += [("move a policy knob", move, lambda: peer.shift(shifted.end)),
-                  ("  of which the chain", lambda: responses.compute(scenario, tuple(state.cache.fixings)), None)]
+                  ("  of which the chain", lambda: responses.compute(scenario, fixings), None)]
     return tuple(_pair(name, ours, other, runs) for name, ours, other in cases)
 
 

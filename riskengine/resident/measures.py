@@ -1,7 +1,9 @@
-"""The numbers a what-if answers with, and their change: VaR and ES at all levels, expected P&L by asset class.
+"""The numbers a what-if answers with, and their change: VaR and ES at all levels, expected P&L by asset
+class.
 
-Tails of a row depend on that row alone, so that an operation measures again only the rows it has touched.  Values are
-those of ``measures.tail_risk`` to the bit; standard errors and Euler contributions are computed when asked for.
+Tails of a row depend on that row alone, so that an operation measures again only the rows it has touched.
+Values are those of ``measures.tail_risk`` to the bit; standard errors and Euler contributions are computed
+when asked for.
 """
 
 from __future__ import annotations
@@ -47,8 +49,8 @@ class Measures:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """After − before, USD; var and es by level, + = more risk; groups : leaf → (var (L,), es (L,)), only those that
-    changed, a group that came or went counting as zero where it is absent."""
+    """After − before, USD; var and es by level, + = more risk; groups : leaf → (var (L,), es (L,)), only
+    those that changed, a group that came or went counting as zero where it is absent."""
 
     levels: tuple[float, ...]
     var: tuple[float, ...]
@@ -58,7 +60,9 @@ class Change:
     groups: Mapping[Label, tuple[tuple[float, ...], tuple[float, ...]]]
 
 
-def measure_rows(rows: Sequence[np.ndarray], levels: Sequence[float], executor: Executor) -> tuple[RowRisk, ...]:
+def measure_rows(
+    rows: Sequence[np.ndarray], levels: Sequence[float], executor: Executor
+) -> tuple[RowRisk, ...]:
     """Tails of P&L rows (P,), float32 or float64; ModelError when one is not finite."""
     if not rows:
         return ()
@@ -68,7 +72,8 @@ def measure_rows(rows: Sequence[np.ndarray], levels: Sequence[float], executor: 
 
 
 def combine(
-    levels: tuple[float, ...], total: RowRisk, groups: Mapping[Label, RowRisk], reference: Measures | None = None
+    levels: tuple[float, ...], total: RowRisk, groups: Mapping[Label, RowRisk],
+    reference: Measures | None = None,
 ) -> Measures:
     """Measures from the rows; *reference*: of the baseline, when these are of a scenario."""
     by_class = dict.fromkeys(REPORT_CLASSES, 0.0)

@@ -1,9 +1,9 @@
 """One position at a time: its legs, its size, and the book of any leaf group put together from them.
 
-A book compiled as a whole sums the legs of a leaf group in a fixed order: position by position, merged, then sorted
-by rows.  ``assemble`` lays out the legs of any choice of positions in exactly that order, so that revaluing one
-touched group gives the bits of the whole book compiled again.  Rows count the factors in use first, then the fixings
-in the order in which the whole portfolio first asks for them.
+A book compiled as a whole sums the legs of a leaf group in a fixed order: position by position, merged, then
+sorted by rows.  ``assemble`` lays out the legs of any choice of positions in exactly that order, so that
+revaluing one touched group gives the bits of the whole book compiled again.  Rows count the factors in use
+first, then the fixings in the order in which the whole portfolio first asks for them.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def lower_position(
         value, notional = lower(position.instrument, market, legs)
     except InputError as error:
         raise InputError([
-            Problem(f"position {position.position_id}: {p.rule}", p.file, position.row, p.field, p.got, p.accepted)
+            replace(p, rule=f"position {position.position_id}: {p.rule}", row=position.row)
             for p in error.problems
         ]) from None
     tags = dict(position.tags)
@@ -155,7 +155,7 @@ def resize_instrument(instrument: Instrument, factor: float) -> Instrument:
 def resize_position(position: Position, factor: float) -> Position:
     """*position* with its instrument resized; InputError unless *factor* is finite and not zero."""
     if not (math.isfinite(factor) and factor != 0.0):
-        raise InputError(Problem("a size factor is a finite number other than zero (remove the position instead)",
+        raise InputError(Problem("a size factor is finite and other than zero (or remove the position)",
                                  field="factor", got=str(factor)))
     return replace(position, instrument=resize_instrument(position.instrument, factor))
 

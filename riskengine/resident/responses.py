@@ -28,7 +28,8 @@ KEPT_RESPONSES = 32
 
 
 class Responses:
-    """Responses of scenarios for one world, specification and horizon; safe to share between threads of one desk."""
+    """Responses of scenarios for one world, specification and horizon; safe to share between threads of one
+    desk."""
 
     def __init__(self, world: World, spec: RunSpec, horizon: Horizon):
         self.world, self.spec, self.horizon = world, spec, horizon
@@ -61,8 +62,10 @@ class Responses:
         model = world.model(horizon)
         steps = sorted({step for _, step in fixings} | {horizon.steps - 1})
         with self._lock:
-            response = respond_at_steps(scenario, world.accounts, self.parameter_draws(), model, world.snapshot,
-                                        horizon, steps, world.history, self._scratch)
+            response = respond_at_steps(
+                scenario, world.accounts, self.parameter_draws(), model, world.snapshot, horizon, steps,
+                world.history, self._scratch,
+            )
         key = response.core.tobytes()
         if key not in self._loadings:
             self._loadings[key] = draw_loadings(response.core, model, spec)

@@ -24,7 +24,8 @@ from riskengine.result import Tail
 class PnlRows:
     """P&L by leaf group and in total.
 
-    labels : G leaves, sorted.  rows : G float32 vectors (P,), read-only.  total : (P,) float64, their sum in order.
+    labels : G leaves, sorted.  rows : G float32 vectors (P,), read-only.  total : (P,) float64, their sum in
+    order.
     """
 
     labels: tuple[Label, ...]
@@ -32,7 +33,9 @@ class PnlRows:
     total: np.ndarray
     measures: Measures
 
-    def risk_by(self, dimension: str, tags: Sequence[str], draw: np.ndarray, spec: RunSpec) -> dict[str, Tail]:
+    def risk_by(
+        self, dimension: str, tags: Sequence[str], draw: np.ndarray, spec: RunSpec
+    ) -> dict[str, Tail]:
         """Tail of every name in one dimension of the leaf labels."""
         dimensions = (*GROUP_DIMENSIONS, *tags)
         if dimension not in dimensions:
@@ -87,7 +90,8 @@ class Valuer:
         self, before: PnlRows, touched: set[Label], lowered: Sequence[LoweredPosition], cache: DrawCache,
         response: Response | None, reference: Measures | None,
     ) -> PnlRows:
-        """*before* with the *touched* leaves revalued for the positions *lowered*; the other rows are shared."""
+        """*before* with the *touched* leaves revalued for the positions *lowered*; the other rows are
+        shared."""
         labels = leaf_labels(lowered)
         fresh = tuple(label for label in labels if label in touched)
         members = [x for x in lowered if x.label in touched]

@@ -1,14 +1,14 @@
 """The held state of a what-if: change one thing, recompute only what it touches.
 
     add, remove, resize     the touched leaf group and the total
-    move_policy             chain for all parameter draws, means shifted draw by draw, all groups on the cached noise
+    move_policy             chain for all parameter draws, means shifted draw by draw, all groups
     change_volatility       noise scaled (delta-gamma) or simulated again (full)
     change_everything       everything again
 
-Every operation returns a new :class:`Resident`; the old one stays as it was, so a state can be kept, compared and
-undone.  In full mode rows of P&L equal those of ``engine.simulate`` on the changed inputs bit for bit; in delta-gamma
-mode they equal a fresh delta-gamma state on the changed inputs bit for bit (``change_volatility``: to rounding of
-float32).  Results do not depend on the number of threads.
+Every operation returns a new :class:`Resident`; the old one stays as it was, so a state can be kept, compared
+and undone.  In full mode rows of P&L equal those of ``engine.simulate`` on the changed inputs bit for bit; in
+delta-gamma mode they equal a fresh delta-gamma state on the changed inputs bit for bit
+(``change_volatility``: to rounding of float32).  Results do not depend on the number of threads.
 """
 
 from __future__ import annotations
@@ -94,7 +94,8 @@ class Resident:
 
     def tail(self) -> Tail:
         """The total's tail with its clustered standard errors (``measures.tail_risk``)."""
-        return measure_tail(self.rows.total, self.cache.draw, self.setting.spec.draws, self.setting.spec.levels)
+        spec = self.setting.spec
+        return measure_tail(self.rows.total, self.cache.draw, spec.draws, spec.levels)
 
     def risk_by(self, dimension: str) -> dict[str, Tail]:
         """Tails by desk, book, strategy, asset_class or a tag: sums of leaf groups in float64."""
@@ -129,7 +130,9 @@ class Resident:
         """With one position *factor* times as large; negative: the other side."""
         at = self._place(position_id)
         return self._trade(lambda: (
-            *self.lowered[:at], self._lower(resize_position(self.lowered[at].position, factor)), *self.lowered[at + 1 :]
+            *self.lowered[:at],
+            self._lower(resize_position(self.lowered[at].position, factor)),
+            *self.lowered[at + 1 :],
         ))
 
     # ---- policy, volatility, everything -----------------------------------------------------------------
@@ -143,7 +146,8 @@ class Resident:
         return self._next(begin, scenario=scenario, response=response, policy=policy)
 
     def change_volatility(self, scale: float | Mapping[str, float]) -> Resident:
-        """With volatilities times *scale*: one number, or numbers by factor or block (FX, UST, EQ, VOL, CAP, HOME).
+        """With volatilities times *scale*: one number, or numbers by factor or block (FX, UST, EQ, VOL, CAP,
+        HOME).
 
         The model is scaled, so a policy in force is run again: betas and conditional noise depend on it.
         """
@@ -153,8 +157,10 @@ class Resident:
         world = scale_world(old.world, old.horizon, factor)
         setting = replace(old, world=world, responses=Responses(world, old.spec, old.horizon))
         if old.mode == "full":
-            cache = draw_cache(world.model(old.horizon), old.horizon, old.spec, tuple(self.cache.fixings), True,
-                               old.executor, self.cache.draw)
+            cache = draw_cache(
+                world.model(old.horizon), old.horizon, old.spec, tuple(self.cache.fixings), True,
+                old.executor, self.cache.draw,
+            )
         else:
             cache = replace(self.cache, scale=(self.cache.scale * factor).astype(np.float32))
         return self._revalue(begin, setting, cache)
@@ -163,7 +169,8 @@ class Resident:
         self, world: World | None = None, portfolio: Portfolio | None = None, spec: RunSpec | None = None,
         scenario: Scenario | None = None,
     ) -> Resident:
-        """Simulated again, with another world, portfolio, specification or policy where given; else the same."""
+        """Simulated again, with another world, portfolio, specification or policy where given; else the
+        same."""
         begin = time.perf_counter()
         old = self.setting
         setting = old
@@ -175,8 +182,10 @@ class Resident:
             lowered = lower_portfolio(portfolio or self.portfolio, setting.world.snapshot, setting.horizon)
         same = (spec is None or (spec.seed, spec.draws, spec.paths)
                 == (old.spec.seed, old.spec.draws, old.spec.paths))
-        cache = draw_cache(setting.world.model(setting.horizon), setting.horizon, setting.spec, fixing_order(lowered),
-                           setting.mode == "full", setting.executor, self.cache.draw if same else None)
+        cache = draw_cache(
+            setting.world.model(setting.horizon), setting.horizon, setting.spec, fixing_order(lowered),
+            setting.mode == "full", setting.executor, self.cache.draw if same else None,
+        )
         state = replace(self, portfolio=portfolio or self.portfolio, lowered=lowered,
                         scenario=scenario or self.scenario)
         made = state._revalue(begin, setting, cache)
@@ -199,8 +208,8 @@ class Resident:
         order = fixing_order(lowered)
         missing = [f for f in order if f not in cache.fixings]
         if missing:
-            cache = add_fixings(cache, missing, setting.world.model(setting.horizon), setting.horizon, setting.spec,
-                                setting.executor)
+            model = setting.world.model(setting.horizon)
+            cache = add_fixings(cache, missing, model, setting.horizon, setting.spec, setting.executor)
             if self.scenario is not None:
                 response = setting.responses.respond(self.scenario, order)
         touched = changed_labels(self.lowered, lowered, setting.mode == "full")
@@ -218,15 +227,16 @@ class Resident:
         if self.scenario is not None:
             response = setting.responses.respond(self.scenario, fixing_order(self.lowered))
             policy = valuer.value_all(self.lowered, cache, response, baseline.measures)
-        return self._next(begin, setting=setting, valuer=valuer, cache=cache, response=response, baseline=baseline,
-                          policy=policy)
+        return self._next(begin, setting=setting, valuer=valuer, cache=cache, response=response,
+                          baseline=baseline, policy=policy)
 
     def _next(self, begin: float, **changes: object) -> Resident:
         past = (*self.past, replace(self, past=()))[-UNDO_DEPTH:]
         return replace(self, past=past, **changes, seconds=time.perf_counter() - begin)
 
     def _lower(self, position: Position) -> LoweredPosition:
-        return lower_position(position, self.setting.world.snapshot, self.setting.horizon, self.portfolio.tag_names)
+        setting = self.setting
+        return lower_position(position, setting.world.snapshot, setting.horizon, self.portfolio.tag_names)
 
     def _place(self, position_id: str) -> int:
         for n, item in enumerate(self.lowered):
@@ -242,7 +252,8 @@ def hold(
 ) -> Resident:
     """Simulate once and hold the result.
 
-    mode : 'full' revalues instruments, 'delta_gamma' their quadratic expansion.  executor : Serial() or Threads(n).
+    mode : 'full' revalues instruments, 'delta_gamma' their quadratic expansion.  executor : Serial() or
+    Threads(n).
 
     Raises
     ------

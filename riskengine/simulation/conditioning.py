@@ -87,7 +87,8 @@ def condition(response: ResponseDraws, model: FactorModel, spec: RunSpec) -> Sho
 def condition_at_steps(
     response: StepResponse, model: FactorModel, spec: RunSpec, loadings: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Mean of every factor at the steps of *response*, (K, D, S), and the noise map: :func:`condition` to the bit.
+    """Mean of every factor at the steps of *response*, (K, D, S), and the noise map: :func:`condition` to the
+    bit.
 
     loadings : draw_loadings of response.core when the caller keeps them, else computed.
     """
@@ -102,8 +103,8 @@ def condition_at_steps(
 
 
 def draw_loadings(core: np.ndarray, model: FactorModel, spec: RunSpec) -> np.ndarray:
-    """B_d of the factors outside *core* (K,) bool on those inside: (D, J, I), J core and I other factors; (1, J, I)
-    when all draws are equal."""
+    """B_d of the factors outside *core* (K,) bool on those inside: (D, J, I), J core and I other factors; (1,
+    J, I) when all draws are equal."""
     follow = ~core
     loadings = model.loadings[np.ix_(follow, core)].T[None]
     factor = model.loadings_draw_factor
@@ -116,7 +117,8 @@ def draw_loadings(core: np.ndarray, model: FactorModel, spec: RunSpec) -> np.nda
 
 
 def follow_core(loadings: np.ndarray, moves: np.ndarray) -> np.ndarray:
-    """(D, T, I) moves of the other factors for moves (D, T, J) of the core; loadings of :func:`draw_loadings`."""
+    """(D, T, I) moves of the other factors for moves (D, T, J) of the core; loadings of
+    :func:`draw_loadings`."""
     followed = np.empty((*moves.shape[:2], loadings.shape[2]))
     follow(loadings, moves, followed)
     return followed

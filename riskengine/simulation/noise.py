@@ -46,6 +46,7 @@ def simulate_noise(
     spec: RunSpec,
     chunk: Chunk,
     fixings: Sequence[tuple[int, int]] = (),
+    out: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Zero-mean noise of all factors accumulated over the horizon.
 
@@ -54,6 +55,7 @@ def simulate_noise(
     model : model of moves per step; its step must equal the horizon's.
     spec : seed, noise model and precision.  chunk : paths lo ≤ p < hi, n = hi − lo.
     fixings : (k, step) pairs: the accumulated noise of factor k after step + 1 steps is wanted too.
+    out : (K, n) float32 or float64 to write the noise into, else a new float64 array.
 
     Returns
     -------
@@ -69,7 +71,9 @@ def simulate_noise(
     wanted = tuple((int(k), int(step)) for k, step in fixings)
     inputs = _assemble(model, horizon, spec.noise, spec.precision, wanted)
     paths = chunk.hi - chunk.lo
-    noise = np.empty((len(model.axis), paths))
+    noise = np.empty((len(model.axis), paths)) if out is None else out
+    if noise.shape != (len(model.axis), paths):
+        raise InputError(Problem("out must be (factors, paths)", got=str(noise.shape)))
     ordered = np.empty((len(wanted), paths))
     stream = Stream(spec.seed, BLOCK_MIXING, BLOCK_BOOTSTRAP)
     accumulate_noise(inputs, stream, chunk.lo, noise, ordered)

@@ -1,4 +1,5 @@
-"""Every operation of a held state against a full recompute: the engine in full mode, a fresh state in delta-gamma."""
+"""Every operation of a held state against a full recompute: the engine in full mode, a fresh state in
+delta-gamma."""
 
 from __future__ import annotations
 
@@ -40,8 +41,9 @@ def quick(world, book, selling):
 
 
 def new_position(as_of, **cells):
-    row = {"position_id": "NEW", "type": "fx_option", "notional": "80000000", "currency": "EUR", "desk": "fx_g10",
-           "book": "europe", "strategy": "weak_dollar", "expiry": "4M", "strike": "101%F", "put_call": "call"} | cells
+    row = {"position_id": "NEW", "type": "fx_option", "notional": "80000000", "currency": "EUR",
+           "desk": "fx_g10", "book": "europe", "strategy": "weak_dollar", "expiry": "4M", "strike": "101%F",
+           "put_call": "call"} | cells
     return parse_position(row, as_of, tag_names=("region",))
 
 
@@ -129,7 +131,8 @@ def test_volatility_and_everything(world, book, selling, mode):
     gap = np.abs(scaled.rows.total - fresh.rows.total).max()
     assert gap <= 2e-6 * np.abs(fresh.rows.total).max()  # rounding of float32 noise and scale
     reseeded = state.change_everything(spec=replace(SPEC, seed=7))
-    assert digest(reseeded) == digest(hold(world, book, replace(SPEC, seed=7), YEAR, mode=mode, scenario=selling))
+    other = hold(world, book, replace(SPEC, seed=7), YEAR, mode=mode, scenario=selling)
+    assert digest(reseeded) == digest(other)
     assert digest(reseeded.undo()) == digest(state)
 
 

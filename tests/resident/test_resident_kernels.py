@@ -12,6 +12,8 @@ SAMPLES = {
     "student": lambda g: g.standard_t(3, 30_011) * 1e7,
     "ties": lambda g: np.round(g.standard_normal(9_999)) * 1e6,
     "constant": lambda g: np.zeros(4_096),
+    "atom in the tail": lambda g: np.maximum(g.standard_normal(90_000), -1.2) * 1e6,
+    "atom of zeros": lambda g: np.where(g.random(60_000) < 0.02, -g.random(60_000), 0.0),
     "signed zeros": lambda g: np.array([1.0, -0.0, 0.0, 2.0] * 600),
     "falling": lambda g: np.sort(g.standard_normal(20_000))[::-1].copy(),
     "rising": lambda g: np.sort(g.standard_normal(20_000)),
