@@ -1,7 +1,7 @@
 """Synthetic books of any size: rows as a portfolio file has them, and the portfolio they make.
 
-The mix of a global macro book, drawn from one seed: 40% Treasuries, 20% FX forwards, 15% FX options, 15% index options,
-10% property, over 5 desks × 4 books × 3 strategies.  Sizes are log-normal, long and short; no market data.
+The mix of a global macro book, drawn from one seed: 40% Treasuries, 20% FX forwards, 15% FX options, 15%
+index options, 10% property, over 5 desks, 20 books and 3 strategies.  Sizes are log-normal, long and short.
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ from riskengine.base.errors import InputError, Problem
 from riskengine.benchmark.workloads import AS_OF, SEED
 from riskengine.instruments.portfolio import Portfolio, parse_position
 
-COLUMNS = ("position_id", "type", "quantity", "notional", "currency", "desk", "book", "strategy", "maturity", "coupon",
-           "expiry", "strike", "put_call", "underlying", "multiplier", "property_type", "noi", "cap_rate", "ltv", "loan_rate")
-_MIX = (("treasury", 0.40), ("fx_forward", 0.20), ("fx_option", 0.15), ("equity_option", 0.15), ("property", 0.10))
+COLUMNS = ("position_id", "type", "quantity", "notional", "currency", "desk", "book", "strategy", "maturity",
+           "coupon", "expiry", "strike", "put_call", "underlying", "multiplier", "property_type", "noi",
+           "cap_rate", "ltv", "loan_rate")
+_MIX = (("treasury", 0.40), ("fx_forward", 0.20), ("fx_option", 0.15), ("equity_option", 0.15),
+        ("property", 0.10))
 _COUPON_MONTHS = (2, 5, 8, 11)
 
 
 def synthetic_rows(count: int, as_of: str = AS_OF, seed: int = SEED) -> list[dict[str, str]]:
-    """*count* rows of text by column; row i depends on (seed, i) only, so a larger book contains a smaller one."""
+    """*count* rows of text by column; row i depends on (seed, i) only: a larger book holds a smaller one."""
     if count < 1:
         raise InputError(Problem("a book needs at least one position", got=str(count)))
     today = date.fromisoformat(as_of)
@@ -59,17 +61,19 @@ def _row(i: int, today: date, rng: np.random.Generator) -> dict[str, str]:
         case "treasury":
             # like the outstanding stock: the 15th of a refunding month, 1 to 30 years away
             maturity = date(today.year + int(rng.integers(1, 30)), int(rng.choice(_COUPON_MONTHS)), 15)
-            return row | {"type": "treasury_bond", "quantity": f"{2e7 * size:.0f}", "maturity": maturity.isoformat(),
-                          "coupon": f"{rng.uniform(0.005, 0.06):.5f}"}
+            return row | {"type": "treasury_bond", "quantity": f"{2e7 * size:.0f}",
+                          "maturity": maturity.isoformat(), "coupon": f"{rng.uniform(0.005, 0.06):.5f}"}
         case "fx_forward":
-            return row | {"type": kind, "notional": f"{1e7 * size:.0f}", "currency": str(rng.choice(CURRENCIES)),
-                          "maturity": later.isoformat()}
+            return row | {"type": kind, "notional": f"{1e7 * size:.0f}",
+                          "currency": str(rng.choice(CURRENCIES)), "maturity": later.isoformat()}
         case "fx_option":
-            return row | {"type": kind, "notional": f"{1e7 * size:.0f}", "currency": str(rng.choice(CURRENCIES)),
-                          "expiry": later.isoformat(), "strike": strike, "put_call": side}
+            return row | {"type": kind, "notional": f"{1e7 * size:.0f}",
+                          "currency": str(rng.choice(CURRENCIES)), "expiry": later.isoformat(),
+                          "strike": strike, "put_call": side}
         case "equity_option":
-            return row | {"type": kind, "quantity": f"{100 * size:.0f}", "underlying": str(rng.choice(["SP500", "NASDAQ"])),
-                          "expiry": later.isoformat(), "strike": strike, "put_call": side, "multiplier": "50"}
+            return row | {"type": kind, "quantity": f"{100 * size:.0f}",
+                          "underlying": str(rng.choice(["SP500", "NASDAQ"])), "expiry": later.isoformat(),
+                          "strike": strike, "put_call": side, "multiplier": "50"}
     return row | {"type": "property", "quantity": "1", "property_type": str(rng.choice(PROPERTY_TYPES)),
                   "noi": f"{2e5 * abs(size):.0f}", "cap_rate": f"{rng.uniform(0.045, 0.085):.4f}",
                   "ltv": f"{rng.uniform(0.0, 0.6):.2f}", "loan_rate": "0.05"}

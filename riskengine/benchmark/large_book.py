@@ -1,4 +1,4 @@
-"""A book of N synthetic positions, collapsed to groups and simulated: what a night at size costs, stage by stage."""
+"""A book of N synthetic positions, collapsed to groups and simulated: the cost of each stage."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from riskengine.measures.group_tails import measure_group_tails
 from riskengine.simulation.horizon_pnl import GroupExposures, MoveCovariance, simulate_group_pnl
 
 
-def run_large_book(positions: int, paths: int = 1_000_000, threads: int | None = None) -> list[dict[str, Any]]:
+def run_large_book(positions: int, paths: int = 1_000_000,
+                   threads: int | None = None) -> list[dict[str, Any]]:
     """Records (stage, seconds, detail); the last one is the result: VaR and ES of the total at 99%.
 
     Cross gamma included; moves have the covariance of the benchmark's revaluation moves.
@@ -36,7 +37,8 @@ def run_large_book(positions: int, paths: int = 1_000_000, threads: int | None =
     portfolio = synthetic_portfolio(positions)
     stage("generate", f"{positions:,} positions")
     book = compile_book(portfolio, snapshot())
-    stage("compile", f"{len(book.legs_by_group.pair_index):,} merged cash flows, {len(book.group_labels)} groups")
+    stage("compile",
+          f"{len(book.legs_by_group.pair_index):,} merged cash flows, {len(book.group_labels)} groups")
     quadratic = delta_gamma(book)
     names = tuple(" · ".join(label) for label in book.group_labels)
     model = MoveCovariance(FACTORS, np.cov(revaluation_moves(20_000)), DOF)

@@ -1,8 +1,9 @@
 """The same work by a good straightforward NumPy program: what the engine's speed is measured against.
 
-Paths in batches that fit the cache, SFC64 (NumPy's fastest generator), matrix products by BLAS, ``np.partition`` for
-the tails with one sort of the small head, no paths × positions.  ``threads`` runs batches (and tail series) on a pool;
-NumPy releases the interpreter lock in all of these.  float32 means float32 draws and products.
+Paths in batches that fit the cache, SFC64 (NumPy's fastest generator), matrix products by BLAS,
+``np.partition`` for the tails with one sort of the small head, no paths × positions.  ``threads`` runs
+batches (and tail series) on a pool; NumPy releases the interpreter lock in all of these.  float32 means float32 draws
+and products.
 """
 
 from __future__ import annotations
@@ -17,7 +18,14 @@ from scipy.special import ndtr
 
 from riskengine.base.axes import FACTORS, KEY_RATES
 from riskengine.base.dates import coupon_dates, parse_date, year_fraction
-from riskengine.benchmark.workloads import DOF, SEED, STEPS, HorizonWorkload, PathWorkload, RevaluationWorkload
+from riskengine.benchmark.workloads import (
+    DOF,
+    SEED,
+    STEPS,
+    HorizonWorkload,
+    PathWorkload,
+    RevaluationWorkload,
+)
 from riskengine.measures.tail_risk import TailRank, rank_of_level
 
 BATCH = 4_000
@@ -72,7 +80,9 @@ def horizon_tails(books: np.ndarray, total: np.ndarray, levels: Sequence[float],
     widest = np.flatnonzero(total <= max(cuts))
     inside = np.array([total[widest] <= cut for cut in cuts], dtype=np.float64)
     inside /= np.array([[rank.expected] for rank in ranks])
-    components = np.array(_map(lambda b: -(inside @ books[b, widest].astype(np.float64)), range(len(books)), threads))
+    components = np.array(
+        _map(lambda b: -(inside @ books[b, widest].astype(np.float64)), range(len(books)), threads)
+    )
     return rows, components
 
 
@@ -93,7 +103,8 @@ def _tail(x: np.ndarray, ranks: Sequence[TailRank]) -> np.ndarray:
     return np.array(rows)
 
 
-def run_horizon(work: HorizonWorkload, paths: int, real: type, threads: int, levels: Sequence[float]) -> tuple:
+def run_horizon(work: HorizonWorkload, paths: int, real: type, threads: int,
+                levels: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
     """All of W1."""
     return horizon_tails(*horizon_pnl(work, paths, real, threads), levels, threads)
 
@@ -104,7 +115,7 @@ def run_paths(work: PathWorkload, paths: int, real: type, threads: int = 1,
     model, feedback = work.model, work.feedback
     lower, omega, alpha, beta, start = (
         np.ascontiguousarray(a, dtype=real)
-        for a in (model.cholesky, model.omega[:, None], model.alpha[:, None], model.beta[:, None], model.start[:, None])
+        for a in (model.cholesky, *(v[:, None] for v in (model.omega, model.alpha, model.beta, model.start)))
     )
     drift = np.diff(work.ramp[0], axis=0, prepend=0.0).astype(real)[:, :, None]
     loading, impact = feedback.loading[0].astype(real), feedback.impact.astype(real)
@@ -143,7 +154,7 @@ def run_paths(work: PathWorkload, paths: int, real: type, threads: int = 1,
 
 
 class Revaluation:
-    """W3 position by position: terms read from the portfolio once, prices by NumPy from the textbook formulas."""
+    """W3 position by position: terms read from the portfolio once, prices by the textbook formulas."""
 
     def __init__(self, work: RevaluationWorkload):
         book, market = work.book, work.market
@@ -180,7 +191,8 @@ class Revaluation:
             spot = market.spot[name] if currency else market.equity_levels[name]
             quantity = deal.notional if currency else deal.contracts * deal.multiplier
             income = market.inputs[f"short_rate.{name}" if currency else f"dividend_yield.{name}"].value
-            rows.append((deal.sign, quantity, spot, deal.strike.value * spot, income, year_fraction(today, deal.expiry),
+            rows.append((deal.sign, quantity, spot, deal.strike.value * spot, income,
+                         year_fraction(today, deal.expiry),
                          market.inputs[f"implied_vol.{name}"].value,
                          FACTORS.index(f"FX_{name}" if currency else f"EQ_{name}"),
                          FACTORS.index("VOL_FX" if currency else "VOL_EQUITY")))
@@ -217,8 +229,8 @@ class Revaluation:
             y = out[:, item[1]]
             y[:] = -self.base[:, None]
             for g in range(self.groups):
-                for values, size, ends in ((discount, self.flow, bounds[0]), (option, self.quantity[:, 0], bounds[1]),
-                                           (home, None, bounds[2])):
+                sizes = (self.flow, self.quantity[:, 0], None)
+                for values, size, ends in zip((discount, option, home), sizes, bounds, strict=True):
                     rows = slice(ends[g], ends[g + 1])
                     if rows.start < rows.stop:
                         y[g] += values[rows].sum(axis=0) if size is None else size[rows] @ values[rows]

@@ -1,9 +1,9 @@
 """Paired measurements: every workload by the engine and by its peers, in alternation, in one process.
 
 Medians of five alternated repetitions of wall-clock time; the ratio of a peer is the median of the paired
-ratios, so that a busy machine slows both sides alike.  CPU time of the process is printed beside it: on a machine that
-other processes share it is the fairer figure.  Memory is the peak resident set of a fresh process that runs the
-workload once, imports and compiled code included.
+ratios, so that a busy machine slows both sides alike.  CPU time of the process is printed beside it: on a
+machine that other processes share it is the fairer figure.  Memory is the peak resident set of a fresh
+process that runs the workload once, imports and compiled code included.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _processor() -> str:
 def cases(workload: str, paths: int, threads: int) -> dict[str, Case]:
     """Name → what to time; the engine first, then every peer that is at hand.
 
-    NumPy works on batches from a pool of *threads*; its BLAS is meant to have one thread (run_benchmark sees to it).
+    NumPy works on batches on a pool of *threads*; its BLAS should have one thread (run_benchmark sees to it).
     """
     pool = Threads(threads)
     if workload == "W1":
@@ -90,7 +90,7 @@ def cases(workload: str, paths: int, threads: int) -> dict[str, Case]:
 
 
 def measure(found: dict[str, Case], repeats: int) -> list[dict[str, Any]]:
-    """One record per case: median and smallest wall time, median CPU time (ms), and the paired ratio to the first."""
+    """One record per case: median and smallest wall, median CPU time (ms), paired ratios to the first."""
     wall: dict[str, list[float]] = {name: [] for name in found}
     cpu: dict[str, list[float]] = {name: [] for name in found}
     for case in found.values():
@@ -119,7 +119,7 @@ def run_benchmark(chosen: Sequence[str] = WORKLOADS, quick: bool = False,
                   threads: int | None = None) -> dict[str, Any]:
     """Machine, and one record per workload and case, with the peak memory of engine and NumPy.
 
-    A fresh process does the work: its BLAS has one thread, as pools of threads and threaded BLAS slow each other.
+    A fresh process does the work, its BLAS with one thread: pools and threaded BLAS slow each other.
 
     quick : a tenth of the paths and three repetitions: to see that everything runs, not to quote.
     """

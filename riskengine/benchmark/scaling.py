@@ -1,4 +1,4 @@
-"""Cost against size: paths, positions, scenarios, threads; and a log-log picture of it, drawn as plain SVG."""
+"""Cost against size: paths, positions, scenarios, threads; and a log-log picture of it as plain SVG."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ _COLOURS = ("#1b5e8c", "#c0562b", "#3d7a3d", "#6b4c9a")
 
 
 def measure_scaling(quick: bool = False) -> list[dict[str, Any]]:
-    """Records (against, size, median_ms): W1 over paths and threads, full revaluation over positions and scenarios."""
+    """Records (against, size, median_ms): W1 over paths and threads, revaluation over
+    positions and scenarios."""
     factor = 10 if quick else 1
     pool = Threads()
     horizon = workloads.horizon_workload()
@@ -28,7 +29,8 @@ def measure_scaling(quick: bool = False) -> list[dict[str, Any]]:
         records.append(_record("paths (W1)", paths // factor // 32 * 32, lambda n: horizon.run(n, pool)))
     for threads in sorted({1, *(2**i for i in range(1, 8) if 2**i <= available_cores()), available_cores()}):
         some = Threads(threads)
-        records.append(_record("threads (W1)", threads, lambda _n, e=some: horizon.run(1_000_000 // factor, e)))
+        records.append(_record("threads (W1)", threads,
+                               lambda _n, e=some: horizon.run(1_000_000 // factor, e)))
     market = workloads.snapshot()
     moves = workloads.revaluation_moves(4_000)
     for positions in (100, 300, 1_000, 3_000):

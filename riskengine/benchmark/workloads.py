@@ -1,10 +1,11 @@
 """The fixed workloads, on the engine's own types and through its public functions.
 
-W1  1,000,000 paths × 40 Student-t factors (ν = 5), 1,000 delta-gamma positions in 20 books: P&L by book and in
-    total, VaR and ES at 95, 97.5 and 99% of all of them with standard errors, Euler contributions to ES
-W2  100,000 paths × 60 daily steps × 40 factors: GARCH(1,1), policy ramp, holders' feedback; terminal P&L and drawdown
-W3  100,000 scenarios × 500 instruments revalued in full: 250 bonds of 30 cash flows, 100 FX options, 100 index
-    options, 50 properties, in 20 books
+W1  1,000,000 paths × 40 Student-t factors (ν = 5), 1,000 delta-gamma positions in 20 books: P&L by book and
+    in total, VaR and ES at 95, 97.5 and 99% of all of them with standard errors, Euler contributions to ES
+W2  100,000 paths × 60 daily steps × 40 factors: GARCH(1,1), policy ramp, holders' feedback; terminal P&L and
+    drawdown
+W3  100,000 scenarios × 500 instruments revalued in full: 250 bonds of 30 cash flows, 100 FX options, 100
+    index options, 50 properties, in 20 books
 
 Everything is drawn from one fixed seed; no market data.
 """
@@ -127,8 +128,8 @@ def path_workload() -> PathWorkload:
     one = np.ones(1)
     feedback = Feedback(
         cells=(("holders", "equity"),), loading=loading[None], memory=0.97 * one, threshold=0.03 * one,
-        share=40.0 * one, holdings=one, markets=("all",), amount=np.ones((1, 1)), lasting=one, decay=0.0 * one,
-        impact=impact[:, None], sources=("benchmark",),
+        share=40.0 * one, holdings=one, markets=("all",), amount=np.ones((1, 1)), lasting=one,
+        decay=0.0 * one, impact=impact[:, None], sources=("benchmark",),
     )
     model = PathModel(5, np.linalg.cholesky(base.correlation), v2, 0.05 * v2, np.full(FACTOR_COUNT, 0.07),
                       np.full(FACTOR_COUNT, 0.88))
@@ -177,12 +178,12 @@ class RevaluationWorkload:
 
 
 def revaluation_workload() -> RevaluationWorkload:
-    """250 bonds, 100 options on each of currencies and indices, 50 properties; every bond has its own dates."""
+    """250 bonds, 100 options each on currencies and indices, 50 properties; bonds have their own dates."""
     rng = np.random.default_rng(SEED)
     today = date.fromisoformat(AS_OF)
     deals: list[tuple[str, Any]] = []
     for _ in range(250):
-        # 30 cash flows: 15 years of semi-annual, or 30 of annual coupons, maturing on any day of the last period
+        # 30 cash flows: 15 years of semi-annual or 30 of annual coupons, maturing any day of the last period
         frequency = int(rng.choice([1, 2]))
         last = today + timedelta(days=int(365.25 * 30 / frequency) - int(rng.integers(2, 360 // frequency)))
         deals.append(("treasury_bond", TreasuryCouponBond(float(rng.normal(1e7, 3e6)), last,
@@ -209,7 +210,7 @@ def revaluation_workload() -> RevaluationWorkload:
 
 
 def revaluation_moves(paths: int) -> np.ndarray:
-    """(K, n) moves on FACTORS: Student-t with one common factor; 1% for log factors, 6 bp for absolute ones."""
+    """(K, n) moves on FACTORS: Student-t with one common factor; 1% for log factors, 6 bp for others."""
     rng = np.random.default_rng(SEED)
     size = np.array([6e-4 if f.startswith(("UST_", "CAP_")) else 0.01 for f in FACTORS.labels])
     noise = 0.6 * rng.standard_normal(paths) + 0.8 * rng.standard_normal((len(FACTORS), paths))

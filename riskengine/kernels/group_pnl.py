@@ -1,4 +1,4 @@
-"""P&L by group at the horizon for one chunk of paths, quadratic in the factor moves, in one call without a lock.
+"""P&L by group at the horizon for one chunk of paths, quadratic in the moves, in one call without a lock.
 
     x      = Σ_{t < T} v_t ∘ (w_t L z_t)                         the moves of kernels/paths.py
     P_g    = Σ_k δ_gk x_k + Σ_m c_gm x_a(m) x_b(m)               delta, gamma and cross gamma by group

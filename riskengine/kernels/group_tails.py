@@ -6,9 +6,9 @@ As in ``kernels/tails.py`` the k-th smallest value is exact and sums run through
     Σ_{k smallest} x = k x_(k) − Σ_{x < x_(k)} (x_(k) − x)
 
 What differs is the pass over the paths: 64 at a time are compared with the pilot's threshold in vector
-registers, and the bits of the comparison say which few are kept, with their path numbers.  The kept paths serve
-the order statistics (equal-width buckets, then quickselect inside one), the sums, the second moments behind the
-standard errors, and the Euler contributions of each group to the total.
+registers, and the bits of the comparison say which few are kept, with their path numbers.  The kept paths
+serve the order statistics (equal-width buckets, then quickselect inside one), the sums, the second moments
+behind the standard errors, and the Euler contributions of each group to the total.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ def measure_kept(values, places, paths, ks, wanted, out):
 
 @kernel
 def measure_series(x, ks, wanted, out):
-    """Everything at once for one series x (P,): fills *out* (measure_kept); returns the kept (values, places).
+    """All of one series x (P,): fills *out* (measure_kept) and returns the kept (values, places).
 
     A NaN anywhere makes the kept values hold one (the caller checks).
     """

@@ -12,9 +12,9 @@ Paths are taken in tiles that stay in cache, inside a tile leg after leg in the 
 path sees the same operations in the same order wherever it sits, so its P&L has the same bits in any chunk.
 Black and Scholes (1973); Garman and Kohlhagen (1983).
 
-Cash flows are most of the work, so theirs is a shorter exponential: coefficients are turned to base 2 once per leg
-and tile, 2^s = 2^n 2^r with n = round(s), |r| ≤ ½, and 2^r = 1 + r q(r), q of degree 10 (Chebyshev interpolation in
-60-digit arithmetic, relative error 2e-17): exactly 1 where nothing moves.
+Cash flows are most of the work, so theirs is a shorter exponential: coefficients are turned to base 2 once
+per leg and tile, 2^s = 2^n 2^r with n = round(s), |r| ≤ ½, and 2^r = 1 + r q(r), q of degree 10 (Chebyshev
+interpolation in 60-digit arithmetic, relative error 2e-17): exactly 1 where nothing moves.
 """
 
 from __future__ import annotations

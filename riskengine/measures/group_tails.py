@@ -4,8 +4,8 @@ The estimators are those of ``tail_risk`` and ``contributions``, to the same bit
 
     VaR = −x_(k),  k = ⌈P p⌉      ES with the fractional atom      C_g = −Σ_p w_p x_gp,  Σ_g C_g = ES
 
-computed from the simulation's rows as they are (float32 or float64), series by series on the executor's threads.
-Standard errors: clustered by parameter draw when draws are given, else those of independent paths.
+computed from the simulation's rows as they are (float32 or float64), series by series on the executor's
+threads.  Standard errors: clustered by parameter draw when draws are given, else those of independent paths.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def measure_group_tails(
     Raises
     ------
     InputError : no level, arrays that do not fit together.
-    ModelError : NaN or infinite P&L, named by group.
+    ModelError : NaN anywhere or −inf in the tail, named by group.
     """
     groups, total = _checked(groups, total)
     ranks = [rank_of_level(total.size, level) for level in levels]
@@ -77,7 +77,8 @@ def measure_group_tails(
     tails = run(series, [len(groups), *range(len(groups))])
     whole = tails[0]
     rows = np.array([row for row, _, _ in tails[1:]] + [whole[0]])
-    components = run(_ComponentTask.build(groups, whole[1], whole[2], ranks, rows[-1, :, 0]), range(len(groups)))
+    share = _ComponentTask.build(groups, whole[1], whole[2], ranks, rows[-1, :, 0])
+    components = run(share, range(len(groups)))
     return GroupTails(tuple(rank.level for rank in ranks), rows[:, :, 0], rows[:, :, 1], rows[:, :, 2],
                       rows[:, :, 3], np.array(components), counts is not None)
 
@@ -121,7 +122,8 @@ class _SeriesTask:
             draw = self.draw_of_path[places[inside]]
             exceedances = np.bincount(draw, minlength=self.counts.size)
             excess = np.bincount(draw, weights=(value - values[inside]) / p, minlength=self.counts.size)
-            errors = sparsity * clustered_error(exceedances, self.counts), clustered_error(excess, self.counts)
+            errors = (sparsity * clustered_error(exceedances, self.counts),
+                      clustered_error(excess, self.counts))
         return -value, -value + shortfall, *errors
 
 
@@ -156,7 +158,8 @@ class _ComponentTask:
 def _checked(groups: np.ndarray, total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     groups, total = np.ascontiguousarray(groups), np.ascontiguousarray(total, dtype=np.float64)
     if groups.ndim != 2 or total.ndim != 1 or groups.shape[1] != total.size or not len(groups):
-        raise InputError(Problem("groups must be (G, P) and total (P,)", got=f"{groups.shape}, {total.shape}"))
+        raise InputError(Problem("groups must be (G, P) and total (P,)",
+                                 got=f"{groups.shape}, {total.shape}"))
     if groups.dtype not in (np.float32, np.float64):
         groups = groups.astype(np.float64)
     return groups, total

@@ -86,9 +86,9 @@ class GroupExposures:
                      deviations: np.ndarray | None = None) -> GroupExposures:
         """From delta (G, K) and second derivatives (G, K, K), e.g. ``exposures.delta_gamma``.
 
-        A matrix that is symmetric up to rounding is symmetrised.  deviations : (K,) standard deviations of the
-        moves; cross terms that are rounding of the bumps (P&L of one deviation below NEGLIGIBLE of the group's)
-        are left out, which saves most pairs of factors.
+        A matrix that is symmetric up to rounding is symmetrised.  deviations : (K,) standard deviations of
+        the moves; terms that are rounding of the bumps (P&L of one deviation below NEGLIGIBLE of the
+        group's) are left out, which saves most pairs of factors.
         """
         hessian = np.array(hessian, dtype=np.float64)
         hessian = 0.5 * (hessian + hessian.transpose(0, 2, 1))
@@ -103,7 +103,7 @@ class GroupExposures:
 
 @dataclass(frozen=True, slots=True)
 class GroupPnl:
-    """groups : (G, P) of the run's precision, USD.  total : (P,) float64, their sum in the order of groups."""
+    """groups : (G, P) of the run's precision, USD.  total : (P,) float64, their sum in their order."""
 
     groups: np.ndarray
     total: np.ndarray

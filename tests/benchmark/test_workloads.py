@@ -84,7 +84,7 @@ def test_a_synthetic_book_is_the_file_it_writes(tmp_path):
     assert not problems
     made = books.synthetic_portfolio(200)
     assert [p.instrument for p in loaded.positions] == [p.instrument for p in made.positions]
-    assert books.synthetic_rows(50) == books.synthetic_rows(200)[:50], "a larger book contains the smaller one"
+    assert books.synthetic_rows(50) == books.synthetic_rows(200)[:50], "a larger book holds the smaller"
     assert {p.asset_class for p in made.positions} == {"fx", "treasury", "equity", "real_estate"}
     book = compile_book(made, workloads.snapshot())
     assert np.isfinite(book.base_value).all() and book.nav != 0

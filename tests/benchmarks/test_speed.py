@@ -1,4 +1,4 @@
-"""Speed, outside the default run (pytest tests/benchmarks): every workload beats NumPy in a quick paired run."""
+"""Speed, outside the default run (pytest tests/benchmarks): every workload beats NumPy in a quick run."""
 
 import pytest
 

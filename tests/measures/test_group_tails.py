@@ -1,4 +1,4 @@
-"""Tails of many series at once = the tails measured one by one, for ties, short samples and both precisions."""
+"""Tails of many series at once = the tails measured one by one: ties, short samples, both precisions."""
 
 import numpy as np
 import pytest
@@ -48,7 +48,8 @@ def test_equal_to_one_series_at_a_time(kind, paths, real):
         close = {"rtol": 1e-11, "atol": 1e-11 * np.abs(series).max()}
         assert np.allclose(tails.es[row], one.es, **close)
         assert np.allclose(tails.se_var[row], one.se_var_given_draws, **close)
-        assert np.allclose(tails.se_es[row], one.se_es_given_draws, rtol=1e-6, atol=1e-6 * np.abs(series).max())
+        loose = {"rtol": 1e-6, "atol": 1e-6 * np.abs(series).max()}
+        assert np.allclose(tails.se_es[row], one.se_es_given_draws, **loose)
         assert np.allclose(clustered.se_var[row], one.se_var, **close)
         assert np.allclose(clustered.se_es[row], one.se_es, **close)
     for i, level in enumerate(LEVELS):
@@ -77,7 +78,7 @@ def test_kept_paths_are_those_at_or_below_the_threshold(real, paths):
     count = kernel.keep_at_most(x, threshold, values, places)
     assert np.array_equal(places[:count], np.flatnonzero(x <= threshold))
     assert np.array_equal(values[:count], x[x <= threshold])
-    assert kernel.keep_at_most(x, threshold, values[:1], places[:1]) == count, "counts on when there is no room"
+    assert kernel.keep_at_most(x, threshold, values[:1], places[:1]) == count, "counts on without room"
 
 
 def test_order_statistics_and_sums_equal_the_other_kernel():

@@ -43,7 +43,7 @@ def book(k: int, groups: int, cross: bool) -> GroupExposures:
 
 
 def rebuilt_moves(matrix: np.ndarray, paths: int, noise: str) -> np.ndarray:
-    """Moves in float64 from the words of the generator alone: Box–Muller, chi-square quantile, Cholesky factor."""
+    """Moves in float64 from the generator's words: Box–Muller, chi-square quantile, Cholesky factor."""
     k = len(matrix)
     z = np.empty((-(-k // 4) * 4, paths))
     words = np.empty((4, paths), np.uint32)
@@ -51,7 +51,8 @@ def rebuilt_moves(matrix: np.ndarray, paths: int, noise: str) -> np.ndarray:
         fill_words(0, j, 0, SEED, words)
         u, angle = (words[::2] + 0.5) / 2.0**32, 2 * np.pi * (words[1::2] + 0.5) / 2.0**32
         radius = np.sqrt(-2 * np.log(u))
-        z[4 * j : 4 * j + 4 : 2], z[4 * j + 1 : 4 * j + 4 : 2] = radius * np.sin(angle), radius * np.cos(angle)
+        z[4 * j : 4 * j + 4 : 2] = radius * np.sin(angle)
+        z[4 * j + 1 : 4 * j + 4 : 2] = radius * np.cos(angle)
     x = np.linalg.cholesky(matrix) @ z[:k]
     if noise == "student_t":
         fill_words(0, BLOCK_MIXING, 0, SEED, words)
@@ -85,7 +86,8 @@ def test_delta_only_has_the_normal_and_student_t_tails():
     exposures = GroupExposures(axis(12), tuple("abcd"), delta, np.zeros_like(delta))
     unit_t = stats.t(DOF, scale=np.sqrt((DOF - 2) / DOF))
     for noise, unit in (("gaussian", stats.norm()), ("student_t", unit_t)):
-        pnl = simulate_group_pnl(MoveCovariance(axis(12), matrix, DOF), exposures, RunSpec(paths, 64, SEED, noise=noise))
+        spec = RunSpec(paths, 64, SEED, noise=noise)
+        pnl = simulate_group_pnl(MoveCovariance(axis(12), matrix, DOF), exposures, spec)
         tails = measure_group_tails(pnl.groups, pnl.total)
         for row, weights in enumerate([*delta, delta.sum(axis=0)]):
             sd = np.sqrt(weights @ matrix @ weights)
@@ -98,8 +100,8 @@ def test_delta_only_has_the_normal_and_student_t_tails():
 
 def digest(executor, chunk_paths, precision="float32"):
     spec = RunSpec(20_000, 32, SEED, precision=precision)
-    pnl = simulate_group_pnl(MoveCovariance(axis(40), covariance(40), DOF), book(40, 20, True), spec, executor,
-                             chunk_paths=chunk_paths)
+    model = MoveCovariance(axis(40), covariance(40), DOF)
+    pnl = simulate_group_pnl(model, book(40, 20, True), spec, executor, chunk_paths=chunk_paths)
     return hashlib.sha256(pnl.groups.tobytes() + pnl.total.tobytes()).hexdigest()
 
 
@@ -129,7 +131,8 @@ def test_rounding_in_cross_gamma_is_left_out():
     hessian = exposures.cross.copy()
     hessian[:, 0, 1] = hessian[:, 1, 0] = 1e-3
     np.einsum("gkk->gk", hessian)[:] = exposures.gamma
-    kept = GroupExposures.from_hessian(exposures.axis, exposures.groups, exposures.delta, hessian, np.full(6, 0.01))
+    kept = GroupExposures.from_hessian(exposures.axis, exposures.groups, exposures.delta, hessian,
+                                       np.full(6, 0.01))
     assert np.all(kept.cross[:, 0, 1] == 0)
     rest = ~np.eye(6, dtype=bool)
     rest[0, 1] = rest[1, 0] = False
