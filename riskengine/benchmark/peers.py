@@ -2,8 +2,8 @@
 
 Paths in batches that fit the cache, SFC64 (NumPy's fastest generator), matrix products by BLAS,
 ``np.partition`` for the tails with one sort of the small head, no paths × positions.  ``threads`` runs
-batches (and tail series) on a pool; NumPy releases the interpreter lock in all of these.  float32 means float32 draws
-and products.
+batches (and tail series) on a pool; NumPy releases the interpreter lock in all of these.  float32 means
+float32 draws and products.
 """
 
 from __future__ import annotations

@@ -138,7 +138,7 @@ def benchmark(
     quick: Annotated[bool, typer.Option("--quick", help="Smaller and fewer runs: not to be quoted.")] = False,
     threads: Annotated[Optional[int], typer.Option(min=1, help="Threads.", show_default="all cores")] = None,
     plot: Annotated[Optional[Path], typer.Option(
-        metavar="FILE", help="Measure cost against paths, positions, scenarios and threads; draw it as SVG.")] = None,
+        metavar="FILE", help="Cost against paths, positions, scenarios and threads, drawn as SVG.")] = None,
     book: Annotated[Optional[int], typer.Option(
         min=1, metavar="N", help="Run a synthetic book of N positions at a million paths instead.")] = None,
     book_file: Annotated[Optional[Path], typer.Option(
