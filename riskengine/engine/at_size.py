@@ -45,7 +45,8 @@ TAIL_SHARE = 1.6
 """Candidates per expected tail path at the lowest level: 8% of the paths for 95%."""
 PILOT_PATHS = 32_768
 BLOCK = 4_096
-"""Paths of one task.  Sums over paths are kept by block, so this number, not the executor, orders them."""
+"""Paths of one task (or the draws, when there are more): a multiple of tile and draws.  Sums over paths are kept by
+block, so this number, not the executor, orders them."""
 BLOCKS_PER_ROUND = 16
 
 Progress = Callable[[int], None]
@@ -131,9 +132,10 @@ def simulate_at_size(
     names, margins = book_margins(book) if keep_groups else ((), np.zeros((0, len(book.group_labels))))
     rows = tuple(_Row.build(item, collapsed, model, horizon, spec, margins if item is None else None)
                  for item in (None, *prepared))
-    sizes = np.array([len(names), *[0] * len(prepared)])
+    wanted = [len(names), *[0] * len(prepared)]
     task = BlockTask(model, horizon, spec, collapsed, rows, margins, None)
-    blocks = [Chunk(lo, min(lo + BLOCK, spec.paths)) for lo in range(0, spec.paths, BLOCK)]
+    size = max(BLOCK, spec.draws)
+    blocks = [Chunk(lo, min(lo + size, spec.paths)) for lo in range(0, spec.paths, size)]
     task, seconds = _pilot(task, blocks, run)
     share = TAIL_SHARE * (1.0 - min(spec.levels))
     at_once = min(getattr(run, "count", 1), len(blocks))
@@ -155,7 +157,7 @@ def simulate_at_size(
         for block, answers in zip(some, run.map(task, some), strict=True):
             for i, answer in enumerate(answers):
                 total[i, block.lo : block.hi] = answer.total
-                if sizes[i]:
+                if wanted[i]:
                     groups[0, :, block.lo : block.hi] = answer.groups
                 sums[i] += answer.sums
                 found[i].append(answer.residuals)
@@ -164,7 +166,7 @@ def simulate_at_size(
     errors, means = [], []
     for i, row in enumerate(rows):
         residuals = join_blocks(found[i])
-        errors.append(correct_row(total[i], groups[0] if sizes[i] else None, residuals, task.thresholds[i], spec.levels))
+        errors.append(correct_row(total[i], groups[0] if wanted[i] else None, residuals, task.thresholds[i], spec.levels))
         means.append(row.mean(collapsed, sums[i], residuals, spec.paths))
     gains = _balanced(np.array(means), total)
     pnl = PathPnl(book, horizon, total, groups, gains, draw_of_path(spec, 0, spec.paths), names or None)
@@ -220,7 +222,7 @@ class _Row:
                 carry = pack_rows(fixing_map(item.shocks, model, book.fixings), real)
         centre = end.mean(axis=1)
         base, quadratic = expand(collapsed, centre, spread)
-        weights = weigh(collapsed, quadratic, centre, end, at_fixings, margins, real)
+        weights = weigh(collapsed, quadratic, centre, end, at_fixings, spread, margins, real)
         return cls(weights, collapsed.constant, quadratic, base, noise_map, carry)
 
     def mean(self, collapsed: CollapsedBook, sums: np.ndarray, residuals: Residuals, paths: int) -> np.ndarray:
@@ -256,22 +258,26 @@ class BlockTask:
     def __call__(self, block: Chunk) -> list[BlockRow]:
         real, n = np.dtype(self.spec.precision), block.hi - block.lo
         noise, fixings = simulate_noise(self.model, self.horizon, self.spec, block, self.collapsed.book.fixings)
-        paths = Paths(noise.astype(real), fixings.astype(real), draw_of_path(self.spec, block.lo, block.hi))
+        # paths in the order of their draws, block of draws by block
+        order = np.lexsort((draw_of_path(self.spec, block.lo, block.hi), np.arange(n) // self.spec.draws))
+        paths = Paths(noise.astype(real)[:, order], fixings.astype(real)[:, order])
         del noise, fixings
-        sampled = sample_of_paths(self.spec, block)
+        sampled = sample_of_paths(self.spec, block)[order]
         mapped = None
         answers = []
         for i, row in enumerate(self.rows):
             here = paths
             if row.noise_map.size:
                 if mapped is None:
-                    mapped = Paths(np.empty_like(paths.noise), np.empty_like(paths.fixings), paths.draw)
+                    mapped = Paths(np.empty_like(paths.noise), np.empty_like(paths.fixings))
                 map_noise(row.noise_map, row.carry, paths, mapped)
                 here = mapped
-            answers.append(self._row(i, row, here, sampled, real, n))
+            answers.append(self._row(i, row, here, sampled, order))
         return answers
 
-    def _row(self, i: int, row: _Row, paths: Paths, sampled: np.ndarray, real: np.dtype, n: int) -> BlockRow:
+    def _row(self, i: int, row: _Row, paths: Paths, sampled: np.ndarray, order: np.ndarray) -> BlockRow:
+        """One row; order (n,) is the place in the block of every column of *paths*."""
+        real, n = np.dtype(self.spec.precision), order.size
         wanted = len(self.margins) if row.weights.groups.size else 0
         out = CollapsedPnl(np.empty(n, real), np.empty(n, real), np.empty((2, wanted, n), real),
                            np.zeros(self.collapsed.size))
@@ -285,7 +291,7 @@ class BlockTask:
         chosen = np.empty(0, dtype=np.int64)
         if self.thresholds is not None and self.collapsed.approximated:
             chosen = np.flatnonzero((total <= self.thresholds[i]) | sampled)
-        moves = paths.noise[:, chosen] + row.weights.shift[:, paths.draw[chosen]]
+        moves = paths.noise[:, chosen] + row.weights.shift[:, chosen % row.weights.shift.shape[1]]
         full = np.empty((len(row.constant), len(chosen)), real)
         if len(chosen):
             value_selected(self.collapsed.rest, self.collapsed.holdings, moves, full)
@@ -297,13 +303,15 @@ class BlockTask:
             by_margin[m] = part - out.by_group[1, m, chosen] - row.base[leaves].sum()
         candidate = total[chosen] <= self.thresholds[i] if self.thresholds is not None else chosen == 0
         residuals = Residuals.of_block(
-            chosen, candidate, sampled[chosen], error, by_margin, full,
-            moves.astype(np.float64) - row.weights.centre[:, None].astype(np.float64),
+            order[chosen], candidate, sampled[chosen], error, by_margin, full,
+            np.clip(moves - row.weights.centre[:, None], -row.weights.limit[:, None], row.weights.limit[:, None]),
             self.collapsed.features, n,
         )
         total[chosen] += error
         groups[:, chosen] += by_margin
-        return BlockRow(total.astype(real), groups, out.sums, residuals)
+        back = np.empty_like(order)
+        back[order] = np.arange(n)
+        return BlockRow(total[back].astype(real), groups[:, back], out.sums, residuals)
 
 
 def sample_of_paths(spec: RunSpec, block: Chunk) -> np.ndarray:
@@ -316,7 +324,7 @@ def sample_of_paths(spec: RunSpec, block: Chunk) -> np.ndarray:
 def _pilot(task: BlockTask, blocks: list[Chunk], run: Executor) -> tuple[BlockTask, float]:
     """The task with the thresholds of its candidates, from the first paths; and seconds per block on one thread."""
     spec = task.spec
-    first = blocks[: -(-min(spec.paths, PILOT_PATHS) // BLOCK)]
+    first = blocks[: -(-PILOT_PATHS // (blocks[0].hi - blocks[0].lo))]
     parts = run.map(task, first)
     count = max(1, round(TAIL_SHARE * (1.0 - min(spec.levels)) * sum(b.hi - b.lo for b in first)))
     thresholds = np.array([
@@ -338,9 +346,10 @@ def _memory(task: BlockTask, spec: RunSpec, margins: int, at_once: int) -> int:
     kept = spec.paths * (rows * size + 2 * margins * size + 64)
     kept += int(1.3 * spec.paths * rows * chosen * 22 + spec.paths * SAMPLE_SHARE * margins * size)
     weights = rows * (table + (leaves + 2) * 8 * task.collapsed.size // 4)
-    work = BLOCK * ((len(FACTORS) + len(book.fixings)) * (8 + 2 * size) + int(3 * leaves * size * chosen) + 64)
-    waiting = (BLOCKS_PER_ROUND + at_once) * (rows * (BLOCK * size + 8 * task.collapsed.size + 16 * leaves)
-                                             + 2 * BLOCK * margins * size)
+    block = max(BLOCK, spec.draws)
+    work = block * ((len(FACTORS) + len(book.fixings)) * (8 + 2 * size) + int(3 * leaves * size * chosen) + 64)
+    waiting = (BLOCKS_PER_ROUND + at_once) * (rows * (block * size + 8 * task.collapsed.size + 16 * leaves)
+                                             + 2 * block * margins * size)
     legs = 400 * sum(a.shape[0] for a in book.legs_by_position)
     return int(kept + weights + at_once * work + waiting + legs)
 

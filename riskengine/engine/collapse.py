@@ -8,7 +8,8 @@ neither.  Options alive at the horizon and leveraged property are curved.  The d
     max_k max_± | V(± 3 sd_k) − quadratic(± 3 sd_k) | · Σ_g |quantity_g|        sd_k of factor k over the horizon
 
 the first N are revalued on every path; the others are expanded around a scenario's mean move, by finite differences
-over ± √3 sd (one factor; the Gauss–Hermite nodes, so that the quadratic is right where the paths are) and ± sd (pairs).
+over ± √3 sd (one factor; the Gauss–Hermite nodes, so that the quadratic is right where the paths are) and ± sd (pairs);
+beyond ± 3 sd a move counts as 3 sd, where a parabola would run away from any price.
 The book is the aged one: carry and roll-down are in the constants and exact.
 """
 
@@ -21,11 +22,11 @@ import numpy as np
 from riskengine.engine.ladder import build_ladder
 from riskengine.instruments.book import Book
 from riskengine.kernels.collapsed import Features, Weights
-from riskengine.kernels.curved import PANEL, Holdings, Instruments, value_instruments
+from riskengine.kernels.curved import PANEL, WIDTH, Holdings, Instruments, value_instruments
 from riskengine.kernels.products import pack_rows
 
 WIDE = 3.0
-"""Standard deviations at which the error of the quadratic is measured."""
+"""Standard deviations at which the error of the quadratic is measured, and its moves end."""
 NODE = np.sqrt(3.0)
 SMALLEST_BUMP = 1e-4
 """Bump of a factor without noise (pinned by the scenario)."""
@@ -121,9 +122,13 @@ def expand(collapsed: CollapsedBook, centre: np.ndarray, spread: np.ndarray) -> 
 
 def weigh(
     collapsed: CollapsedBook, quadratic: np.ndarray, centre: np.ndarray, shift: np.ndarray,
-    fixing_shift: np.ndarray, margins: np.ndarray | None, real: np.dtype,
+    fixing_shift: np.ndarray, spread: np.ndarray, margins: np.ndarray | None, real: np.dtype,
 ) -> Weights:
-    """One scenario's weights for the kernel; margins (M, G): rows of group P&L wanted, None for the total only."""
+    """One scenario's weights for the kernel.
+
+    shift (K, D), fixing_shift (F, D) : response by draw.  spread : (K,) of its noise.  margins (M, G): rows of group P&L
+    wanted, None for the total only.
+    """
     amounts = np.concatenate([collapsed.amounts, quadratic], axis=1)
     packed = np.zeros((0, 0), dtype=real)
     if margins is not None:
@@ -140,9 +145,10 @@ def weigh(
         for row, (lo, hi) in zip(packed, panels, strict=True):
             part = pack_rows(wanted[:, lo:hi], real)
             row[: part.size] = part
+    copies = -(-WIDTH // shift.shape[1])
     return Weights(
-        np.ascontiguousarray(shift, dtype=real), np.ascontiguousarray(fixing_shift, dtype=real),
-        centre.astype(real), amounts.sum(axis=0).astype(real), packed,
+        np.tile(shift, copies).astype(real), np.tile(fixing_shift, copies).astype(real),
+        centre.astype(real), (WIDE * spread).astype(real), amounts.sum(axis=0).astype(real), packed,
     )
 
 

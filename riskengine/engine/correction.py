@@ -70,7 +70,8 @@ class Residuals:
         cls, places: np.ndarray, candidate: np.ndarray, sampled: np.ndarray, error: np.ndarray,
         by_margin: np.ndarray, full: np.ndarray, offset: np.ndarray, features: Features, paths: int,
     ) -> Residuals:
-        """From one block: full (G, n) values by leaf group; offset (K, n) moves less the centre, float64."""
+        """From one block: full (G, n) values by leaf group; offset (K, n) moves less the centre, as the quadratic sees them."""
+        offset = offset.astype(np.float64)
         quadratic = np.concatenate([offset[features.factors], offset[features.pairs[:, 0]] * offset[features.pairs[:, 1]]])
         parts = (candidate, ~candidate)
         return cls(

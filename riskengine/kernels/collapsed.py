@@ -2,7 +2,8 @@
 
     P_p = const + Σ_f c_f φ_f(x_p),     x_p = noise_p + μ_{d(p)}
     φ:  exp(c₁x₁ + c₂x₂ + c₃x₃) − 1 · e^{x_r} − 1 and max(w (S e^{x_r} − K), 0) at fixings ·
-        unit values of the fully revalued instruments · y_k and y_a y_b, y = x − centre (delta and gamma of the others)
+        unit values of the fully revalued instruments · y_k and y_a y_b, y = x − centre held within limits (delta and gamma of
+        the others)
 
 Every feature belongs to one path; features are computed in panels of rows that stay in cache and are used
 thrice while there: for the total, for groups when wanted (register-blocked product), and for the sums over
@@ -41,7 +42,8 @@ class Features(NamedTuple):
 class Weights(NamedTuple):
     """One scenario's numbers.
 
-    shift (K, D), fixing_shift (F, D) real: response by draw.  centre (K,) real, of the quadratic part.
+    shift (K, W), fixing_shift (F, W) real: response by draw, W = D or its repetitions up to a tile.
+    centre, limit (K,) real: the quadratic part sees y = x − centre held within ± limit.
     total (f,) real: weight of each feature in the total P&L.
     groups (panels, rows · PANEL) real: pack_rows of the weights of each panel by group, or (0, 0).
     """
@@ -49,16 +51,20 @@ class Weights(NamedTuple):
     shift: np.ndarray
     fixing_shift: np.ndarray
     centre: np.ndarray
+    limit: np.ndarray
     total: np.ndarray
     groups: np.ndarray
 
 
 class Paths(NamedTuple):
-    """Noise of a chunk: noise (K, n), fixings (F, n) real; draw (n,) int32."""
+    """Noise of a chunk: noise (K, n), fixings (F, n) real.
+
+    Paths are in the order of their draws, column i having draw i modulo W: every block of D paths holds each draw
+    once, and in this order no response has to be gathered.
+    """
 
     noise: np.ndarray
     fixings: np.ndarray
-    draw: np.ndarray
 
 
 class CollapsedPnl(NamedTuple):
@@ -73,18 +79,22 @@ class CollapsedPnl(NamedTuple):
 
 @kernel
 def fold(row, scratch):
-    """Sum of a tile, halves onto halves: the same order of additions always."""
-    half = WIDTH // 2
-    for t in range(half):
-        scratch[t] = row[t] + row[t + half]
-    while half > 8:
-        half //= 2
-        for t in range(half):
-            scratch[t] += scratch[t + half]
-    part = 0.0
+    """Sum of a tile, halves onto halves: the same order of additions always (widths written out, to be unrolled)."""
+    for t in range(128):
+        scratch[t] = row[t] + row[t + 128]
+    for t in range(64):
+        scratch[t] += scratch[t + 64]
+    for t in range(32):
+        scratch[t] += scratch[t + 32]
+    for t in range(16):
+        scratch[t] += scratch[t + 16]
     for t in range(8):
-        part += scratch[t]
-    return part
+        scratch[t] += scratch[t + 8]
+    return (float(scratch[0] + scratch[4]) + float(scratch[1] + scratch[5])) + (
+        float(scratch[2] + scratch[6]) + float(scratch[3] + scratch[7]))
+
+
+assert WIDTH == 256
 
 
 @kernel
@@ -92,8 +102,9 @@ def absorb(panel, count, width, offset, panel_number, weights, total, by_group, 
     """Add *count* rows of features to the total, to the groups and to the sums."""
     for m in range(count):
         row, c = panel[m], weights.total[offset + m]
-        for t in range(width, WIDTH):
-            row[t] = 0.0
+        if width < WIDTH:
+            for t in range(width, WIDTH):
+                row[t] = 0.0
         for t in range(WIDTH):
             total[t] += c * row[t]
         sums[offset + m] += fold(row, scratch)
@@ -123,10 +134,10 @@ def fill_fixings(features, begin, count, paths, start, width, weights, last, gro
         row, out = features.fixing_rows[begin + m], panel[m]
         if row != last:
             source, shift = paths.fixings[row], weights.fixing_shift[row]
+            first = start % shift.shape[0]
+            noise, shift = source[start : start + width], shift[first : first + width]
             for t in range(width):
-                growth[t] = source[start + t] + shift[paths.draw[start + t]]
-            for t in range(WIDTH):
-                growth[t] = exp_less_one(growth[t])
+                growth[t] = exp_less_one(noise[t] + shift[t])
             last = row
         w, spot, strike = (features.fixing_terms[begin + m, 0], features.fixing_terms[begin + m, 1],
                            features.fixing_terms[begin + m, 2])
@@ -158,13 +169,15 @@ def fill_quadratic(features, begin, count, y, panel):
 
 @kernel
 def shift_tile(paths, start, width, weights, x, y):
-    """x = noise + μ_d and y = x − centre for one tile."""
+    """x = noise + μ_d, and y = x − centre within its limits, for one tile."""
+    first = start % weights.shift.shape[1]
     for k in range(x.shape[0]):
-        source, shift, centre, target, off = paths.noise[k], weights.shift[k], weights.centre[k], x[k], y[k]
+        source, shift = paths.noise[k, start : start + width], weights.shift[k, first : first + width]
+        centre, limit, target, off = weights.centre[k], weights.limit[k], x[k], y[k]
         for t in range(width):
-            target[t] = source[start + t] + shift[paths.draw[start + t]]
+            target[t] = source[t] + shift[t]
         for t in range(WIDTH):
-            off[t] = target[t] - centre
+            off[t] = min(max(target[t] - centre, -limit), limit)
 
 
 @kernel
