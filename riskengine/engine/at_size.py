@@ -29,7 +29,7 @@ from riskengine.execution import Executor, Serial
 from riskengine.factor_model import FactorModel
 from riskengine.instruments.portfolio import Portfolio, compile_book
 from riskengine.kernels.collapsed import CollapsedPnl, Paths, Weights, collapse_pnl, map_noise
-from riskengine.kernels.curved import value_selected
+from riskengine.kernels.curved import WIDTH, value_selected
 from riskengine.kernels.draws import fill_words
 from riskengine.kernels.products import pack_rows
 from riskengine.kernels.tails import smallest
@@ -341,7 +341,7 @@ def _memory(task: BlockTask, spec: RunSpec, margins: int, at_once: int) -> int:
     """Bytes a run adds at most: totals and margins by path, candidates, rows, and blocks at work or waiting."""
     size, rows = np.dtype(spec.precision).itemsize, len(task.rows)
     book, leaves = task.collapsed.book, len(task.collapsed.constant)
-    table = (len(FACTORS) + len(book.fixings)) * spec.draws * size
+    table = (len(FACTORS) + len(book.fixings)) * max(spec.draws, WIDTH) * size
     chosen = TAIL_SHARE * (1.0 - min(spec.levels)) + SAMPLE_SHARE if task.collapsed.approximated else 0.0
     kept = spec.paths * (rows * size + 2 * margins * size + 64)
     kept += int(1.3 * spec.paths * rows * chosen * 22 + spec.paths * SAMPLE_SHARE * margins * size)

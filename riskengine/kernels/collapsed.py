@@ -78,10 +78,8 @@ class CollapsedPnl(NamedTuple):
 
 
 @kernel
-def fold(row, scratch):
-    """Sum of a tile, halves onto halves: the same order of additions always (widths written out, to be unrolled)."""
-    for t in range(128):
-        scratch[t] = row[t] + row[t + 128]
+def fold_half(scratch):
+    """Sum of the first 128 entries, overwritten."""
     for t in range(64):
         scratch[t] += scratch[t + 64]
     for t in range(32):
@@ -92,6 +90,14 @@ def fold(row, scratch):
         scratch[t] += scratch[t + 8]
     return (float(scratch[0] + scratch[4]) + float(scratch[1] + scratch[5])) + (
         float(scratch[2] + scratch[6]) + float(scratch[3] + scratch[7]))
+
+
+@kernel
+def fold(row, scratch):
+    """Sum of a tile, halves onto halves: the same order of additions always (widths written out, to be unrolled)."""
+    for t in range(128):
+        scratch[t] = row[t] + row[t + 128]
+    return fold_half(scratch)
 
 
 assert WIDTH == 256
@@ -145,10 +151,41 @@ def fill_fixings(features, begin, count, paths, start, width, weights, last, gro
             for t in range(WIDTH):
                 out[t] = growth[t]
         else:
-            gap = spot - strike
+            slope, gap = w * spot, w * (spot - strike)
             for t in range(WIDTH):
-                out[t] = max(w * (spot * growth[t] + gap), growth.dtype.type(0.0))
+                out[t] = max(slope * growth[t] + gap, growth.dtype.type(0.0))
     return last
+
+
+@kernel
+def add_fixings(features, offset, paths, start, weights, total, growth, scratch, sums):
+    """The fixings of a full tile when no groups are wanted: nothing is stored between payoff, total and sum."""
+    last = -1
+    half = WIDTH // 2
+    for m in range(features.fixing_rows.shape[0]):
+        row, c = features.fixing_rows[m], weights.total[offset + m]
+        if row != last:
+            last = row
+            first = start % weights.fixing_shift.shape[1]
+            noise, shift = paths.fixings[row, start : start + WIDTH], weights.fixing_shift[row, first : first + WIDTH]
+            for t in range(WIDTH):
+                growth[t] = exp_less_one(noise[t] + shift[t])
+        w, spot, strike = features.fixing_terms[m, 0], features.fixing_terms[m, 1], features.fixing_terms[m, 2]
+        if w == 0.0:
+            for t in range(half):
+                one, two = growth[t], growth[t + half]
+                total[t] += c * one
+                total[t + half] += c * two
+                scratch[t] = one + two
+        else:
+            slope, gap = w * spot, w * (spot - strike)
+            for t in range(half):
+                one = max(slope * growth[t] + gap, growth.dtype.type(0.0))
+                two = max(slope * growth[t + half] + gap, growth.dtype.type(0.0))
+                total[t] += c * one
+                total[t + half] += c * two
+                scratch[t] = one + two
+        sums[offset + m] += fold_half(scratch)
 
 
 @kernel
@@ -210,7 +247,11 @@ def collapse_pnl(features, weights, paths, out):
             offset += count
             number += 1
         last = -1
-        for begin in range(0, fixings, PANEL):
+        fused = groups == 0 and width == WIDTH
+        if fused:
+            add_fixings(features, offset, paths, start, weights, total[0], growth, scratch, out.sums)
+            offset += fixings
+        for begin in range(0, 0 if fused else fixings, PANEL):
             count = min(PANEL, fixings - begin)
             last = fill_fixings(features, begin, count, paths, start, width, weights, last, growth, panel)
             absorb(panel, count, width, offset, number, weights, total[0], by_group[0], part, scratch, out.sums)
@@ -218,7 +259,7 @@ def collapse_pnl(features, weights, paths, out):
             number += 1
         for begin in range(0, instruments, PANEL):
             count = min(PANEL, instruments - begin)
-            fill_instruments(features.instruments, begin, count, x, panel)
+            fill_instruments(features.instruments, begin, count, WIDTH, x, panel)
             absorb(panel, count, width, offset, number, weights, total[0], by_group[0], part, scratch, out.sums)
             offset += count
             number += 1

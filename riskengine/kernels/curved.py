@@ -107,8 +107,8 @@ def _cumulative(x):
 
 # ---------------------------------------------------------------- values, tile by tile
 @kernel
-def fill_instruments(instruments, begin, count, x, panel):
-    """panel[m] = value of instrument begin + m per unit, m < count; x (K, STRIDE) factor moves."""
+def fill_instruments(instruments, begin, count, lanes, x, panel):
+    """panel[m] = value of instrument begin + m per unit, m < count, on the first *lanes* paths; x (K, STRIDE) moves."""
     options = instruments.option_rows.shape[0]
     one, half = x.dtype.type(1.0), x.dtype.type(0.5)
     zero = x.dtype.type(0.0)
@@ -120,7 +120,7 @@ def fill_instruments(instruments, begin, count, x, panel):
             move, first, second, volatility = x[rows[0]], x[rows[1]], x[rows[2]], x[rows[3]]
             w, asset, cash, s0, c1, c2, moneyness = (
                 terms[0], terms[1], terms[2], terms[3], terms[4], terms[5], terms[6])
-            for t in range(WIDTH):
+            for t in range(lanes):
                 curve = fma(c1, first[t], c2 * second[t])
                 s = s0 * (exp_less_one(volatility[t]) + one)
                 d1 = fma(half, s, (moneyness + move[t] - curve) / s)
@@ -131,7 +131,7 @@ def fill_instruments(instruments, begin, count, x, panel):
             terms = instruments.property_terms[i - options]
             move = x[instruments.property_rows[i - options]]
             noi, cap, debt, floor = terms[0], terms[1], terms[2], terms[3]
-            for t in range(WIDTH):
+            for t in range(lanes):
                 out[t] = max(noi / max(cap + move[t], floor) - debt, zero)
 
 
@@ -144,12 +144,13 @@ def value_instruments(instruments, moves, out):
     panel = np.empty((PANEL, STRIDE), dtype=moves.dtype)
     for start in range(0, n, WIDTH):
         width = min(WIDTH, n - start)
+        lanes = (width + 15) // 16 * 16
         for k in range(factors):
             for t in range(width):
                 x[k, t] = moves[k, start + t]
         for begin in range(0, total, PANEL):
             count = min(PANEL, total - begin)
-            fill_instruments(instruments, begin, count, x, panel)
+            fill_instruments(instruments, begin, count, lanes, x, panel)
             for m in range(count):
                 for t in range(width):
                     out[begin + m, start + t] = panel[m, t]
@@ -177,6 +178,7 @@ def value_selected(instruments, holdings, moves, out):
     y = np.empty((out.shape[0], STRIDE), dtype=moves.dtype)
     for start in range(0, n, WIDTH):
         width = min(WIDTH, n - start)
+        lanes = (width + 15) // 16 * 16
         for k in range(factors):
             for t in range(width):
                 x[k, t] = moves[k, start + t]
@@ -184,11 +186,11 @@ def value_selected(instruments, holdings, moves, out):
         link = 0
         for begin in range(0, total, PANEL):
             count = min(PANEL, total - begin)
-            fill_instruments(instruments, begin, count, x, panel)
+            fill_instruments(instruments, begin, count, lanes, x, panel)
             while link < links and holdings.row[link] < begin + count:
                 source, target = panel[holdings.row[link] - begin], y[holdings.group[link]]
                 quantity = holdings.quantity[link]
-                for t in range(WIDTH):
+                for t in range(lanes):
                     target[t] = fma(quantity, source[t], target[t])
                 link += 1
         for g in range(out.shape[0]):
