@@ -221,7 +221,7 @@ def test_library_warnings_stay_off_the_screen_unless_debugging():
 
 def test_nightly_hands_its_options_to_the_workflow(night, capfd):
     line = """nightly --json --portfolio p.csv --as-of 2020-01-31 --accounts latest --out o --paths 2048
-              --seed 7 --threads 1 --memory 2.5 --keep 3 --skip-bad-rows --dask tcp://host:1"""
+              --seed 7 --threads 1 --memory 2.5 --keep 3 --full-reval 12 --skip-bad-rows --dask tcp://host:1"""
     assert cli.run(line.split()) == 0
     ((config, options),) = night.calls
     assert (config.run.paths, config.run.seed, config.run.draws) == (2048, 7, 512)
@@ -229,7 +229,7 @@ def test_nightly_hands_its_options_to_the_workflow(night, capfd):
     assert callable(progress)
     assert options == {
         "portfolio": Path("p.csv"), "as_of": "2020-01-31", "accounts": "latest", "out": Path("o"),
-        "threads": 1, "memory_gb": 2.5, "keep": 3, "skip_bad_rows": True, "dask": "tcp://host:1",
+        "threads": 1, "memory_gb": 2.5, "keep": 3, "skip_bad_rows": True, "dask": "tcp://host:1", "full_reval": 12,
     }
 
 
