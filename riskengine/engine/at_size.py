@@ -260,7 +260,7 @@ class BlockTask:
         noise, fixings = simulate_noise(self.model, self.horizon, self.spec, block, self.collapsed.book.fixings)
         # paths in the order of their draws, block of draws by block
         order = np.lexsort((draw_of_path(self.spec, block.lo, block.hi), np.arange(n) // self.spec.draws))
-        paths = Paths(noise.astype(real)[:, order], fixings.astype(real)[:, order])
+        paths = Paths(np.take(noise.astype(real), order, axis=1), np.take(fixings.astype(real), order, axis=1))
         del noise, fixings
         sampled = sample_of_paths(self.spec, block)[order]
         mapped = None
@@ -291,7 +291,9 @@ class BlockTask:
         chosen = np.empty(0, dtype=np.int64)
         if self.thresholds is not None and self.collapsed.approximated:
             chosen = np.flatnonzero((total <= self.thresholds[i]) | sampled)
-        moves = paths.noise[:, chosen] + row.weights.shift[:, chosen % row.weights.shift.shape[1]]
+        # take, not [:, places]: the kernels are compiled for rows that lie contiguously
+        shift = row.weights.shift
+        moves = np.take(paths.noise, chosen, axis=1) + np.take(shift, chosen % shift.shape[1], axis=1)
         full = np.empty((len(row.constant), len(chosen)), real)
         if len(chosen):
             value_selected(self.collapsed.rest, self.collapsed.holdings, moves, full)
@@ -311,7 +313,7 @@ class BlockTask:
         groups[:, chosen] += by_margin
         back = np.empty_like(order)
         back[order] = np.arange(n)
-        return BlockRow(total[back].astype(real), groups[:, back], out.sums, residuals)
+        return BlockRow(total[back].astype(real), np.take(groups, back, axis=1), out.sums, residuals)
 
 
 def sample_of_paths(spec: RunSpec, block: Chunk) -> np.ndarray:
