@@ -126,8 +126,8 @@ def weigh(
 ) -> Weights:
     """One scenario's weights for the kernel.
 
-    shift (K, D), fixing_shift (F, D) : response by draw.  spread : (K,) of its noise.  margins (M, G): rows of group P&L
-    wanted, None for the total only.
+    shift (K, D), fixing_shift (F, D) : response by draw.  spread : (K,) of its noise.  margins (M, G): rows of group
+    P&L wanted, None for the total only.
     """
     amounts = np.concatenate([collapsed.amounts, quadratic], axis=1)
     packed = np.zeros((0, 0), dtype=real)
@@ -228,7 +228,7 @@ def _cast(instruments: Instruments, real: np.dtype) -> Instruments:
 
 
 def _pairs(rest: Instruments) -> tuple[np.ndarray, np.ndarray]:
-    """Factors of the quadratic part, and its pairs: the squares in the order of factors, then those off the diagonal."""
+    """Factors of the quadratic part, and its pairs: squares in the order of factors, then those off the diagonal."""
     factors = np.unique(np.concatenate([rest.option_rows.ravel(), rest.property_rows]))
     off = set()
     for i in range(4):

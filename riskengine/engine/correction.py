@@ -1,7 +1,7 @@
 """What full revaluation of some paths says about all: corrected totals, and the error of VaR and ES that remains.
 
-Paths C (candidates, the worst by the approximate total A) and R (a random share π of all) are revalued: T is known there.
-Each other path takes the error T − A of the path of R outside C nearest to it in A (nearest-neighbour imputation; Chen
+Paths C (candidates, the worst by the approximate total A) and R (a random share π of all) are revalued: T is known
+there.  Each other path takes the error T − A of the path of R outside C nearest to it in A (nearest-neighbour imputation; Chen
 and Shao 2000, Journal of Official Statistics 16): the distribution of the corrected totals is that of T up to sampling.
 
     missed = Σ_{R \\ C} (w − 1) 1{T ≤ −VaR},   w = #(not C) / #(R \\ C),   se² = Σ_{R \\ C} w (w − 1) 1{T ≤ −VaR}
@@ -70,9 +70,10 @@ class Residuals:
         cls, places: np.ndarray, candidate: np.ndarray, sampled: np.ndarray, error: np.ndarray,
         by_margin: np.ndarray, full: np.ndarray, offset: np.ndarray, features: Features, paths: int,
     ) -> Residuals:
-        """From one block: full (G, n) values by leaf group; offset (K, n) moves less the centre, as the quadratic sees them."""
+        """From one block: full (G, n) values by leaf group; offset (K, n) moves less the centre, held in limits."""
         offset = offset.astype(np.float64)
-        quadratic = np.concatenate([offset[features.factors], offset[features.pairs[:, 0]] * offset[features.pairs[:, 1]]])
+        one, two = features.pairs.T
+        quadratic = np.concatenate([offset[features.factors], offset[one] * offset[two]])
         parts = (candidate, ~candidate)
         return cls(
             places.astype(np.int32), candidate, sampled, error.astype(np.float64), by_margin[:, ~candidate],
@@ -82,7 +83,7 @@ class Residuals:
         )
 
     def mean_by_group(self, base: np.ndarray, quadratic: np.ndarray, paths: int) -> np.ndarray:
-        """(G,) mean over all paths of full value less quadratic, candidates counted once, the others by their weight."""
+        """(G,) mean over all paths of full value less quadratic, candidates counted once, the others by weight."""
         inside, outside = (
             self.full_sums[i] - self.counts[i] * base - quadratic @ self.feature_sums[i] for i in range(2)
         )

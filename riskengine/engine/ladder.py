@@ -18,11 +18,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from riskengine.base.axes import KEY_RATES, Axis
+from riskengine.base.errors import ModelError
 from riskengine.instruments.book import Book
 
 NODES = 7
-"""Nodes per segment: interpolation error below 1e-8 of the value when the curve moves by five percentage points, below 1e-4
-when 20 and 30 years move three points against each other."""
+"""Nodes per segment: interpolation error below 1e-8 of the value when the curve moves by five percentage points,
+below 1e-4 when 20 and 30 years move three points against each other."""
 _TENORS = np.array(list(KEY_RATES.values()))
 
 
@@ -53,7 +54,7 @@ def build_ladder(book: Book) -> tuple[Ladder, np.ndarray, np.ndarray]:
     on_fixing = (index[:, 1:] >= len(axis)).any(axis=1)
     simple = (terms[:, 1] == 1.0) & (terms[:, 2] == 0.0) & (terms[:, 3] == 0.0)
     if np.any(on_fixing & ~simple):
-        raise NotImplementedError("an exponential leg on a fixing has one term with coefficient 1")
+        raise ModelError("an exponential leg on a fixing has one term with coefficient 1")
     fixing_rows, place = np.unique(index[on_fixing, 1] - len(axis), return_inverse=True)
     fixing_amounts = np.zeros((groups, len(fixing_rows)))
     np.add.at(fixing_amounts, (index[on_fixing, 0], place), terms[on_fixing, 0])

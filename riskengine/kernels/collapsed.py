@@ -2,8 +2,8 @@
 
     P_p = const + Σ_f c_f φ_f(x_p),     x_p = noise_p + μ_{d(p)}
     φ:  exp(c₁x₁ + c₂x₂ + c₃x₃) − 1 · e^{x_r} − 1 and max(w (S e^{x_r} − K), 0) at fixings ·
-        unit values of the fully revalued instruments · y_k and y_a y_b, y = x − centre held within limits (delta and gamma of
-        the others)
+        unit values of the fully revalued instruments · y_k and y_a y_b, y = x − centre held within limits (delta
+        and gamma of the others)
 
 Every feature belongs to one path; features are computed in panels of rows that stay in cache and are used
 thrice while there: for the total, for groups when wanted (register-blocked product), and for the sums over

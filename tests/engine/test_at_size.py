@@ -22,7 +22,8 @@ from riskengine.base.units import Horizon
 from riskengine.benchmark.books import synthetic_csv, synthetic_portfolio
 from riskengine.data.configs import load_scenario
 from riskengine.engine import at_size
-from riskengine.engine.at_size import BLOCK, FULL_REVALUATION_LIMIT, budget_for, sample_of_paths, simulate_at_size
+from riskengine.engine.at_size import FULL_REVALUATION_LIMIT, budget_for, simulate_at_size
+from riskengine.engine.block_task import BLOCK, sample_of_paths
 from riskengine.engine.collapse import collapse_book, expand
 from riskengine.engine.correction import Residuals, correct_row
 from riskengine.engine.ladder import build_ladder
@@ -259,7 +260,8 @@ def test_interrupt_leaves_no_run_folder(tmp_path):
     night = subprocess.Popen(
         [sys.executable, "-m", "riskengine", "nightly", "--portfolio", str(book), "--paths", "400384", "--full-reval",
          "20", "--out", str(out)],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )
     announced = night.stderr.readline()
     assert announced.startswith("at size"), announced + night.stderr.read()
