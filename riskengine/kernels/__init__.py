@@ -24,7 +24,7 @@ import numba
 from numba.core.caching import FunctionCache
 from numba.core.codegen import get_host_cpu_features
 
-__all__ = ["CACHE_FOLDER", "inline", "kernel", "source_hash"]
+__all__ = ["CACHE_FOLDER", "FULL_VECTORS", "inline", "kernel", "source_hash"]
 
 _noticed: set[str] = set()
 
@@ -86,8 +86,10 @@ CACHE_FOLDER = _choose_folder()
 numba.config.CACHE_DIR = str(CACHE_FOLDER)
 
 
-def _use_full_vectors() -> None:
-    """Let loops use 512-bit registers where the processor has them; LLVM prefers 256 bits by default.
+def _use_full_vectors() -> bool:
+    """True where kernels compile for 512-bit registers.
+
+    Let loops use 512-bit registers where the processor has them; LLVM prefers 256 bits by default.
 
     The width of a vector changes no bit of any result: every operation belongs to one path.
     """
@@ -95,9 +97,11 @@ def _use_full_vectors() -> None:
         features = get_host_cpu_features()
         if "+avx512f" in features.split(","):
             numba.config.CPU_FEATURES = f"{features},-prefer-256-bit"
+    chosen = (numba.config.CPU_FEATURES or "").split(",")
+    return "+avx512f" in chosen and "-prefer-256-bit" in chosen
 
 
-_use_full_vectors()
+FULL_VECTORS = _use_full_vectors()
 
 
 class _ForgivingCache(FunctionCache):

@@ -7,8 +7,9 @@
 The pairs (a, b) are the diagonal (c = ½ γ_kk) and, when there is cross gamma, those off the diagonal with an
 entry in some group (c = γ_ab): positions are collapsed to groups before the simulation, and neither
 moves nor positions by path are ever stored.  A tile of paths stays in the second-level cache through all
-stages: normals → triangular product → mixing → products of pairs → register-blocked product with the
-exposures.  Every operation belongs to one path alone, so neither chunk nor tile nor thread can change a bit.
+stages: normals → triangular product → mixing → register-blocked product of moves and their squares with the
+exposures → products of the pairs a ≠ b.  Over a single step the volatilities are folded into L and the
+mixing scale is applied to the groups, P = w (δ·y + w Q(y)) with y = (v ∘ L) z: no pass over the moves.  Every operation belongs to one path alone, so neither chunk nor tile nor thread can change a bit.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ import numpy as np
 from riskengine.kernels import kernel
 from riskengine.kernels.draws import fill_mixing, fill_normals, fill_rows
 from riskengine.kernels.paths import TILE
-from riskengine.kernels.products import MICRO_ROWS, multiply, multiply_triangular
+from riskengine.kernels.primitives import fma
+from riskengine.kernels.products import MICRO_ROWS, multiply, multiply_quadratic, multiply_triangular
 
 PANEL = 120
 """Pairs of factors multiplied in one go: bounds the tile of products (120 × 240 float32 are 115 kB)."""
@@ -29,14 +31,17 @@ PANEL = 120
 class GroupProducts(NamedTuple):
     """Exposures laid out for the products; ``real`` is the type of draws and products.
 
-    linear : pack_rows(delta (G, K)) real.  pairs : (M, 2) int64 factors.
-    quadratic : one row pack_rows(c[:, panel]) real per panel of PANEL pairs, (panels, rows · PANEL).  A short
+    linear : pack_rows(delta (G, K)) real.
+    diagonal : pack_rows(½ gamma (G, K)) real, empty when all are zero.
+    pairs : (M, 2) int64 factors a ≠ b.
+    cross : one row pack_rows(c[:, panel]) real per panel of PANEL pairs, (panels, rows · PANEL).  A short
     last panel is filled up with zeros.
     """
 
     linear: np.ndarray
+    diagonal: np.ndarray
     pairs: np.ndarray
-    quadratic: np.ndarray
+    cross: np.ndarray
 
 
 class Target(NamedTuple):
@@ -99,16 +104,39 @@ def add_rows(x, y):
 
 
 @kernel
-def store_groups(pnl, column, width, target):
-    """Copy a tile of P&L to its columns and add the groups up, in their order, in float64."""
-    total = target.total[column : column + width]
+def scale_packed(packed, volatility):
+    """Packed L with row k multiplied by volatility[k]."""
+    scaled = np.empty_like(packed)
+    columns = volatility.shape[0]
+    for i in range(packed.shape[0]):
+        row = i // (columns * MICRO_ROWS) * MICRO_ROWS + i % MICRO_ROWS
+        scaled[i] = packed[i] * volatility[row] if row < columns else packed[i]
+    return scaled
+
+
+@kernel
+def empty_tile(rows, like):
+    """Uninitialised (rows, TILE) of the type of *like* that begins on a cache line."""
+    size = like.itemsize
+    line = 64 // size
+    buffer = np.empty(rows * TILE + line, dtype=like.dtype)
+    start = (line - (buffer.ctypes.data // size) % line) % line
+    return buffer[start : start + rows * TILE].reshape((rows, TILE))
+
+
+@kernel
+def store_groups(linear, quadratic, scale, column, width, total, target):
+    """P_g = scale (linear + scale · quadratic) of a tile, to its columns; total their sum, in their order."""
     total[:] = 0.0
     for g in range(target.groups.shape[0]):
-        source, row = pnl[g], target.groups[g, column : column + width]
-        for i in range(width):
-            value = source[i]
-            row[i] = value
+        one, two = linear[g], quadratic[g]
+        for i in range(TILE):
+            value = scale[i] * fma(scale[i], two[i], one[i])
+            one[i] = value
             total[i] += value
+        row = target.groups[g, column : column + width]
+        row[:] = one[:width]
+    target.total[column : column + width] = total[:width]
 
 
 @kernel
@@ -121,35 +149,49 @@ def simulate_groups(noise, stream, exposures, first, last, target):
     exposures : GroupProducts.  first, last : paths.
     target : Target, written in columns first − origin … last − origin − 1.
     """
-    factors = noise.volatility.shape[1]
+    steps, factors = noise.volatility.shape
     historical = noise.residuals.shape[1] > 0
-    real = noise.volatility.dtype
+    single = steps == 1 and not historical
+    mixed = not historical and noise.mixing.shape[0] > 0
+    like = noise.volatility
     groups = target.groups.shape[0]
     padded = (groups + MICRO_ROWS - 1) // MICRO_ROWS * MICRO_ROWS
-    panels = exposures.quadratic.shape[0]
-    depth = exposures.quadratic.shape[1] // padded
-    z = np.empty(((factors + 3) // 4 * 4, TILE), dtype=real)
-    x = np.empty(((factors + MICRO_ROWS - 1) // MICRO_ROWS * MICRO_ROWS, TILE), dtype=real)
-    scale = np.ones(TILE, dtype=real)
+    panels = exposures.cross.shape[0]
+    depth = exposures.cross.shape[1] // padded
+    lower = scale_packed(noise.packed, noise.volatility[0]) if single else noise.packed
+    z = empty_tile((factors + 3) // 4 * 4, like)
+    x = empty_tile((factors + MICRO_ROWS - 1) // MICRO_ROWS * MICRO_ROWS, like)
+    moves = x if single else empty_tile(factors, like)
+    scale = empty_tile(2, like)
+    scale[:] = 1.0
+    step_scale = scale[1]
+    group_scale = scale[1] if single else scale[0]
     rows = np.empty(TILE, dtype=np.int64)
-    moves = np.empty((factors, TILE), dtype=real)
-    products = np.empty((depth, TILE), dtype=real)
-    part = np.empty((padded, TILE), dtype=real)
-    pnl = np.empty((padded, TILE), dtype=real)
+    products = empty_tile(depth, like)
+    part = empty_tile(padded, like)
+    linear = empty_tile(padded, like)
+    quadratic = empty_tile(padded, like)
+    total = np.empty(TILE)
     for begin in range(first, last, TILE):
-        for step in range(noise.volatility.shape[0]):
+        for step in range(steps):
             if historical:
                 fill_rows(begin, stream.block_bootstrap, step, stream.seed, noise.residuals.shape[1], rows)
                 gather_moves(noise.volatility[step], noise.residuals, rows, moves, step == 0)
             else:
                 fill_normals(begin, 0, step, stream.seed, z)
-                multiply_triangular(noise.packed, factors, z, x)
-                if noise.mixing.shape[0] > 0:
-                    fill_mixing(begin, stream.block_mixing, step, stream.seed, noise.mixing, scale)
-                scale_moves(noise.volatility[step], scale, x, moves, step == 0)
-        multiply(exposures.linear, factors, moves, pnl)
+                multiply_triangular(lower, factors, z, x)
+                if mixed:
+                    fill_mixing(begin, stream.block_mixing, step, stream.seed, noise.mixing, step_scale)
+                if not single:
+                    scale_moves(noise.volatility[step], step_scale, x, moves, step == 0)
+        if exposures.diagonal.shape[0] > 0:
+            multiply_quadratic(exposures.linear, exposures.diagonal, factors, moves, linear, quadratic)
+        else:
+            multiply(exposures.linear, factors, moves, linear)
+            quadratic[:] = 0.0
         for panel in range(panels):
             multiply_pairs(moves, exposures.pairs, panel * depth, products)
-            multiply(exposures.quadratic[panel], depth, products, part)
-            add_rows(part, pnl)
-        store_groups(pnl, begin - target.origin, min(TILE, last - begin), target)
+            multiply(exposures.cross[panel], depth, products, part)
+            add_rows(part, quadratic)
+        store_groups(linear, quadratic, group_scale, begin - target.origin, min(TILE, last - begin), total,
+                     target)

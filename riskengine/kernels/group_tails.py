@@ -14,6 +14,7 @@ behind the standard errors, and the Euler contributions of each group to the tot
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from llvmlite import ir
@@ -28,6 +29,37 @@ _PILOT = 8192
 _BUCKETS = 4096
 _QUANTUM_BITS = 10
 assert 1 << _QUANTUM_BITS == QUANTUM
+
+
+class Scratch(NamedTuple):
+    """Memory that one series after the other works in: fresh pages cost more than the arithmetic on them.
+
+    values, work : (n,) float64.  places : (n,) int64.  bucket : (n,) uint32.
+    starts, after : counts by bucket.
+    leaves, squares : quanta of the paths.
+    """
+
+    values: np.ndarray
+    work: np.ndarray
+    places: np.ndarray
+    bucket: np.ndarray
+    starts: np.ndarray
+    after: np.ndarray
+    leaves: np.ndarray
+    squares: np.ndarray
+
+
+def room_of(paths: int, largest: int) -> int:
+    """Kept paths to make room for when the *largest* smallest of *paths* are wanted."""
+    return min(paths, largest + largest // 4 + 4096)
+
+
+def scratch_of(paths: int, kept: int) -> Scratch:
+    """Scratch for series of *paths* of which *kept* are kept."""
+    quanta = (paths + QUANTUM - 1) // QUANTUM
+    return Scratch(np.empty(kept), np.empty(kept), np.empty(kept, np.int64), np.empty(kept, np.uint32),
+                   np.empty(_BUCKETS + 1, np.int64), np.empty(_BUCKETS + 1, np.int64), np.empty(quanta),
+                   np.empty(quanta))
 
 
 @intrinsic
@@ -104,7 +136,7 @@ def pilot_threshold(x, largest):
 
 
 @kernel
-def sort_by_bucket(values, work, starts):
+def sort_by_bucket(values, work, bucket, starts, after):
     """Values in the order of equal-width buckets between their extremes (work, starts (buckets + 1,)).
 
     The bucket of a value rises with it, so that the k-th smallest lies in the bucket where the counts pass k.
@@ -119,7 +151,6 @@ def sort_by_bucket(values, work, starts):
     width = (buckets - 1) / (high - low) if high > low else math.inf
     if not (math.isfinite(width) and math.isfinite(high - low)):
         return False
-    bucket = np.empty(values.shape[0], dtype=np.uint32)
     for i in range(values.shape[0]):
         bucket[i] = np.uint32(min(int((values[i] - low) * width), buckets - 1))
     starts[:] = 0
@@ -127,7 +158,7 @@ def sort_by_bucket(values, work, starts):
         starts[bucket[i] + 1] += 1
     for j in range(buckets):
         starts[j + 1] += starts[j]
-    after = starts.copy()
+    after[:] = starts
     for i in range(values.shape[0]):
         j = bucket[i]
         work[after[j]] = values[i]
@@ -153,7 +184,7 @@ def sum_gaps(values, places, value, leaves, squares):
 
 
 @kernel
-def measure_kept(values, places, paths, ks, wanted, out):
+def measure_kept(values, places, paths, ks, wanted, out, scratch):
     """Order statistics and sums from the kept paths.
 
     Parameters
@@ -161,13 +192,14 @@ def measure_kept(values, places, paths, ks, wanted, out):
     values, places : (n,) kept paths in path order; at least the ks[-1] smallest of all *paths*.
     ks : (L,) ascending counts.  wanted : (L,) bool, are sums wanted at this count?
     out : (L, 3) written: x_(k), Σ (x_(k) − x) over the k smallest, Σ (x_(k) − x)² (0, 0 where not wanted).
+    scratch : Scratch with room for n kept paths.
     """
-    work = values.copy()
-    starts = np.zeros(_BUCKETS + 1, dtype=np.int64)
-    if not sort_by_bucket(values, work, starts):
+    work, starts = scratch.work[: values.shape[0]], scratch.starts
+    leaves, squares = scratch.leaves, scratch.squares
+    if not sort_by_bucket(values, work, scratch.bucket, starts, scratch.after):
+        work[:] = values
+        starts[0] = 0
         starts[1:] = values.shape[0]
-    leaves = np.empty((paths + QUANTUM - 1) // QUANTUM)
-    squares = np.empty_like(leaves)
     bucket = 0
     for level in range(ks.shape[0]):
         k = ks[level]
@@ -184,32 +216,29 @@ def measure_kept(values, places, paths, ks, wanted, out):
 
 
 @kernel
-def measure_series(x, ks, wanted, out):
-    """All of one series x (P,): fills *out* (measure_kept) and returns the kept (values, places).
+def measure_series(x, ks, wanted, out, scratch):
+    """All of one series x (P,): fills *out* (measure_kept) and returns how many paths were kept.
 
-    A NaN anywhere makes the kept values hold one (the caller checks).
+    They are the first entries of scratch.values and scratch.places.  A NaN anywhere makes the kept values
+    hold one (the caller checks).  −1: there is no room for all that must be kept; call again with a Scratch
+    for all the paths.
     """
     paths = x.shape[0]
     largest = ks[-1]
-    threshold = pilot_threshold(x, largest)
-    room = min(paths, largest + largest // 4 + 4096)
-    values = np.empty(room)
-    places = np.empty(room, dtype=np.int64)
-    count = keep_at_most(x, threshold, values, places)
-    if count < largest or count > room:
-        values = np.empty(paths)
-        places = np.empty(paths, dtype=np.int64)
+    values, places = scratch.values, scratch.places
+    count = keep_at_most(x, pilot_threshold(x, largest), values, places)
+    if count < largest or count > values.shape[0]:
+        if values.shape[0] < paths:
+            return -1
         for i in range(paths):
             values[i] = x[i]
             places[i] = i
         count = paths
-    values = values[:count]
-    places = places[:count]
     for i in range(count):
         if values[i] != values[i]:
-            return values, places
-    measure_kept(values, places, paths, ks, wanted, out)
-    return values, places
+            return count
+    measure_kept(values[:count], places[:count], paths, ks, wanted, out, scratch)
+    return count
 
 
 @kernel

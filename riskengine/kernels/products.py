@@ -16,12 +16,106 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from riskengine.kernels import kernel
+from riskengine.kernels import FULL_VECTORS, kernel
 
 MICRO_ROWS = 6
 """Rows of one register block."""
 MICRO_BYTES = 64
 """Bytes of paths in one register block: 16 float32 or 8 float64."""
+WIDE_BYTES = 128 if FULL_VECTORS else 64
+"""The same where there are 32 registers of 64 bytes: twelve sums hide the latency of a multiply-add."""
+QUADRATIC_BYTES = 64 if FULL_VECTORS else 32
+"""Bytes of paths in a block that sums y and y² at once."""
+
+
+def _block(width_bytes: int, squares: bool):
+    """An intrinsic for one register block of *width_bytes* of paths; with *squares* two sums a row."""
+
+    def generate_block(context, builder, signature, arguments):
+        packed = signature.args[0]
+        scalar = {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}[packed.dtype]
+        size = packed.dtype.bitwidth // 8
+        lanes = width_bytes // size
+        vector = ir.VectorType(scalar, lanes)
+        index = ir.IntType(64)
+        undefined = ir.Constant(vector, ir.Undefined)
+        lane_zero = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
+        count = 2 if squares else 1
+        tables = [context.make_array(t)(context, builder, v)
+                  for t, v in zip(signature.args[:count], arguments[:count], strict=True)]
+        start, depth = arguments[count], arguments[count + 1]
+        source = context.make_array(signature.args[count + 2])(context, builder, arguments[count + 2])
+        outs = [context.make_array(signature.args[count + 3 + j])(context, builder, arguments[count + 3 + j])
+                for j in range(count)]
+        row, column = arguments[-2], arguments[-1]
+        width = ir.Constant(index, size)
+
+        def row_stride(array):
+            return builder.extract_value(array.strides, 0)
+
+        def address(pointer, offset):
+            return builder.add(builder.ptrtoint(pointer, index), offset)
+
+        multiply_add = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fma.v{lanes}f{8 * size}"
+        )
+        z_step = row_stride(source)
+        a_first = [address(table.data, builder.mul(start, width)) for table in tables]
+        z_first = address(source.data, builder.mul(column, width))
+
+        entry = builder.block
+        loop = builder.append_basic_block("panel.loop")
+        done = builder.append_basic_block("panel.done")
+        builder.branch(loop)
+        builder.position_at_end(loop)
+        k = builder.phi(index)
+        k.add_incoming(ir.Constant(index, 0), entry)
+        a = []
+        for first in a_first:
+            a.append(builder.phi(index))
+            a[-1].add_incoming(first, entry)
+        b = builder.phi(index)
+        b.add_incoming(z_first, entry)
+        sums = []
+        for _ in range(MICRO_ROWS * count):
+            total = builder.phi(vector)
+            total.add_incoming(ir.Constant(vector, [0.0] * lanes), entry)
+            sums.append(total)
+        paths = [builder.load(builder.inttoptr(b, vector.as_pointer()), align=size)]
+        if squares:
+            paths.append(builder.fmul(paths[0], paths[0]))
+        after = []
+        for j in range(count):
+            for r in range(MICRO_ROWS):
+                place = builder.inttoptr(builder.add(a[j], ir.Constant(index, r * size)), scalar.as_pointer())
+                zero = ir.Constant(ir.IntType(32), 0)
+                spread = builder.insert_element(undefined, builder.load(place), zero)
+                spread = builder.shuffle_vector(spread, undefined, lane_zero)
+                after.append(builder.call(multiply_add, [spread, paths[j], sums[j * MICRO_ROWS + r]]))
+        k_next = builder.add(k, ir.Constant(index, 1))
+        k.add_incoming(k_next, loop)
+        for phi in a:
+            phi.add_incoming(builder.add(phi, ir.Constant(index, MICRO_ROWS * size)), loop)
+        b.add_incoming(builder.add(b, z_step), loop)
+        for total, updated in zip(sums, after, strict=True):
+            total.add_incoming(updated, loop)
+        builder.cbranch(builder.icmp_signed("<", k_next, depth), loop, done)
+        builder.position_at_end(done)
+        for j, out in enumerate(outs):
+            x_step = row_stride(out)
+            x_first = address(out.data, builder.mul(column, width))
+            for r in range(MICRO_ROWS):
+                place = builder.add(x_first, builder.mul(builder.add(row, ir.Constant(index, r)), x_step))
+                builder.store(after[j * MICRO_ROWS + r], builder.inttoptr(place, vector.as_pointer()),
+                              align=size)
+        return context.get_dummy_value()
+
+    return generate_block
+
+
+_narrow = _block(MICRO_BYTES, squares=False)
+_wide = _block(WIDE_BYTES, squares=False)
+_quadratic = _block(QUADRATIC_BYTES, squares=True)
 
 
 @intrinsic
@@ -31,82 +125,22 @@ def multiply_block(typing_context, packed, start, depth, z, x, row, column):
 
     packed : 1-d, panels of MICRO_ROWS coefficients per k.  z, x : 2-d, C-contiguous, of the type of *packed*.
     """
-    scalar = {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}[packed.dtype]
-    size = packed.dtype.bitwidth // 8
-    lanes = MICRO_BYTES // size
-    vector = ir.VectorType(scalar, lanes)
-    index = ir.IntType(64)
-    lane_zero = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
-
-    def generate(context, builder, signature, arguments):
-        packed_type, _, _, z_type, x_type, _, _ = signature.args
-
-        def structure(array_type, value):
-            return context.make_array(array_type)(context, builder, value)
-
-        def row_stride(array):
-            return builder.extract_value(array.strides, 0)
-
-        coefficients = structure(packed_type, arguments[0])
-        source = structure(z_type, arguments[3])
-        target = structure(x_type, arguments[4])
-        start, depth, row, column = arguments[1], arguments[2], arguments[5], arguments[6]
-        width = ir.Constant(index, size)
-        z_step = row_stride(source)
-        x_step = row_stride(target)
-
-        def address(pointer, offset):
-            return builder.add(builder.ptrtoint(pointer, index), offset)
-
-        a_first = address(coefficients.data, builder.mul(start, width))
-        z_first = address(source.data, builder.mul(column, width))
-        x_first = builder.add(
-            address(target.data, builder.mul(column, width)), builder.mul(row, x_step)
-        )
-        multiply_add = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fma.v{lanes}f{8 * size}"
-        )
-
-        entry = builder.block
-        loop = builder.append_basic_block("panel.loop")
-        done = builder.append_basic_block("panel.done")
-        builder.branch(loop)
-        builder.position_at_end(loop)
-        k = builder.phi(index)
-        a = builder.phi(index)
-        b = builder.phi(index)
-        k.add_incoming(ir.Constant(index, 0), entry)
-        a.add_incoming(a_first, entry)
-        b.add_incoming(z_first, entry)
-        sums = []
-        for _ in range(MICRO_ROWS):
-            total = builder.phi(vector)
-            total.add_incoming(ir.Constant(vector, [0.0] * lanes), entry)
-            sums.append(total)
-        paths = builder.load(builder.inttoptr(b, vector.as_pointer()), align=size)
-        after = []
-        for r in range(MICRO_ROWS):
-            place = builder.inttoptr(builder.add(a, ir.Constant(index, r * size)), scalar.as_pointer())
-            spread = builder.insert_element(
-                ir.Constant(vector, ir.Undefined), builder.load(place), ir.Constant(ir.IntType(32), 0)
-            )
-            spread = builder.shuffle_vector(spread, ir.Constant(vector, ir.Undefined), lane_zero)
-            after.append(builder.call(multiply_add, [spread, paths, sums[r]]))
-        k_next = builder.add(k, ir.Constant(index, 1))
-        k.add_incoming(k_next, loop)
-        a.add_incoming(builder.add(a, ir.Constant(index, MICRO_ROWS * size)), loop)
-        b.add_incoming(builder.add(b, z_step), loop)
-        for total, updated in zip(sums, after, strict=True):
-            total.add_incoming(updated, loop)
-        builder.cbranch(builder.icmp_signed("<", k_next, depth), loop, done)
-        builder.position_at_end(done)
-        for r in range(MICRO_ROWS):
-            place = builder.add(x_first, builder.mul(ir.Constant(index, r), x_step))
-            builder.store(after[r], builder.inttoptr(place, vector.as_pointer()), align=size)
-        return context.get_dummy_value()
-
     integer = types.int64
-    return types.void(packed, integer, integer, z, x, integer, integer), generate
+    return types.void(packed, integer, integer, z, x, integer, integer), _narrow
+
+
+@intrinsic
+def multiply_wide_block(typing_context, packed, start, depth, z, x, row, column):
+    """multiply_block over WIDE_BYTES of paths: the same operations on each path."""
+    integer = types.int64
+    return types.void(packed, integer, integer, z, x, integer, integer), _wide
+
+
+@intrinsic
+def multiply_quadratic_block(typing_context, packed, packed_squares, start, depth, z, x, y, row, column):
+    """multiply_block of *packed* with z into x, and of *packed_squares* with z² into y."""
+    integer = types.int64
+    return types.void(packed, packed, integer, integer, z, x, x, integer, integer), _quadratic
 
 
 def pack_rows(matrix: np.ndarray, dtype) -> np.ndarray:
@@ -128,7 +162,12 @@ def multiply_triangular(packed, columns, z, x):
     of the lanes (16 float32, 8 float64).  Vector form: x[:] = L @ z.
     """
     lanes = MICRO_BYTES // x.itemsize
-    for column in range(0, x.shape[1], lanes):
+    wide = WIDE_BYTES // x.itemsize
+    whole = x.shape[1] // wide * wide
+    for column in range(0, whole, wide):
+        for row in range(0, x.shape[0], MICRO_ROWS):
+            multiply_wide_block(packed, row * columns, min(row + MICRO_ROWS, columns), z, x, row, column)
+    for column in range(whole, x.shape[1], lanes):
         for row in range(0, x.shape[0], MICRO_ROWS):
             multiply_block(packed, row * columns, min(row + MICRO_ROWS, columns), z, x, row, column)
 
@@ -137,6 +176,20 @@ def multiply_triangular(packed, columns, z, x):
 def multiply(packed, columns, z, x):
     """X = A Z for a packed full matrix A (rows, columns); shapes as multiply_triangular."""
     lanes = MICRO_BYTES // x.itemsize
-    for column in range(0, x.shape[1], lanes):
+    wide = WIDE_BYTES // x.itemsize
+    whole = x.shape[1] // wide * wide
+    for column in range(0, whole, wide):
+        for row in range(0, x.shape[0], MICRO_ROWS):
+            multiply_wide_block(packed, row * columns, columns, z, x, row, column)
+    for column in range(whole, x.shape[1], lanes):
         for row in range(0, x.shape[0], MICRO_ROWS):
             multiply_block(packed, row * columns, columns, z, x, row, column)
+
+
+@kernel
+def multiply_quadratic(packed, packed_squares, columns, z, x, y):
+    """X = A Z and Y = B (Z ∘ Z) in one pass over Z; shapes as multiply_triangular."""
+    lanes = QUADRATIC_BYTES // x.itemsize
+    for column in range(0, x.shape[1], lanes):
+        for row in range(0, x.shape[0], MICRO_ROWS):
+            multiply_quadratic_block(packed, packed_squares, row * columns, columns, z, x, y, row, column)

@@ -11,14 +11,15 @@ threads.  Standard errors: clustered by parameter draw when draws are given, els
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from riskengine.base.errors import InputError, ModelError, Problem
-from riskengine.kernels.group_tails import add_components, measure_series
+from riskengine.kernels.group_tails import Scratch, add_components, measure_series, room_of, scratch_of
 from riskengine.measures.tail_risk import TailRank, clustered_error, inverse_density, rank_of_level
 
 
@@ -92,6 +93,14 @@ class _SeriesTask:
     ranks: list[TailRank]
     draw_of_path: np.ndarray | None
     counts: np.ndarray | None
+    memory: threading.local = field(default_factory=threading.local)
+
+    def _scratch(self, kept: int) -> Scratch:
+        """The calling thread's own, made once."""
+        scratch = getattr(self.memory, "scratch", None)
+        if scratch is None or scratch.values.size < kept:
+            scratch = self.memory.scratch = scratch_of(self.total.size, kept)
+        return scratch
 
     def __call__(self, index: int) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
         whole = index == len(self.groups)
@@ -99,14 +108,19 @@ class _SeriesTask:
         ks = np.unique(np.array([(r.low, r.k, r.high) for r in self.ranks], dtype=np.int64))
         wanted = np.isin(ks, [r.k for r in self.ranks])
         out = np.empty((ks.size, 3))
-        values, places = measure_series(x, ks, wanted, out)
+        scratch = self._scratch(room_of(x.size, int(ks[-1])))
+        count = measure_series(x, ks, wanted, out, scratch)
+        if count < 0:
+            scratch = self._scratch(x.size)
+            count = measure_series(x, ks, wanted, out, scratch)
+        values, places = scratch.values[:count], scratch.places[:count]
         if not np.isfinite(values).all():
             name = "the total" if whole else f"group {index}"
             raise ModelError(f"P&L of {name} is not finite")
         found = dict(zip(ks.tolist(), out, strict=True))
         quantile = {k: float(row[0]) for k, row in found.items()}
         rows = np.array([self._row(rank, quantile, found[rank.k], values, places) for rank in self.ranks])
-        return (rows, values, places) if whole else (rows, None, None)
+        return (rows, values.copy(), places.copy()) if whole else (rows, None, None)
 
     def _row(self, rank: TailRank, quantile: dict[int, float], found: np.ndarray, values: np.ndarray,
              places: np.ndarray) -> tuple[float, float, float, float]:

@@ -9,11 +9,21 @@ from scipy import stats
 
 from riskengine.base.axes import Axis
 from riskengine.base.errors import InputError, ModelError
-from riskengine.base.sampling import BLOCK_MIXING, RunSpec
+from riskengine.base.sampling import BLOCK_BOOTSTRAP, BLOCK_MIXING, RunSpec
 from riskengine.execution import Serial, Threads
 from riskengine.kernels.draws import fill_words
+from riskengine.kernels.group_pnl import Target, simulate_groups
+from riskengine.kernels.paths import Noise, Stream, accumulate_noise
+from riskengine.kernels.products import pack_rows
 from riskengine.measures.group_tails import measure_group_tails
-from riskengine.simulation.horizon_pnl import GroupExposures, MoveCovariance, _ChunkTask, simulate_group_pnl
+from riskengine.simulation.horizon_pnl import (
+    GroupExposures,
+    MoveCovariance,
+    _ChunkTask,
+    lay_out,
+    simulate_group_pnl,
+)
+from riskengine.simulation.noise import mixing_table
 
 SEED = 987654321
 DOF = 5.0
@@ -78,6 +88,28 @@ def test_pnl_equals_numpy_on_the_same_words(precision, tolerance, noise, factors
     for row in pnl.groups:
         total += row
     assert np.array_equal(pnl.total, total)
+
+
+@pytest.mark.parametrize("noise", ["student_t", "gaussian", "historical"])
+@pytest.mark.parametrize("steps", [1, 3])
+def test_steps_add_up_to_the_moves_of_the_engine(noise, steps):
+    factors, paths, first = 11, 700, 5
+    rng = np.random.default_rng(steps)
+    volatility = rng.uniform(0.005, 0.02, (steps, factors))
+    residuals = rng.standard_normal((factors, 300 if noise == "historical" else 0))
+    mixing = mixing_table(DOF) if noise == "student_t" else np.empty((0, 4))
+    lower = np.linalg.cholesky(covariance(factors) * 1e4)
+    fixings = np.empty((0, 2), np.int64)
+    of_run = Noise(pack_rows(lower, np.float64), volatility, mixing, residuals, fixings)
+    stream, exposures = Stream(SEED, BLOCK_MIXING, BLOCK_BOOTSTRAP), book(factors, 3, True)
+    moves = np.empty((factors, paths))
+    accumulate_noise(of_run, stream, first, moves, np.empty((0, paths)))
+    pnl = Target(np.empty((3, paths)), np.empty(paths), first)
+    simulate_groups(of_run, stream, lay_out(exposures, np.dtype("float64")), first, first + paths, pnl)
+    assert exposures.cross is not None
+    expected = exposures.delta @ moves + 0.5 * exposures.gamma @ moves**2
+    expected += 0.5 * np.einsum("gkl,kp,lp->gp", exposures.cross, moves, moves, optimize=True)
+    assert np.abs(pnl.groups - expected).max() <= 1e-12 * np.abs(expected).max()
 
 
 def test_delta_only_has_the_normal_and_student_t_tails():
