@@ -9,8 +9,9 @@ entry in some group (c = γ_ab): positions are collapsed to groups before the si
 moves nor positions by path are ever stored.  A tile of paths stays in the second-level cache through all
 stages: normals → triangular product → mixing → register-blocked product of moves and their squares with the
 exposures → products of the pairs a ≠ b.  Over a single step the volatilities are folded into L and the
-mixing scale is applied to the groups, P = w (δ·y + w Q(y)) with y = (v ∘ L) z: no pass over the moves.  Every operation
-belongs to one path alone, so neither chunk nor tile nor thread can change a bit.
+mixing scale is applied to the groups, P = w (δ·y + w Q(y)) with y = (v ∘ L) z: no
+pass over the
+moves.  Every operation belongs to one path alone, so neither chunk nor tile nor thread can change a bit.
 """
 
 from __future__ import annotations
