@@ -16,11 +16,10 @@ from riskengine.base.axes import FACTORS, Axis
 from riskengine.base.errors import InputError, Problem
 from riskengine.base.units import Horizon
 from riskengine.instruments import equity, fx, real_estate, treasury
-from riskengine.instruments.ladder import lay_ladder, no_ladder
 from riskengine.instruments.legs import Legs
 from riskengine.instruments.portfolio import Instrument, Portfolio, Position, describe
 from riskengine.instruments.valuation import Valuation
-from riskengine.kernels.reprice import LegArrays, NodeArrays, reprice
+from riskengine.kernels.reprice import LegArrays, reprice
 from riskengine.market import MarketSnapshot
 
 GROUP_DIMENSIONS = ("desk", "book", "strategy", "asset_class")
@@ -35,8 +34,6 @@ class Book:
     group_of : (N,) int64.  base_value, notional : (N,) USD (notional signed: + = long).
     fixings : (factor index, step) whose accumulated moves ``pnl`` needs as fixing_moves.
     horizon : None for an instantaneous book (no ageing, no carry).
-    legs_by_group, legs_by_position : every leg.  rest_by_group, nodes_by_group : the legs by group as ``pnl``
-    runs them, payments between two key rates on shared nodes (``ladder``), each within 1e-12 of its value.
     """
 
     axis: Axis
@@ -54,8 +51,6 @@ class Book:
     fixings: tuple[tuple[int, int], ...]
     legs_by_group: LegArrays
     legs_by_position: LegArrays
-    rest_by_group: LegArrays
-    nodes_by_group: NodeArrays
 
     @property
     def nav(self) -> float:
@@ -68,18 +63,15 @@ class Book:
         moves : (K, n) factor moves to the horizon.  fixing_moves : (F, n) in the order of ``fixings``.
         Column p depends on column p of the inputs only, to the bit.  Releases the interpreter lock.
         """
-        return self._run(self.rest_by_group, self.nodes_by_group, moves, fixing_moves)
+        return self._run(self.legs_by_group, moves, fixing_moves)
 
     def pnl_by_position(self, moves: np.ndarray, fixing_moves: np.ndarray | None = None, first: int = 0,
                         last: int | None = None) -> np.ndarray:
-        """(N, n) USD; for few paths (tail scenarios, bumps), or few positions: first … last − 1.
-
-        Every leg by itself, no nodes.
-        """
+        """(N, n) USD; for few paths (tail scenarios, bumps), or few positions: first … last − 1."""
         legs = self.legs_by_position
         if first or last is not None:
             legs = _cut(legs, first, len(self.position_ids) if last is None else last)
-        return self._run(legs, no_ladder(), moves, fixing_moves)
+        return self._run(legs, moves, fixing_moves)
 
     def groups_where(self, dimension: str, name: str) -> np.ndarray:
         """Leaf groups (int64 indices) with *name* in *dimension*."""
@@ -87,8 +79,7 @@ class Book:
         found = [g for g, label in enumerate(self.group_labels) if label[column] == name]
         return np.array(found, dtype=np.int64)
 
-    def _run(self, legs: LegArrays, nodes: NodeArrays, moves: np.ndarray,
-             fixing_moves: np.ndarray | None) -> np.ndarray:
+    def _run(self, legs: LegArrays, moves: np.ndarray, fixing_moves: np.ndarray | None) -> np.ndarray:
         moves = _canonical(moves)
         if moves.ndim != 2 or moves.shape[0] != len(self.axis):
             raise InputError(Problem("moves must be (factors, paths)", field="moves", got=str(moves.shape),
@@ -101,7 +92,7 @@ class Book:
             raise InputError(Problem("fixing_moves must be (fixings, paths)", field="fixing_moves",
                                      got=str(fixing_moves.shape), accepted=f"({len(self.fixings)}, {n})"))
         out = np.empty((legs.constant.shape[0], n))
-        reprice(legs, nodes, moves, fixing_moves, out)
+        reprice(legs, moves, fixing_moves, out)
         return out
 
 
@@ -139,8 +130,6 @@ def compile_book(portfolio: Portfolio, snapshot: MarketSnapshot, axis: Axis = FA
     leaves = tuple(sorted(set(labels)))
     place = {label: g for g, label in enumerate(leaves)}
     group_of = np.array([place[label] for label in labels], dtype=np.int64)
-    by_group = _lay_out(legs, group_of, len(leaves))
-    rest, nodes = lay_ladder(by_group, axis)
     return Book(
         axis=axis,
         horizon=horizon,
@@ -155,10 +144,8 @@ def compile_book(portfolio: Portfolio, snapshot: MarketSnapshot, axis: Axis = FA
         base_value=_frozen(value),
         notional=_frozen(notional),
         fixings=tuple(market.fixings),
-        legs_by_group=by_group,
+        legs_by_group=_lay_out(legs, group_of, len(leaves)),
         legs_by_position=_lay_out(legs, np.arange(n), n),
-        rest_by_group=rest,
-        nodes_by_group=nodes,
     )
 
 
