@@ -8,7 +8,7 @@ breakdown is a sum of leaves, so nothing of size paths × positions is ever held
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -16,10 +16,11 @@ from riskengine.base.axes import FACTORS, Axis
 from riskengine.base.errors import InputError, Problem
 from riskengine.base.units import Horizon
 from riskengine.instruments import equity, fx, real_estate, treasury
+from riskengine.instruments.ladder import lay_ladder, no_ladder
 from riskengine.instruments.legs import Legs
 from riskengine.instruments.portfolio import Instrument, Portfolio, Position, describe
 from riskengine.instruments.valuation import Valuation
-from riskengine.kernels.reprice import LegArrays, reprice
+from riskengine.kernels.reprice import LegArrays, NodeArrays, reprice
 from riskengine.market import MarketSnapshot
 
 GROUP_DIMENSIONS = ("desk", "book", "strategy", "asset_class")
@@ -34,6 +35,8 @@ class Book:
     group_of : (N,) int64.  base_value, notional : (N,) USD (notional signed: + = long).
     fixings : (factor index, step) whose accumulated moves ``pnl`` needs as fixing_moves.
     horizon : None for an instantaneous book (no ageing, no carry).
+    legs_by_group, legs_by_position : every leg.  rest_by_group, nodes_by_group : the legs by group as ``pnl``
+    runs them, payments between two key rates on shared nodes (``ladder``), each within 1e-12 of its value.
     """
 
     axis: Axis
@@ -51,6 +54,13 @@ class Book:
     fixings: tuple[tuple[int, int], ...]
     legs_by_group: LegArrays
     legs_by_position: LegArrays
+    rest_by_group: LegArrays = field(init=False)
+    nodes_by_group: NodeArrays = field(init=False)
+
+    def __post_init__(self) -> None:
+        rest, nodes = lay_ladder(self.legs_by_group, self.axis)
+        object.__setattr__(self, "rest_by_group", rest)
+        object.__setattr__(self, "nodes_by_group", nodes)
 
     @property
     def nav(self) -> float:
@@ -63,15 +73,18 @@ class Book:
         moves : (K, n) factor moves to the horizon.  fixing_moves : (F, n) in the order of ``fixings``.
         Column p depends on column p of the inputs only, to the bit.  Releases the interpreter lock.
         """
-        return self._run(self.legs_by_group, moves, fixing_moves)
+        return self._run(self.rest_by_group, self.nodes_by_group, moves, fixing_moves)
 
     def pnl_by_position(self, moves: np.ndarray, fixing_moves: np.ndarray | None = None, first: int = 0,
                         last: int | None = None) -> np.ndarray:
-        """(N, n) USD; for few paths (tail scenarios, bumps), or few positions: first … last − 1."""
+        """(N, n) USD; for few paths (tail scenarios, bumps), or few positions: first … last − 1.
+
+        Every leg by itself, no nodes.
+        """
         legs = self.legs_by_position
         if first or last is not None:
             legs = _cut(legs, first, len(self.position_ids) if last is None else last)
-        return self._run(legs, moves, fixing_moves)
+        return self._run(legs, no_ladder(), moves, fixing_moves)
 
     def groups_where(self, dimension: str, name: str) -> np.ndarray:
         """Leaf groups (int64 indices) with *name* in *dimension*."""
@@ -79,7 +92,8 @@ class Book:
         found = [g for g, label in enumerate(self.group_labels) if label[column] == name]
         return np.array(found, dtype=np.int64)
 
-    def _run(self, legs: LegArrays, moves: np.ndarray, fixing_moves: np.ndarray | None) -> np.ndarray:
+    def _run(self, legs: LegArrays, nodes: NodeArrays, moves: np.ndarray,
+             fixing_moves: np.ndarray | None) -> np.ndarray:
         moves = _canonical(moves)
         if moves.ndim != 2 or moves.shape[0] != len(self.axis):
             raise InputError(Problem("moves must be (factors, paths)", field="moves", got=str(moves.shape),
@@ -92,7 +106,7 @@ class Book:
             raise InputError(Problem("fixing_moves must be (fixings, paths)", field="fixing_moves",
                                      got=str(fixing_moves.shape), accepted=f"({len(self.fixings)}, {n})"))
         out = np.empty((legs.constant.shape[0], n))
-        reprice(legs, moves, fixing_moves, out)
+        reprice(legs, nodes, moves, fixing_moves, out)
         return out
 
 

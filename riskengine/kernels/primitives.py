@@ -164,10 +164,8 @@ def exp(x):
 
 
 @inline
-def normal_cdf(x):
-    """Standard normal distribution function Φ(x); relative accuracy 2e-15 down to x = −37.3."""
-    a = min(abs(x), 37.6)
-    t = (a - 5.0) / (a + 5.0)
+def _tail_polynomial(t):
+    """exp(a²/2) Φ(−a) (a + 5) at t = (a − 5)/(a + 5), 0 ≤ a ≤ 37.6."""
     p = fma(t, -7.854458583247658e-10, 5.059297487966696e-10)
     p = fma(t, p, 9.275082241537343e-09)
     p = fma(t, p, -5.027231930966982e-09)
@@ -190,6 +188,20 @@ def normal_cdf(x):
     p = fma(t, p, 0.4953056159699805)
     p = fma(t, p, -0.6653825028900576)
     p = fma(t, p, 0.769193049750063)
+    return p
+
+
+@inline
+def scaled_tail(inverse):
+    """exp(a²/2) Φ(−a) for inverse = 1/(a + 5), 0 ≤ a ≤ 37.6; relative error ≤ 2e-15."""
+    return _tail_polynomial(fma(-10.0, inverse, 1.0)) * inverse
+
+
+@inline
+def normal_cdf(x):
+    """Standard normal distribution function Φ(x); relative accuracy 2e-15 down to x = −37.3."""
+    a = min(abs(x), 37.6)
+    p = _tail_polynomial((a - 5.0) / (a + 5.0))
     square = a * a
     rounding = fma(a, a, -square)
     tail = exp(-0.5 * square) * fma(-0.5, rounding, 1.0) * p / (a + 5.0)

@@ -8,6 +8,8 @@ The legs are those of ``instruments/legs.py``::
     payoff       q max(w (S e^x − K), 0)
     property     q max(n / max(c + x, c_min) − d, 0)
 
+Cash flows of one asset between two key rates share the exponentials of a few nodes (NodeArrays).
+
 Paths are taken in tiles that stay in cache, inside a tile leg after leg in the order of the arrays: each
 path sees the same operations in the same order wherever it sits, so its P&L has the same bits in any chunk.
 Black and Scholes (1973); Garman and Kohlhagen (1983).
@@ -24,10 +26,12 @@ from typing import NamedTuple
 import numpy as np
 
 from riskengine.kernels import inline, kernel
-from riskengine.kernels.primitives import bits_of_float64, exp, float64_of_bits, fma, log, normal_cdf
+from riskengine.kernels.primitives import bits_of_float64, exp, float64_of_bits, fma, log, scaled_tail
 
 TILE = 240
 """Paths per tile: a multiple of 16, not a power of two."""
+PANEL = 4
+"""Weights of one group on neighbouring nodes, applied together."""
 
 
 class LegArrays(NamedTuple):
@@ -53,6 +57,19 @@ class LegArrays(NamedTuple):
     payoff_terms: np.ndarray
     property_index: np.ndarray
     property_terms: np.ndarray
+
+
+class NodeArrays(NamedTuple):
+    """Exponentials shared by all groups, and the groups' weights on them (``instruments/ladder.py``).
+
+    rows (M, 3), terms (M, 3) : exp(Σ_j terms[m, j] x[rows[m, j]]).
+    panels (P, 2) group, first node; weights (P, PANEL) USD on the nodes from there on.
+    """
+
+    rows: np.ndarray
+    terms: np.ndarray
+    panels: np.ndarray
+    weights: np.ndarray
 
 
 _LOG2_E = 1.4426950408889634
@@ -100,22 +117,66 @@ def _add_triples(index, terms, x, y):
 
 
 @kernel
-def _add_options(index, terms, x, y):
-    """y[g] += w q (A e^x N(w d₁) − B e^y N(w d₂))"""
-    for i in range(index.shape[0]):
-        asset_move, one, two = x[index[i, 1]], x[index[i, 2]], x[index[i, 3]]
-        volatility, target = x[index[i, 4]], y[index[i, 0]]
-        w, q, asset, cash, s0 = terms[i, 0], terms[i, 1], terms[i, 2], terms[i, 3], terms[i, 4]
-        c1, c2 = terms[i, 5], terms[i, 6]
-        moneyness = log(asset / cash)
+def _add_nodes(nodes, x, values, y):
+    """y[g] += Σ_m weight_gm exp(c₁ x[r₁] + c₂ x[r₂] + c₃ x[r₃]), each exponential once for all groups"""
+    for m in range(nodes.rows.shape[0]):
+        one, two, three, value = x[nodes.rows[m, 0]], x[nodes.rows[m, 1]], x[nodes.rows[m, 2]], values[m]
+        c1, c2, c3 = nodes.terms[m, 0] * _LOG2_E, nodes.terms[m, 1] * _LOG2_E, nodes.terms[m, 2] * _LOG2_E
         for t in range(TILE):
-            move = asset_move[t]
+            value[t] = _power_of_two(fma(c1, one[t], fma(c2, two[t], c3 * three[t])))
+    for p in range(nodes.panels.shape[0]):
+        target, m = y[nodes.panels[p, 0]], nodes.panels[p, 1]
+        v0, v1, v2, v3 = values[m], values[m + 1], values[m + 2], values[m + 3]
+        w0, w1, w2, w3 = nodes.weights[p, 0], nodes.weights[p, 1], nodes.weights[p, 2], nodes.weights[p, 3]
+        for t in range(TILE):
+            target[t] = fma(w0, v0[t], fma(w1, v1[t], fma(w2, v2[t], fma(w3, v3[t], target[t]))))
+
+
+@kernel
+def _raise_rows(index, column, sign, x, raised):
+    """raised[r] = exp(± x[r]) for the rows r in *column* of index, each once"""
+    done = np.zeros(x.shape[0], dtype=np.bool_)
+    for i in range(index.shape[0]):
+        r = index[i, column]
+        if not done[r]:
+            done[r] = True
+            source, target = x[r], raised[r]
+            for t in range(TILE):
+                target[t] = exp(sign * source[t])
+
+
+@kernel
+def _add_options(index, terms, x, grown, wider, narrower, y):
+    """y[g] += w q (A e^x N(w d₁) − B e^y N(w d₂))
+
+    grown: e^x of the asset rows; wider, narrower: e^v, e^−v of the volatility rows.
+    A e^x φ(d₁) = B e^y φ(d₂), so both tails are one exponential times a polynomial.  Two loops: the constants
+    of either stay in registers.
+    """
+    inverse1, inverse2, weight1, weight2 = np.empty(TILE), np.empty(TILE), np.empty(TILE), np.empty(TILE)
+    for i in range(index.shape[0]):
+        move, one, two, target = x[index[i, 1]], x[index[i, 2]], x[index[i, 3]], y[index[i, 0]]
+        growth, wide, narrow = grown[index[i, 1]], wider[index[i, 4]], narrower[index[i, 4]]
+        w, half, inverse = terms[i, 0], 0.5 * terms[i, 4], 1.0 / terms[i, 4]
+        asset, cash = w * terms[i, 1] * terms[i, 2], w * terms[i, 1] * terms[i, 3]
+        c1, c2 = terms[i, 5], terms[i, 6]
+        moneyness = log(terms[i, 2] / terms[i, 3])
+        for t in range(TILE):
             curve = fma(c1, one[t], c2 * two[t])
-            s = s0 * exp(volatility[t])
-            d1 = fma(0.5, s, (moneyness + move - curve) / s)
-            d2 = d1 - s
-            value = asset * exp(move) * normal_cdf(w * d1) - cash * exp(curve) * normal_cdf(w * d2)
-            target[t] = fma(w * q, value, target[t])
+            now, owed = asset * growth[t], cash * _power_of_two(_LOG2_E * curve)
+            centre, spread = (moneyness + move[t] - curve) * (inverse * narrow[t]), half * wide[t]
+            d1, d2 = w * (centre + spread), w * (centre - spread)
+            a1, a2 = min(abs(d1), 37.6), min(abs(d2), 37.6)
+            density = now * _power_of_two(-0.5 * _LOG2_E * (a1 * a1))
+            both = 1.0 / ((a1 + 5.0) * (a2 + 5.0))
+            inverse1[t], inverse2[t] = both * (a2 + 5.0), both * (a1 + 5.0)
+            # N(d) is its tail at −|d|, or one less it
+            weight1[t] = density if d1 < 0.0 else -density
+            weight2[t] = -density if d2 < 0.0 else density
+            target[t] += (0.0 if d1 < 0.0 else now) - (0.0 if d2 < 0.0 else owed)
+        for t in range(TILE):
+            first, second = scaled_tail(inverse1[t]), scaled_tail(inverse2[t])
+            target[t] += fma(weight1[t], first, weight2[t] * second)
 
 
 @kernel
@@ -139,16 +200,19 @@ def _add_properties(index, terms, x, y):
 
 
 @kernel
-def reprice(legs, moves, fixing_moves, out):
+def reprice(legs, nodes, moves, fixing_moves, out):
     """Write the P&L by group into out.
 
-    legs : LegArrays.  moves : (K, n) and fixing_moves : (F, n) float64, C-contiguous.  out : (G, n), USD.
+    legs : LegArrays.  nodes : NodeArrays, of the cash flows that are not among the legs.
+    moves : (K, n) and fixing_moves : (F, n) float64, C-contiguous.  out : (G, n), USD.
     """
     factors, n = moves.shape
     fixings = fixing_moves.shape[0]
     groups = out.shape[0]
     x = np.zeros((factors + fixings, TILE))
     y = np.empty((groups, TILE))
+    values = np.empty((nodes.rows.shape[0], TILE))
+    grown, wider, narrower = np.empty_like(x), np.empty_like(x), np.empty_like(x)
     poison = np.empty(TILE)
     for start in range(0, n, TILE):
         count = min(TILE, n - start)
@@ -167,9 +231,13 @@ def reprice(legs, moves, fixing_moves, out):
         for g in range(groups):
             for t in range(TILE):
                 y[g, t] = legs.constant[g] + poison[t]
+        _add_nodes(nodes, x, values, y)
         _add_pairs(legs.pair_index, legs.pair_terms, x, y)
         _add_triples(legs.triple_index, legs.triple_terms, x, y)
-        _add_options(legs.option_index, legs.option_terms, x, y)
+        _raise_rows(legs.option_index, 1, 1.0, x, grown)
+        _raise_rows(legs.option_index, 4, 1.0, x, wider)
+        _raise_rows(legs.option_index, 4, -1.0, x, narrower)
+        _add_options(legs.option_index, legs.option_terms, x, grown, wider, narrower, y)
         _add_payoffs(legs.payoff_index, legs.payoff_terms, x, y)
         _add_properties(legs.property_index, legs.property_terms, x, y)
         for g in range(groups):

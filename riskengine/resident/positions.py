@@ -20,12 +20,13 @@ from riskengine.base.units import Horizon
 from riskengine.instruments.book import lower
 from riskengine.instruments.equity import EquityFuture, EquityHolding, EquityOption
 from riskengine.instruments.fx import FxForward, FxOption, FxSpot
+from riskengine.instruments.ladder import lay_ladder
 from riskengine.instruments.legs import Legs
 from riskengine.instruments.portfolio import Instrument, Portfolio, Position
 from riskengine.instruments.real_estate import Property, Residential
 from riskengine.instruments.treasury import TreasuryBill, TreasuryCouponBond
 from riskengine.instruments.valuation import Valuation
-from riskengine.kernels.reprice import LegArrays, reprice
+from riskengine.kernels.reprice import LegArrays, NodeArrays, reprice
 from riskengine.market import MarketSnapshot
 
 Fixing = tuple[int, int]
@@ -52,17 +53,18 @@ class PartialBook:
     """Legs of some positions by group on the rows they use.
 
     used : (R,) int64 factors, ascending.  fixings : F (factor, step), in the order of the whole portfolio.
-    arrays : rows 0 … R − 1 are *used*, then *fixings*.
+    arrays, nodes : rows 0 … R − 1 are *used*, then *fixings*.
     """
 
     used: np.ndarray
     fixings: tuple[Fixing, ...]
     arrays: LegArrays
+    nodes: NodeArrays
 
     def pnl(self, moves: np.ndarray, fixing_moves: np.ndarray) -> np.ndarray:
         """(G, n) USD for moves (R, n) of the used factors and fixing_moves (F, n), float64, C-contiguous."""
         out = np.empty((self.arrays.constant.shape[0], moves.shape[1]))
-        reprice(self.arrays, moves, fixing_moves, out)
+        reprice(self.arrays, self.nodes, moves, fixing_moves, out)
         return out
 
 
@@ -129,7 +131,7 @@ def assemble(
         legs.payoff += [(i, *leg[1:5], at(leg[5])) for leg in item.legs.payoff]
         legs.property += [(i, *leg[1:]) for leg in item.legs.property]
     arrays = LegArrays(**legs.arrays(np.asarray(group_of, dtype=np.int64), groups))
-    return _compress(arrays, order)
+    return _compress(*lay_ladder(arrays, FACTORS), order)
 
 
 def resize_instrument(instrument: Instrument, factor: float) -> Instrument:
@@ -160,11 +162,12 @@ def resize_position(position: Position, factor: float) -> Position:
     return replace(position, instrument=resize_instrument(position.instrument, factor))
 
 
-def _compress(arrays: LegArrays, order: Sequence[Fixing]) -> PartialBook:
+def _compress(arrays: LegArrays, nodes: NodeArrays, order: Sequence[Fixing]) -> PartialBook:
     """Rows renumbered to those in use; their order, and with it the order of the legs, stays."""
     factors = len(FACTORS)
     columns = ("pair_index", "triple_index", "option_index", "payoff_index", "property_index")
-    seen = np.unique(np.concatenate([getattr(arrays, name)[:, 1:].ravel() for name in columns]))
+    rows = [getattr(arrays, name)[:, 1:].ravel() for name in columns]
+    seen = np.unique(np.concatenate([*rows, nodes.rows.ravel()]))
     seen = seen.astype(np.int64)
     used = seen[seen < factors]
     fixings = tuple(order[row - factors] for row in seen[seen >= factors])
@@ -175,4 +178,4 @@ def _compress(arrays: LegArrays, order: Sequence[Fixing]) -> PartialBook:
         index = getattr(arrays, name).copy()
         index[:, 1:] = place[index[:, 1:]]
         changed[name] = np.ascontiguousarray(index)
-    return PartialBook(used, fixings, arrays._replace(**changed))
+    return PartialBook(used, fixings, arrays._replace(**changed), nodes._replace(rows=place[nodes.rows]))
