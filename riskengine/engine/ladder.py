@@ -20,6 +20,7 @@ import numpy as np
 from riskengine.base.axes import KEY_RATES, Axis
 from riskengine.base.errors import ModelError
 from riskengine.instruments.book import Book
+from riskengine.instruments.ladder import curve_weights, interpolate_chebyshev
 
 NODES = 7
 """Nodes per segment: interpolation error below 1e-8 of the value when the curve moves by five percentage points,
@@ -108,27 +109,9 @@ def _ladder(index: np.ndarray, terms: np.ndarray, groups: int, axis: Axis) -> La
                   np.array(found_amounts, dtype=np.float64).reshape(size, groups).T.copy())
 
 
-def curve_weights(years: np.ndarray) -> np.ndarray:
-    """(n, tenors) weights of the key-rate moves in the zero rate at *years*: linear, flat beyond the ends."""
-    out = np.zeros((len(years), len(_TENORS)))
-    for j in range(len(_TENORS)):
-        out[:, j] = np.interp(years, _TENORS, np.eye(len(_TENORS))[j])
-    return out
-
-
 def interpolate(years: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Nodes (m,) and Lagrange weights (n, m) of every date; few dates are their own nodes."""
     distinct, place = np.unique(years, return_inverse=True)
     if len(distinct) <= NODES:
         return distinct, np.eye(len(distinct))[place]
-    angle = (2 * np.arange(NODES) + 1) * np.pi / (2 * NODES)
-    middle, half = 0.5 * (distinct[0] + distinct[-1]), 0.5 * (distinct[-1] - distinct[0])
-    nodes = middle + half * np.cos(angle)
-    barycentric = (-1.0) ** np.arange(NODES) * np.sin(angle)
-    gap = years[:, None] - nodes
-    exact = gap == 0.0
-    weight = barycentric / np.where(exact, 1.0, gap)
-    share = weight / weight.sum(axis=1, keepdims=True)
-    hit = exact.any(axis=1)
-    share[hit] = exact[hit]
-    return nodes, share
+    return interpolate_chebyshev(years, distinct[0], distinct[-1], NODES)
