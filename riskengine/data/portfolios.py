@@ -13,7 +13,7 @@ import io
 from datetime import date, datetime
 from pathlib import Path
 
-from riskengine.base.errors import InputError, Problem, suggest
+from riskengine.base.errors import InputError, Problem
 from riskengine.instruments.portfolio import COLUMNS, REQUIRED_COLUMNS, Portfolio, Position, parse_position
 
 Rows = list[tuple[int, dict[str, str]]]
@@ -66,7 +66,7 @@ def load_portfolio(path: Path | str, as_of: str,
 
 def _check_header(header: list[str], file: str) -> None:
     problems = [
-        Problem("missing column", file, 1, name, accepted=suggest(name, tuple(header)) if header else "")
+        Problem("missing column", file, 1, name, got=", ".join(header), accepted=", ".join(REQUIRED_COLUMNS))
         for name in REQUIRED_COLUMNS if name not in header
     ]
     if not {"quantity", "notional"} & set(header):
