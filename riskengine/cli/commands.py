@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from riskengine.cli.backtests import backtest_app
+from riskengine.cli.data import data_app
+from riskengine.cli.estimation import estimate_app
+from riskengine.cli.options import AsOfOption, ConfigOption, JsonOption, PortfolioOption, style
 from riskengine.cli.printing import (
     LIMIT_BREACHED, OK, StageProgress, print_check, print_night, print_records, print_table,
 )
@@ -15,25 +19,12 @@ from riskengine.cli.printing import (
 if TYPE_CHECKING:
     from riskengine.policy.night import NightlyConfig
 
-_style: dict[str, Any] = {"rich_markup_mode": None, "no_args_is_help": True}
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, **_style,
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, **style,
                   help="Portfolio and market-impact risk that starts with the flow: policy, balance of "
                        "payments, prices, P&L.",
                   epilog="Exit codes: 0 fine, 1 error, 2 a hard limit is breached, 130 interrupted.")
-scenarios_app = typer.Typer(help="List, show and check scenarios.", **_style)
-data_app = typer.Typer(help="The embedded data.", **_style)
-backtest_app = typer.Typer(help="Judge the models against what happened.", **_style)
+scenarios_app = typer.Typer(help="List, show and check scenarios.", **style)
 app.add_typer(scenarios_app, name="scenarios")
-app.add_typer(data_app, name="data")
-app.add_typer(backtest_app, name="backtest")
-
-ConfigOption = Annotated[Optional[Path], typer.Option(
-    "--config", help="Nightly config, file or folder.",
-    show_default="configs/nightly.toml here, else the shipped one")]
-PortfolioOption = Annotated[Optional[Path], typer.Option("--portfolio", help="Portfolio CSV or Parquet.")]
-AsOfOption = Annotated[Optional[str], typer.Option("--as-of", help="YYYY-MM-DD; nothing after it is used.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
-
 
 @app.callback()
 def _global(
@@ -240,37 +231,8 @@ def scenarios_check(
     return print_check(check_scenarios(files, config))
 
 
-# -- data, estimation, backtests ---------------------------------------------------------------------------
+# -- the other rooms of the command line -------------------------------------------------------------------
 
-@data_app.command("status")
-def data_status(as_of: AsOfOption = None, as_json: JsonOption = False) -> None:
-    """Every embedded series with coverage, gaps and last observation."""
-    from riskengine.data.catalog import DEFAULT_AS_OF
-    from riskengine.data.configs.nightly import check_day
-    from riskengine.data.quality import series_status
-
-    rows = series_status(check_day(as_of, "--as-of") if as_of else DEFAULT_AS_OF)
-    print_records(rows, as_json, leave_out=("panel", "source", "transformation", "licence"))
-
-
-@app.command()
-def estimate(as_of: AsOfOption = None, as_json: JsonOption = False) -> None:
-    """Estimate the factor models and print every coefficient with its standard error."""
-    from riskengine.data.configs.nightly import check_day
-    from riskengine.workflows.estimate import run_estimate
-
-    result = run_estimate(check_day(as_of, "--as-of") if as_of else None)
-    print_records(result.rows, as_json)
-
-
-@backtest_app.command("coverage")
-def backtest_coverage(as_of: AsOfOption = None, as_json: JsonOption = False) -> None:
-    """Daily VaR coverage of the default model: exceptions, Kupiec test, traffic light."""
-    from dataclasses import asdict
-
-    from riskengine.data.configs.nightly import check_day
-    from riskengine.workflows.backtest import run_coverage
-
-    results = run_coverage(check_day(as_of, "--as-of") if as_of else None)
-    rows = [{key: value for key, value in asdict(r).items() if key != "extra"} | r.extra for r in results]
-    print_records(rows, as_json)
+app.add_typer(data_app, name="data")
+app.add_typer(estimate_app, name="estimate")
+app.add_typer(backtest_app, name="backtest")

@@ -1,0 +1,16 @@
+"""Options and styles that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+style: dict[str, Any] = {"rich_markup_mode": None, "no_args_is_help": True}
+ConfigOption = Annotated[Optional[Path], typer.Option(
+    "--config", help="Nightly config, file or folder.",
+    show_default="configs/nightly.toml here, else the shipped one")]
+PortfolioOption = Annotated[Optional[Path], typer.Option("--portfolio", help="Portfolio CSV or Parquet.")]
+AsOfOption = Annotated[Optional[str], typer.Option("--as-of", help="YYYY-MM-DD; nothing after it is used.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
