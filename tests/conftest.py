@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
+
+_EMPTY_STORE = tempfile.TemporaryDirectory(prefix="riskengine-tests-")
+os.environ["RISKENGINE_DATA"] = _EMPTY_STORE.name  # tests never see a user's store
 
 AS_OF = "2024-09-24"
 ROOT = Path(__file__).resolve().parents[1]
