@@ -25,13 +25,19 @@ Lags (calendar days) and their reasons
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from riskengine.base.axes import CURRENCIES, KEY_RATES
 from riskengine.base.errors import InputError, Problem, suggest
+from riskengine.data.continuation import continuations, source_ids
+from riskengine.data.selection import active_store
 
 DEFAULT_AS_OF = "2024-09-24"
-"""The last day for which both the daily exchange rates and the daily Treasury curve are embedded."""
+"""The last day for which both the daily exchange rates and the daily Treasury curve are embedded; with imported
+data the default is ``default_as_of()``."""
+IMPORTED = "imported_daily"
+"""The panel of the daily series of the data store that carry no embedded panel on."""
 
 PUBLIC_DOMAIN = "work of the US government, public domain; source named"
 ARCH_LICENCE = "read in place from the installed package arch (NCSA licence); not redistributed here"
@@ -215,18 +221,76 @@ SERIES: dict[str, SeriesInfo] = {s.id: s for p in PANELS.values() for s in p.ser
 
 
 def panel_info(name: str) -> PanelInfo:
-    """The panel called *name*; InputError with the known names otherwise."""
+    """The panel called *name*, as the active data store carries it on; InputError with the known names."""
+    store = active_store()
+    panels = PANELS if store.version == "embedded" else _panels_at(store.version)
     try:
-        return PANELS[name]
+        return panels[name]
     except KeyError:
         raise InputError(
-            Problem("unknown panel", got=repr(name), accepted=suggest(name, tuple(PANELS)))) from None
+            Problem("unknown panel", got=repr(name), accepted=suggest(name, tuple(panels)))) from None
+
+
+def panels_in_use() -> dict[str, PanelInfo]:
+    """Every panel by name: the embedded ones and, while something daily is imported, ``imported_daily``."""
+    store = active_store()
+    return PANELS if store.version == "embedded" else _panels_at(store.version)
+
+
+def default_as_of() -> str:
+    """The day a night is run for when none is named.
+
+    The last New York business day on which the euro and the 10-year yield are quoted, and the S&P 500 as well
+    where the data store carries it on; currencies quoted a few weeks earlier are bridged and marked
+    (``snapshot``).  Never before DEFAULT_AS_OF, which it is while nothing is imported.
+    """
+    if active_store().version == "embedded":
+        return DEFAULT_AS_OF
+    from riskengine.data.panels import last_common_day
+
+    return max(DEFAULT_AS_OF, last_common_day())
+
+
+@lru_cache(maxsize=8)
+def _panels_at(version: str) -> dict[str, PanelInfo]:
+    """The panels with the store of content hash *version*: named sources, and ``imported_daily``."""
+    store = active_store()
+    panels = {}
+    for name, panel in PANELS.items():
+        sources = continuations("treasury_par_daily" if name == "zero_rates_daily" else name)
+        series = tuple(_carried_on(s, sources.get(s.label, ()), store) for s in panel.series)
+        panels[name] = replace(panel, series=series)
+    claimed = source_ids()
+    entries = [e for e in store.series.values()
+               if e.frequency == "daily" and e.id not in claimed and not e.published]
+    if entries:
+        panels[IMPORTED] = PanelInfo(IMPORTED, None, "daily", tuple(
+            SeriesInfo(f"{IMPORTED}.{e.id}", IMPORTED, e.id, e.title, e.unit, "daily", e.source,
+                       "none", e.lag_days, e.revised, "imported by the user; not redistributed", e.id,
+                       kind_of(e.unit)) for e in entries))
+    return panels
+
+
+def _carried_on(series: SeriesInfo, sources: tuple, store) -> SeriesInfo:
+    named = [f"{c.series} ({c.hour})" for c in sources if c.series in store.series]
+    if not named:
+        return series
+    how = "chained by its returns" if all(c.quote == "chained" for c in sources if c.series in store.series) \
+        else "as imported"
+    return replace(series, source=f"{series.source}; carried on by {', '.join(named)}, {how}")
+
+
+def kind_of(unit: str) -> str:
+    """'rate' for percentages (yields, returns, volatility indices move absolutely), else 'price'."""
+    return "rate" if unit.lower().startswith(("percent", "per cent", "%")) else "price"
 
 
 def series_info(series_id: str) -> SeriesInfo:
     """The series ``panel.label``; InputError with near ids otherwise."""
-    try:
-        return SERIES[series_id]
-    except KeyError:
-        raise InputError(Problem("unknown series", got=repr(series_id),
-                                 accepted=suggest(series_id, tuple(SERIES)))) from None
+    for panel in panels_in_use().values():
+        if series_id.startswith(panel.name + "."):
+            for series in panel.series:
+                if series.id == series_id:
+                    return series
+    known = tuple(s.id for p in panels_in_use().values() for s in p.series)
+    raise InputError(Problem("unknown series", got=repr(series_id), accepted=suggest(series_id, known)))

@@ -13,6 +13,11 @@
                                   'equity_total_market_index', 'house_price_index',
                                   'commercial_real_estate_price_index'
     equity_daily                  index points, labels 'SP500', 'NASDAQ'
+    imported_daily                every other daily series of the active data store, published units, labels =
+                                  series ids (a panel only while something is imported)
+
+``fx_daily``, ``treasury_par_daily`` (and the zero rates) and ``equity_daily`` are carried on, never overwritten,
+by what the active store holds (``continuation``, ``selection``).
 
 Dates are period ends.  Market quotes of foreign exchange (foreign units per USD) are inverted here and
 nowhere else. The rule of what was known when is in ``catalog``.
@@ -27,7 +32,9 @@ import polars as pl
 
 from riskengine.base.axes import KEY_RATES, Axis
 from riskengine.base.errors import InputError, Problem
-from riskengine.data.catalog import TENOR_YEARS, PanelInfo, panel_info
+from riskengine.data.catalog import IMPORTED, TENOR_YEARS, PanelInfo, panel_info
+from riskengine.data.continuation import carry_on
+from riskengine.data.selection import active_store
 from riskengine.data.sources import read_arch_index, read_bundled
 from riskengine.market import Panel, bootstrap_zero_rates
 
@@ -41,7 +48,7 @@ def load_panel(name: str, as_of: str) -> Panel:
     info = panel_info(name)
     dates, values = known_history(name, as_of)
     if not len(dates):
-        every, history = _full_history(name)
+        every, history = full_history(name)
         first = known_dates(info, every)[np.isfinite(history)].min()
         raise InputError(Problem(f"no observation of panel {name} was known yet", field="as_of", got=as_of,
                                  accepted=f"{first} or later"))
@@ -52,7 +59,7 @@ def load_panel(name: str, as_of: str) -> Panel:
 def known_history(name: str, as_of: str) -> tuple[np.ndarray, np.ndarray]:
     """(T,) dates and (T, N) values known at the close of *as_of*, read-only; T = 0 when nothing was yet."""
     info, day = panel_info(name), parse_as_of(as_of)
-    dates, values = _full_history(name)
+    dates, values = full_history(name)
     values = np.where(known_dates(info, dates) <= day, values, np.nan)
     rows = np.isfinite(values).any(axis=1)
     dates, values = dates[rows].copy(), np.ascontiguousarray(values[rows])
@@ -81,12 +88,58 @@ def known_dates(info: PanelInfo, dates: np.ndarray) -> np.ndarray:
     return dates[:, None] + lags
 
 
+def full_history(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """(T,) dates and (T, N) values embedded and imported, in the engine's units; read-only."""
+    return _history_at(name, active_store().version)
+
+
+def embedded_history(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """(T,) dates and (T, N) values inside the package alone; read-only."""
+    return _embedded(name)
+
+
+def series_used(name: str) -> dict[str, tuple[str, ...]]:
+    """Label → imported series that carry the panel *name* on; empty when none does."""
+    return _carried(name, active_store().version)[2]
+
+
+@lru_cache(maxsize=128)
+def _history_at(name: str, version: str) -> tuple[np.ndarray, np.ndarray]:
+    """Keyed by the content hash of the active store: the same version holds the same figures anywhere."""
+    if name == IMPORTED:
+        dates, values = _imported()
+    elif name == "zero_rates_daily":
+        dates, values = _zero_rates(_history_at("treasury_par_daily", version))
+    else:
+        dates, values, _ = _carried(name, version)
+    dates.flags.writeable = values.flags.writeable = False
+    return dates, values
+
+
+@lru_cache(maxsize=128)
+def _carried(name: str, version: str) -> tuple[np.ndarray, np.ndarray, dict[str, tuple[str, ...]]]:
+    if name == IMPORTED or name == "zero_rates_daily":
+        return np.empty(0, "datetime64[D]"), np.empty((0, 0)), {}
+    dates, values = _embedded(name)
+    return carry_on(name, panel_info(name).labels, dates, values, active_store())
+
+
+def _imported() -> tuple[np.ndarray, np.ndarray]:
+    """Every series of ``imported_daily`` on the union of their days."""
+    store, labels = active_store(), panel_info(IMPORTED).labels
+    read = [store.read(label) for label in labels]
+    dates = np.unique(np.concatenate([days for days, _ in read])).astype("datetime64[D]")
+    values = np.full((len(dates), len(labels)), np.nan)
+    for j, (days, figures) in enumerate(read):
+        values[np.searchsorted(dates, days), j] = figures
+    return dates, values
+
+
 @lru_cache(maxsize=None)
-def _full_history(name: str) -> tuple[np.ndarray, np.ndarray]:
-    """(T,) dates and (T, N) values of everything embedded, in the engine's units; read-only."""
+def _embedded(name: str) -> tuple[np.ndarray, np.ndarray]:
     info = panel_info(name)
     if name == "zero_rates_daily":
-        dates, values = _zero_rates()
+        dates, values = _zero_rates(_embedded("treasury_par_daily"))
     elif name == "equity_daily":
         dates, values = _equity_closes(info)
     else:
@@ -103,8 +156,8 @@ def _full_history(name: str) -> tuple[np.ndarray, np.ndarray]:
     return dates, values
 
 
-def _zero_rates() -> tuple[np.ndarray, np.ndarray]:
-    dates, par = _full_history("treasury_par_daily")
+def _zero_rates(history: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    dates, par = history
     labels = panel_info("treasury_par_daily").labels
     years = np.array([TENOR_YEARS[t] for t in labels])
     return dates.copy(), bootstrap_zero_rates(years, par, np.array(list(KEY_RATES.values())))
@@ -118,3 +171,16 @@ def _equity_closes(info: PanelInfo) -> tuple[np.ndarray, np.ndarray]:
     table = table.sort("date")
     return table["date"].to_numpy().astype("datetime64[D]"), table.select(
         pl.col(list(info.labels)).cast(pl.Float64)).to_numpy().astype(np.float64)
+
+
+def last_common_day() -> str:
+    """Last day with the euro, the 10-year yield and, where the data store carries it on, the S&P 500."""
+    wanted = [("fx_daily", "EUR"), ("treasury_par_daily", "10Y")]
+    if "SP500" in series_used("equity_daily"):
+        wanted.append(("equity_daily", "SP500"))
+    common = None
+    for name, label in wanted:
+        dates, values = full_history(name)
+        days = dates[np.isfinite(values[:, panel_info(name).labels.index(label)])]
+        common = days if common is None else np.intersect1d(common, days)
+    return str(common[-1])
