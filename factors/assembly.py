@@ -11,6 +11,9 @@
 4. Stress correlation from crisis windows, rows for filtered historical simulation, betas, loadings.
 
 Equity volatility is the long-run one: the embedded daily history ends in 2018 and says nothing about today.
+Where imported data carry it to the as-of date, it is today's like every other, baskets of imported sectors are
+factors with a history of their own, and an index without one takes the S&P 500's ratio of today's to long-run
+volatility.
 Currencies are quoted at noon in New York, yields and equities at the close: daily correlations between them
 are understated, weekly ones less so.
 """
@@ -28,7 +31,7 @@ from factors.covariance import (complete_rows, decay_weights, expected_moments, 
                                 stambaugh_moments, to_correlation, update_long_block)
 from factors.definitions import (CORRELATION_HALF_LIFE, CRISIS_WINDOWS, NON_CORE, STATISTICAL_FACTORS,
                                  VOL_BURN_IN, VOL_FORECAST_DAYS, VOL_FX_CURRENCIES)
-from factors.history import Levels, daily_moves, factor_levels, weekly_anchors, weekly_moves
+from factors.history import Levels, daily_moves, factor_levels, sector_baskets, weekly_anchors, weekly_moves
 from factors.loadings import core_loadings, currency_betas, index_weights, path_betas
 from factors.mean_reversion import LONG_RUN_SHARE, MeanReversion, volatility_reversion
 from factors.real_estate import NationalProperty, estimate_national
@@ -54,6 +57,7 @@ class Standardised:
     """Standardised moves of the statistical factors over one step length.
 
     dates (T,), z (T, N_S) with NaN, vol_now, vol_long_run (N_S,) per step, persistence (N_S,) per step.
+    labels (N_S,), live : equity factors with a current history.
     """
 
     step_days: int
@@ -63,6 +67,8 @@ class Standardised:
     vol_long_run: np.ndarray
     persistence: np.ndarray
     fits: dict[str, VolatilityFit]
+    labels: tuple[str, ...] = STATISTICAL_FACTORS
+    live: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +105,7 @@ def build_models(panels: Mapping[str, Panel], as_of: str, inputs: Mapping[str, M
         "path_beta_se": np.array([p.errors[0] for p in paths]),
     }
     coefficients = diagnostics.coefficient_rows(betas, paths, regressions, national, reversion)
+    coefficients += diagnostics.basket_rows(sector_baskets(panels))
     daily, weekly = standardise_daily(levels, fits), standardise_weekly(levels, fits)
     moments = {s.step_days: stambaugh_moments(s.z)[1:] for s in (daily, weekly)}
     crisis = measure_crisis(daily, to_correlation(moments[1][0]))
@@ -137,7 +144,8 @@ def add_volatility_factors(levels: Levels, fits: Mapping[str, VolatilityFit]) ->
     fx = np.full(len(levels.dates), np.nan)
     fx[first] = 0.0
     fx[first + 1:] = np.cumsum(np.nan_to_num(average[first:]))
-    return Levels(levels.dates, np.column_stack([levels.values, equity, fx]), STATISTICAL_FACTORS)
+    return Levels(levels.dates, np.column_stack([levels.values, equity, fx]),
+                  (*levels.labels, "VOL_EQUITY", "VOL_FX"), levels.live)
 
 
 def standardise_daily(levels: Levels, fits: Mapping[str, VolatilityFit]) -> Standardised:
@@ -152,10 +160,11 @@ def standardise_daily(levels: Levels, fits: Mapping[str, VolatilityFit]) -> Stan
         fit = used[label] = fits[label] if label in fits else constant(x)
         z[rows, j] = x / np.sqrt(fit.variance[:-1])
         long_run[j] = np.sqrt(fit.long_run)
-        frozen = label.startswith(("EQ_", "VOL_"))
+        frozen = label.startswith(("EQ_", "VOL_")) and label not in levels.live
         now[j] = long_run[j] if frozen else np.sqrt(fit.now)
         persistence[j] = 0.0 if frozen else fit.persistence
-    return Standardised(1, moves.dates, z, now, long_run, persistence, used)
+    _follow_the_index(levels, now, long_run, persistence)
+    return Standardised(1, moves.dates, z, now, long_run, persistence, used, levels.labels, levels.live)
 
 
 def standardise_weekly(levels: Levels, fits: Mapping[str, VolatilityFit]) -> Standardised:
@@ -181,11 +190,25 @@ def standardise_weekly(levels: Levels, fits: Mapping[str, VolatilityFit]) -> Sta
         else:
             z[seen, j] = x[seen] / np.sqrt(level)
             today = 1.0
-        frozen = label.startswith(("EQ_", "VOL_"))
+        frozen = label.startswith(("EQ_", "VOL_")) and label not in levels.live
         long_run[j] = np.sqrt(level)
         now[j] = long_run[j] if frozen else np.sqrt(level * today)
         persistence[j] = 0.0 if frozen else fit.persistence**WEEK
-    return Standardised(WEEK, moves.dates, z, now, long_run, persistence, used)
+    _follow_the_index(levels, now, long_run, persistence)
+    return Standardised(WEEK, moves.dates, z, now, long_run, persistence, used, levels.labels, levels.live)
+
+
+def _follow_the_index(levels: Levels, now: np.ndarray, long_run: np.ndarray, persistence: np.ndarray) -> None:
+    """An equity factor whose history has ended takes the S&P 500's ratio of today's to long-run volatility
+    and its persistence, while that is live: an old level beside a current one would make one index several
+    times as volatile as the other for no reason in the data."""
+    if "EQ_SP500" not in levels.live:
+        return
+    lead = levels.labels.index("EQ_SP500")
+    for j, label in enumerate(levels.labels):
+        if label.startswith("EQ_") and label not in levels.live:
+            now[j] = long_run[j] * now[lead] / long_run[lead]
+            persistence[j] = persistence[lead]
 
 
 def _next_variance(x: np.ndarray, fit: VolatilityFit) -> np.ndarray:
@@ -202,7 +225,7 @@ def _build(name: str, s: Standardised, moments: tuple[np.ndarray, int], crisis: 
     """One model from standardised moves."""
     z, n = s.z, s.z.shape[1]
     cov, em_steps = moments
-    long = np.arange(n) < RATES_AND_FX
+    long = np.array([j < RATES_AND_FX or label in s.live for j, label in enumerate(s.labels)])
     half_life = CORRELATION_HALF_LIFE[s.step_days] * BUSINESS_DAYS_PER_YEAR / s.step_days
     recent = stambaugh_moments(z[:, long], decay_weights(len(z), half_life))[1]
     recent = update_long_block(cov, long, recent)
@@ -213,11 +236,11 @@ def _build(name: str, s: Standardised, moments: tuple[np.ndarray, int], crisis: 
     long_run_s = shrink(to_correlation(cov), np.eye(n), intensity)
     dof, se_dof = profile_dof(block)
 
-    column = {label: j for j, label in enumerate(STATISTICAL_FACTORS)}
+    column = {label: j for j, label in enumerate(s.labels)}
     pair = [column["EQ_SP500"], column["UST_10Y"]]
     annual = s.vol_long_run[pair] * np.sqrt(BUSINESS_DAYS_PER_YEAR / s.step_days)
     annual_covariance = correlation_s[np.ix_(pair, pair)] * np.outer(annual, annual)
-    structure = build_structure(inputs, national, annual_covariance)
+    structure = build_structure(inputs, national, annual_covariance, s.labels)
     covariance = assemble(structure, correlation_s, s.vol_long_run, s.step_days)
     correlation = to_correlation(covariance)
     smallest = float(np.linalg.eigvalsh(correlation)[0])
@@ -227,7 +250,7 @@ def _build(name: str, s: Standardised, moments: tuple[np.ndarray, int], crisis: 
     stress_s = to_correlation(root @ crisis.change @ root.T)
     stress = to_correlation(assemble(structure, stress_s, s.vol_long_run, s.step_days))
 
-    at = FACTORS.indices(STATISTICAL_FACTORS)
+    at = FACTORS.indices(s.labels)
     vol_now = np.sqrt(np.diag(assemble(structure, correlation_s, s.vol_now, s.step_days)))
     ten = column["UST_10Y"]
     persistence = np.where(structure.loadings[:, ten] != 0, s.persistence[ten], 0.0)

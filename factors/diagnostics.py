@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.stats import chi2
 
-from factors.definitions import HAC_LAGS_MONTHLY, LONG_HORIZON_QUARTERS, STATISTICAL_FACTORS
+from factors.definitions import HAC_LAGS_MONTHLY, LONG_HORIZON_QUARTERS, SECTOR_BASKETS
 from riskengine.base.axes import CURRENCIES, FACTORS, KEY_RATES, factor_unit
 from riskengine.base.units import BUSINESS_DAYS_PER_YEAR
 from riskengine.factor_model import FactorModel
@@ -92,7 +92,7 @@ def coefficient_rows(betas, paths, regressions, national, reversion) -> list[dic
 def factor_rows(s, vol_now, vol_long_run, persistence, counts, drawn, national) -> list[dict]:
     """One row per factor of the axis; volatilities annualised."""
     year = math.sqrt(BUSINESS_DAYS_PER_YEAR / s.step_days)
-    column = {label: j for j, label in enumerate(STATISTICAL_FACTORS)}
+    column = {label: j for j, label in enumerate(s.labels)}
     rows = []
     for i, label in enumerate(FACTORS.labels):
         row = {"kind": "factor", "factor": label, "unit": factor_unit(label), "n": int(counts[i]),
@@ -109,7 +109,7 @@ def factor_rows(s, vol_now, vol_long_run, persistence, counts, drawn, national) 
                 "beta": _number(fit.beta), "se_beta": _number(fit.se_beta), "nu": _number(fit.nu),
                 "ljung_box_z_p": ljung_box(z), "ljung_box_z2_p": ljung_box(z * z),
                 "z_max": float(np.abs(z).max()),
-                "note": _note(label, fit.method),
+                "note": _note(label, fit.method, s.live),
             }
         else:
             item = national["home"] if label.startswith("HOME_") else national["commercial"]
@@ -151,7 +151,7 @@ def volatility_scale_rows(s, inputs) -> list[dict]:
     """Estimated annual scale of VOL_EQUITY and VOL_FX against the scale stated in market inputs, ± 2 standard
     errors of the stated residual; outside it the method column says so."""
     year = math.sqrt(BUSINESS_DAYS_PER_YEAR / s.step_days)
-    column = {label: j for j, label in enumerate(STATISTICAL_FACTORS)}
+    column = {label: j for j, label in enumerate(s.labels)}
     rows = []
     for label in ("VOL_EQUITY", "VOL_FX"):
         estimated = float(s.vol_long_run[column[label]]) * year
@@ -188,7 +188,20 @@ def ljung_box(x: np.ndarray, lags: int = LJUNG_BOX_LAGS) -> float:
     return float(chi2.sf(n * (n + 2) * float((r**2 / (n - np.arange(1, lags + 1))).sum()), lags))
 
 
-def _note(label: str, method: str) -> str:
+def basket_rows(baskets: Mapping[str, tuple]) -> list[dict]:
+    """One row per basket estimated on imported sectors: members, days, first and last; none without imports."""
+    return [{"kind": "model", "name": f"{factor} estimated on imported sectors", "estimate": float(len(days)),
+             "se": None, "unit": "days", "r2": None,
+             "method": f"mean log return of {', '.join(members)}, {days[0]} … {days[-1]}"}
+            for factor, (days, _, members) in baskets.items()]
+
+
+def _note(label: str, method: str, live: frozenset[str] = frozenset()) -> str:
+    if label in live:
+        return "estimated on imported sectors" if label in SECTOR_BASKETS else "imported history"
+    if label.startswith("EQ_") and "EQ_SP500" in live:
+        return ("the daily history has ended: long-run volatility × the S&P 500's ratio of today's to long-run "
+                "volatility")
     if label.startswith("EQ_"):
         return "volatility is the long-run one: the daily history ends in 2018"
     if label.startswith("VOL_"):

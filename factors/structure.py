@@ -48,7 +48,7 @@ OPTIONAL_INPUTS = ("loading.VOL_EQUITY.SP500", "residual_vol.VOL_EQUITY", "resid
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """Λ (K, N_S) on STATISTICAL_FACTORS, Ψ (K, K) annual residual covariance, pass-through of the 10-year."""
+    """Λ (K, N_S) on the factors with a daily history, Ψ (K, K) annual residual covariance, pass-through of the 10-year."""
 
     loadings: np.ndarray
     residual: np.ndarray
@@ -68,21 +68,23 @@ def require_inputs(inputs: Mapping[str, MarketInput]) -> dict[str, float]:
 
 
 def build_structure(inputs: Mapping[str, MarketInput], national: Mapping[str, NationalProperty],
-                    annual_covariance: np.ndarray) -> Structure:
-    """Λ and Ψ.  annual_covariance : (2, 2) of (EQ_SP500, UST_10Y), long-run, annualised."""
+                    annual_covariance: np.ndarray, labels: tuple[str, ...] = STATISTICAL_FACTORS) -> Structure:
+    """Λ and Ψ.  annual_covariance : (2, 2) of (EQ_SP500, UST_10Y), long-run, annualised.  labels : factors
+    with a daily history; a basket among them (imported sectors) is itself, without loadings or residual."""
     value = require_inputs(inputs)
-    k, n = len(FACTORS), len(STATISTICAL_FACTORS)
-    column = {label: i for i, label in enumerate(STATISTICAL_FACTORS)}
+    k, n = len(FACTORS), len(labels)
+    column = {label: i for i, label in enumerate(labels)}
     spx, ten = column["EQ_SP500"], column["UST_10Y"]
     load, residual = np.zeros((k, n)), np.zeros((k, k))
     for label, i in column.items():
         load[FACTORS.index(label), i] = 1.0
 
-    for basket in BASKETS:
+    for basket in (b for b in BASKETS if f"EQ_{b}" not in column):
         i = FACTORS.index(f"EQ_{basket}")
         load[i, spx] = value[f"loading.{basket}.SP500"]
         residual[i, i] = value[f"residual_vol.EQ_{basket}"] ** 2
-    load[FACTORS.index("EQ_LISTED_REAL_ESTATE"), ten] = value["loading.LISTED_REAL_ESTATE.UST_10Y"]
+    if "EQ_LISTED_REAL_ESTATE" not in column:
+        load[FACTORS.index("EQ_LISTED_REAL_ESTATE"), ten] = value["loading.LISTED_REAL_ESTATE.UST_10Y"]
 
     commercial = national["commercial"]
     caps = np.array([value[f"cap_rate.{p}"] for p in PROPERTY_TYPES])
