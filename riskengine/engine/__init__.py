@@ -33,10 +33,11 @@ def run_all(
     executor: Executor | None = None,
 ) -> tuple[ScenarioResult, ...]:
     """Several scenarios; those of one horizon share their paths. Results come in the order of *scenarios*."""
-    from riskengine.engine.paths import prepare, simulate
+    from riskengine.engine.paths import policy_draws, prepare, simulate
     from riskengine.engine.results import scenario_results
 
-    prepared = [prepare(s, world, spec) for s in scenarios]
+    draws = policy_draws(world, spec)
+    prepared = [prepare(s, world, spec, draws) for s in scenarios]
     results: dict[str, ScenarioResult] = {}
     for horizon in dict.fromkeys(p.scenario.horizon for p in prepared):
         batch = [p for p in prepared if p.scenario.horizon == horizon]

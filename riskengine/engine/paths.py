@@ -23,7 +23,7 @@ from riskengine.base.units import Horizon
 from riskengine.execution import Executor, Serial
 from riskengine.factor_model import FactorModel
 from riskengine.flows.external_accounts import ExternalAccounts
-from riskengine.impact import ImpactParameters, draw_parameters, respond_to_policy
+from riskengine.impact import ImpactParameters, ParameterDraws, draw_parameters, respond_to_policy
 from riskengine.impact.response import PolicyResponse
 from riskengine.instruments.book import Book
 from riskengine.instruments.portfolio import Portfolio, compile_book
@@ -89,11 +89,21 @@ class PathPnl:
     margins: tuple[tuple[str, str], ...] | None = None
 
 
-def prepare(scenario: Scenario, world: World, spec: RunSpec) -> PreparedScenario:
-    """Run the chain of one scenario for all draws and complete it to all factors; the ledger must balance."""
-    model = world.model(scenario.horizon)
+def policy_draws(world: World, spec: RunSpec) -> ParameterDraws:
+    """Draws of every parameter of the chain: the same for all scenarios of a run, so made once."""
     normals = parameter_normals(spec, len(world.parameters))
-    draws = draw_parameters(world.parameters, normals, uncertain=spec.parameter_uncertainty)
+    return draw_parameters(world.parameters, normals, uncertain=spec.parameter_uncertainty)
+
+
+def prepare(
+    scenario: Scenario, world: World, spec: RunSpec, draws: ParameterDraws | None = None
+) -> PreparedScenario:
+    """Run the chain of one scenario for all draws and complete it to all factors; the ledger must balance.
+
+    draws : of :func:`policy_draws`, when the caller has them.
+    """
+    model = world.model(scenario.horizon)
+    draws = policy_draws(world, spec) if draws is None else draws
     policy = respond_to_policy(
         scenario, world.accounts, draws, model, world.snapshot, scenario.horizon, history=world.history
     )

@@ -25,7 +25,7 @@ from riskengine.impact.currencies import managed_reserve_share
 from riskengine.impact.price_paths import factor_moves, impose_moves, price_paths
 from riskengine.impact.response import PolicyResponse, ResponseDraws, StepResponse
 from riskengine.impact.summary import find_flags, summarise_chain
-from riskengine.impact.treasury_yields import tenor_weights
+from riskengine.impact.treasury_yields import TEN, tenor_weights
 from riskengine.market import MarketSnapshot
 from riskengine.policy.scenario import Scenario
 
@@ -83,6 +83,18 @@ def respond_to_policy(
                             treasury_flow, treasury_path, sum(index.values()), priced.t[:steps])
     flags = find_flags(scenario, accounts, orders, flows, priced.s, priced.pinned, draws)
     return PolicyResponse(response, chain, build_ledger(flows, draws), flags)
+
+
+def ten_year_at_horizon(
+    scenario: Scenario, accounts: ExternalAccounts, parameters: ParameterDraws, model: FactorModel,
+    horizon: Horizon,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The 10-year yield at the horizon by channel, flow and policy path, each (D,) decimal: the last step of
+    ``Chain.treasury_flow`` and ``treasury_path``, from prices alone (no other factor, ledger or summary)."""
+    priced = price_paths(scenario, accounts, parameters, model, horizon)
+    last = np.array([horizon.steps - 1])
+    flow = priced.flow_10y[:, last] * tenor_weights(parameters)[TEN]
+    return flow[:, 0], priced.treasury_path(TEN, last)[:, 0]
 
 
 def respond_at_steps(

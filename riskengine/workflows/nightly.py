@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -19,8 +17,8 @@ from riskengine.data.configs import config_root, load_limits, load_scenario
 from riskengine.data.portfolios import load_portfolio
 from riskengine.data.quality import data_quality
 from riskengine.data.store import RunStore, hash_text, make_run_id
-from riskengine.engine.paths import PreparedScenario, World, prepare
-from riskengine.engine.results import baseline_result, scenario_results, summarize_chain
+from riskengine.engine.paths import World
+from riskengine.engine.results import baseline_result
 from riskengine.execution import Executor, Serial, Threads
 from riskengine.instruments.book import keep_priceable
 from riskengine.instruments.exposures import exposures, report_units, sensitivities
@@ -28,13 +26,13 @@ from riskengine.instruments.portfolio import Portfolio, compile_book
 from riskengine.measures.limits import evaluate_limits, limit_values
 from riskengine.policy.night import NightlyConfig
 from riskengine.policy.scenario import Scenario
-from riskengine.result import DataQualityItem, NightResult, PositionRisk, RiskResult, ScenarioResult
+from riskengine.result import DataQualityItem, NightResult, PositionRisk, RiskResult
 from riskengine.workflows.build_world import build_world, check_as_of, input_quality
+from riskengine.workflows.night_scenarios import run_scenarios
 from riskengine.workflows.night_tables import night_tables
 from riskengine.workflows.simulator import Simulator
 from riskengine.workflows.publish import hash_inputs, publish_run
-
-Progress = Callable[[str, int, int], None]
+from riskengine.workflows.stages import Progress, StageClock
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,34 +42,6 @@ class NightOutcome:
     folder: Path
     result: NightResult
     hard_breach: bool
-
-
-@dataclass(slots=True)
-class StageClock:
-    """Seconds per stage for the manifest; a stage may be entered more than once."""
-
-    progress: Progress | None = None
-    seconds: dict[str, float] | None = None
-    _current: tuple[str, float] | None = None
-
-    def __call__(self, stage: str) -> None:
-        now = time.perf_counter()
-        self.seconds = self.seconds if self.seconds is not None else {}
-        if self._current is not None:
-            name, began = self._current
-            self.seconds[name] = self.seconds.get(name, 0.0) + now - began
-        self._current = (stage, now) if stage else None
-        if stage and self.progress is not None:
-            self.progress(stage, 0, 0)
-
-    def finish(self) -> dict[str, float]:
-        """Close the current stage and return all seconds."""
-        self("")
-        return self.seconds or {}
-
-    def report(self, stage: str, done: int, total: int) -> None:
-        if self.progress is not None:
-            self.progress(stage, done, total)
 
 
 def run_night(
@@ -172,45 +142,6 @@ def _compute(
     )
     clock("tables")
     return night, night_tables(night, world, positions)
-
-
-def run_scenarios(
-    scenarios: list[Scenario], positions: Portfolio, world: World, spec, executor: Executor, clock: StageClock,
-    simulator: Simulator,
-) -> tuple[ScenarioResult, ...]:
-    """All scenarios, batched by horizon so that each batch shares its paths; order of *scenarios* is kept."""
-    clock("chain")
-    prepared: list[PreparedScenario] = []
-    for i, scenario in enumerate(scenarios):
-        prepared.append(prepare(scenario, world, spec))
-        clock.report("chain", i + 1, len(scenarios))
-    found: dict[str, ScenarioResult] = {}
-    for horizon in dict.fromkeys(p.scenario.horizon for p in prepared):
-        batch = [p for p in prepared if p.scenario.horizon == horizon]
-        clock("simulation")
-        pnl = simulator(
-            batch, positions, world, horizon, spec, executor,
-            progress=lambda done: clock.report("simulation", done, spec.paths), keep_groups=False,
-        )
-        clock("measures")
-        for result in scenario_results(batch, pnl, world, spec):
-            found[result.name] = result
-        del pnl
-        gc.collect()
-    clock("chain")
-    return tuple(
-        replace(found[p.scenario.name], flow_channel_off_10y_bp=_ten_year_without_flows(p, world, spec))
-        for p in prepared
-    )
-
-
-def _ten_year_without_flows(item: PreparedScenario, world: World, spec) -> float | None:
-    """Median 10-year move, bp, with the flow channel off; None when no flow reaches yields anyway."""
-    chain = summarize_chain(item.policy.chain)
-    if chain.treasury_10y_flow_bp == (0.0, 0.0, 0.0):
-        return None
-    off = summarize_chain(prepare(replace(item.scenario, flow_channel=False), world, spec).policy.chain)
-    return off.treasury_10y_flow_bp[0] + off.treasury_10y_path_bp[0]
 
 
 def render_again(run: Path) -> Path:

@@ -64,13 +64,13 @@ class Sheet:
     def _add(
         self, tag: str, attributes: dict[str, float | str], tip: str = "", content: Markup | None = None
     ) -> None:
-        drawn = Markup("").join(
-            Markup(' {}="{}"').format(k, v if isinstance(v, str) else _f(v)) for k, v in attributes.items()
+        drawn = "".join(
+            f' {k}="{escape(v) if isinstance(v, str) else _f(v)}"' for k, v in attributes.items()
         )
         if tip:
-            content = Markup("<title>{}</title>").format(tip)
-        closing = Markup("/>") if content is None else Markup(">{}</{}>").format(content, tag)
-        self.parts.append(Markup("<{}{}").format(tag, drawn) + closing)
+            content = Markup(f"<title>{escape(tip)}</title>")
+        closing = "/>" if content is None else f">{escape(content)}</{tag}>"
+        self.parts.append(Markup(f"<{tag}{drawn}{closing}"))  # tags and names of attributes are this module's own
 
     def render(self) -> Markup:
         """The SVG element."""

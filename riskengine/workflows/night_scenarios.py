@@ -1,0 +1,91 @@
+"""The scenarios of a night: chains first, then one simulation per horizon, then what each path says.
+
+    chain        policy → flows → dollar → prices for all parameter draws; independent, so on the run's threads
+    simulation   baseline and all scenarios of one horizon on the same paths
+    measures     tails, channels, ledger; and the 10-year once more with the flow channel off
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import count
+
+import numpy as np
+
+from riskengine.base.sampling import RunSpec
+from riskengine.base.units import BASIS_POINT
+from riskengine.engine.paths import PreparedScenario, World, policy_draws, prepare
+from riskengine.engine.results import scenario_results
+from riskengine.execution import Executor, Serial, Threads
+from riskengine.flows.draws import ParameterDraws
+from riskengine.impact.chain import ten_year_at_horizon
+from riskengine.instruments.portfolio import Portfolio
+from riskengine.policy.scenario import Scenario
+from riskengine.result import ScenarioResult
+from riskengine.workflows.simulator import Simulator
+from riskengine.workflows.stages import StageClock
+
+
+def run_scenarios(
+    scenarios: Sequence[Scenario], positions: Portfolio, world: World, spec: RunSpec, executor: Executor,
+    clock: StageClock, simulator: Simulator,
+) -> tuple[ScenarioResult, ...]:
+    """All scenarios, batched by horizon so that each batch shares its paths; order of *scenarios* is kept."""
+    clock("chain")
+    draws = policy_draws(world, spec)
+    prepared = prepare_all(scenarios, world, spec, draws, executor,
+                           lambda done: clock.report("chain", done, len(scenarios)))
+    found: dict[str, ScenarioResult] = {}
+    for horizon in dict.fromkeys(p.scenario.horizon for p in prepared):
+        batch = [p for p in prepared if p.scenario.horizon == horizon]
+        clock("simulation")
+        pnl = simulator(
+            batch, positions, world, horizon, spec, executor,
+            progress=lambda done: clock.report("simulation", done, spec.paths), keep_groups=False,
+        )
+        clock("measures")
+        for result in scenario_results(batch, pnl, world, spec):
+            found[result.name] = result
+        del pnl  # the next horizon's paths take its memory
+    clock("chain")
+    results = tuple(found[s.name] for s in scenarios)
+    without = _local(executor).map(
+        lambda pair: ten_year_without_flows(*pair, world, draws), list(zip(scenarios, results, strict=True)))
+    return tuple(replace(r, flow_channel_off_10y_bp=x) for r, x in zip(results, without, strict=True))
+
+
+def prepare_all(
+    scenarios: Sequence[Scenario], world: World, spec: RunSpec, draws: ParameterDraws, executor: Executor,
+    progress: Callable[[int], None] | None = None,
+) -> list[PreparedScenario]:
+    """Chains of all scenarios in their order, on the threads of *executor* (a cluster would only move data)."""
+    done = count(1)
+
+    def one(scenario: Scenario) -> PreparedScenario:
+        item = prepare(scenario, world, spec, draws)
+        if progress is not None:
+            progress(next(done))
+        return item
+
+    return _local(executor).map(one, scenarios)
+
+
+def ten_year_without_flows(
+    scenario: Scenario, result: ScenarioResult, world: World, draws: ParameterDraws
+) -> float | None:
+    """Median 10-year move, bp, with the flow channel off; None when no flow reaches yields anyway."""
+    if result.chain.treasury_10y_flow_bp == (0.0, 0.0, 0.0):
+        return None
+    flow, path = ten_year_at_horizon(
+        replace(scenario, flow_channel=False), world.accounts, draws, world.model(scenario.horizon),
+        scenario.horizon)
+    return float(_median_bp(flow) + _median_bp(path))
+
+
+def _median_bp(values: np.ndarray) -> float:
+    return float(np.percentile(values / BASIS_POINT, 50)) + 0.0
+
+
+def _local(executor: Executor) -> Executor:
+    return executor if isinstance(executor, Threads) else Serial()
