@@ -272,12 +272,11 @@ def _panels_at(version: str) -> dict[str, PanelInfo]:
 
 
 def _carried_on(series: SeriesInfo, sources: tuple, store) -> SeriesInfo:
-    named = [f"{c.series} ({c.hour})" for c in sources if c.series in store.series]
+    named = [f"{c.series} ({c.hour}{', chained by its returns' if c.quote == 'chained' else ''})"
+             for c in sources if c.series in store.series]
     if not named:
         return series
-    how = "chained by its returns" if all(c.quote == "chained" for c in sources if c.series in store.series) \
-        else "as imported"
-    return replace(series, source=f"{series.source}; carried on by {', '.join(named)}, {how}")
+    return replace(series, source=f"{series.source}; after its end, imported: {', '.join(named)}")
 
 
 def kind_of(unit: str) -> str:

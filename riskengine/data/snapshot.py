@@ -8,7 +8,8 @@
                      (Federal Reserve, quarterly), marked as assumed
 
 A series not quoted for more than ``MAX_AGE_DAYS`` is not the market any more: such a currency is absent from
-the snapshot, and a key rate is filled from its neighbours and entered in ``inputs`` as ``par_yield.<TENOR>``,
+the snapshot (with imported data, in which the others go on, it is estimated from them for two months and entered
+in ``inputs`` as ``spot.<CCY>``, assumed: ``bridging``), and a key rate is filled from its neighbours and entered in ``inputs`` as ``par_yield.<TENOR>``,
 assumed. The engine interpolates zero rates linearly between key rates; against the bootstrap's own
 half-yearly grid a par bond is then priced within 0.01 per 100 up to ten years and 0.3 at thirty (largest over
 1990–2024; 0.04 on 2024-09-24).
@@ -20,8 +21,9 @@ import numpy as np
 
 from riskengine.base.axes import CURRENCIES, EQUITIES, KEY_RATES
 from riskengine.base.errors import InputError, Problem
+from riskengine.data.bridging import bridge_currency
 from riskengine.data.catalog import TENOR_YEARS, series_info
-from riskengine.data.panels import load_panel, parse_as_of
+from riskengine.data.panels import load_panel, parse_as_of, series_used
 from riskengine.market import MarketInput, MarketSnapshot, Panel, bootstrap_zero_rates
 
 MAX_AGE_DAYS = 10
@@ -53,6 +55,11 @@ def load_snapshot(as_of: str, inputs: dict[str, MarketInput]) -> MarketSnapshot:
         spot[currency] = value
         dates[f"fx_daily.{currency}"] = str(seen)
 
+    for bridged, last in bridged_currencies(as_of):
+        currency = bridged.id.removeprefix("spot.")
+        spot[currency], used[bridged.id] = bridged.value, bridged
+        dates[f"fx_daily.{currency}"] = str(last)
+
     par_yields = {}
     for tenor, (value, seen) in _last_quotes(load_panel("treasury_par_daily", as_of), day).items():
         par_yields[tenor] = value
@@ -73,8 +80,22 @@ def load_snapshot(as_of: str, inputs: dict[str, MarketInput]) -> MarketSnapshot:
         equity_levels=levels, inputs=used, dates=dates)
 
 
+def bridged_currencies(as_of: str) -> tuple[tuple[MarketInput, np.datetime64], ...]:
+    """Currencies not quoted at *as_of* whose rate is estimated from the others, each with its last quoted day;
+    none without imported rates."""
+    if not series_used("fx_daily"):
+        return ()
+    panel, day = load_panel("fx_daily", as_of), parse_as_of(as_of)
+    found = []
+    for j, currency in enumerate(panel.axis.labels):
+        item = bridge_currency(panel, currency, day, MAX_AGE_DAYS)
+        if item is not None:
+            found.append((item, panel.dates[np.isfinite(panel.values[:, j])][-1]))
+    return tuple(found)
+
+
 def covered_range() -> tuple[np.datetime64, np.datetime64]:
-    """First and last day on which both exchange rates and the Treasury par curve are embedded."""
+    """First and last day with both exchange rates and the Treasury par curve, embedded or imported."""
     panels = [load_panel(name, END_OF_DATA) for name in ("fx_daily", "treasury_par_daily")]
     return max(p.dates[0] for p in panels), min(p.dates[-1] for p in panels)
 

@@ -93,8 +93,9 @@ class Valuation:
     # ---- levels -----------------------------------------------------------------------------------------
 
     def spot(self, currency: str) -> float:
-        """USD per unit of *currency*."""
+        """USD per unit of *currency*; a rate that is an estimate is remembered as assumed."""
         try:
+            self.note_assumed(f"spot.{currency}")
             return self.snapshot.spot[currency]
         except KeyError:
             raise InputError(

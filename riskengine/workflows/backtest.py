@@ -8,7 +8,7 @@ from pathlib import Path
 
 from riskengine.base.errors import InputError
 from riskengine.data.artefacts import cache_folder
-from riskengine.data.catalog import DEFAULT_AS_OF
+from riskengine.data.catalog import default_as_of
 from riskengine.data.store import hash_files, hash_text
 from riskengine.result import BacktestResult
 
@@ -17,7 +17,7 @@ def run_coverage(as_of: str | None = None) -> tuple[BacktestResult, ...]:
     """Kupiec, Christoffersen and Basel lights of one-day 99% VaR by series, re-estimated without looking ahead."""
     from backtests.coverage import run_coverage as coverage
 
-    return coverage(as_of or DEFAULT_AS_OF)
+    return coverage(as_of or default_as_of())
 
 
 COVERAGE_YEARS = (10, 5, 3, 1)

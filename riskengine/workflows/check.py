@@ -25,14 +25,14 @@ def check_everything(
 
     portfolio, as_of : replace what the config says, as on the command line of the night.
     """
-    from riskengine.data.catalog import DEFAULT_AS_OF
+    from riskengine.data.catalog import default_as_of
     from riskengine.data.configs.nightly import check_day
 
     problems: list[Problem] = []
     remarks: list[str] = []
     config, found = check_nightly_config(config_path)
     problems += found
-    day = DEFAULT_AS_OF if config is None or config.as_of is None else config.as_of
+    day = default_as_of() if config is None or config.as_of is None else config.as_of
     if as_of is not None:
         day = _collect(problems, lambda: check_day(as_of, "--as-of"), day)
     if config is not None:

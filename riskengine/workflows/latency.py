@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from riskengine.base.sampling import RunSpec
 from riskengine.base.units import Horizon
-from riskengine.data.catalog import DEFAULT_AS_OF
+from riskengine.data.catalog import default_as_of
 from riskengine.data.configs import config_root, load_nightly_config, load_scenario
 from riskengine.data.portfolios import load_portfolio
 from riskengine.execution import Threads
@@ -18,7 +18,7 @@ POLICY = "china_sells_treasuries"
 def measure_what_if(quick: bool = False, threads: int | None = None) -> list[dict]:
     """One record per operation: milliseconds (median and best), NumPy's median, ratio; 100,352 paths, delta-gamma."""
     config = load_nightly_config(config_root() / "nightly.toml")
-    world = build_world(config.as_of or DEFAULT_AS_OF, config.accounts)
+    world = build_world(config.as_of or default_as_of(), config.accounts)
     book, _ = load_portfolio(config.portfolio, world.as_of)
     spec = RunSpec(paths=16_384) if quick else RunSpec()
     records = []

@@ -12,7 +12,7 @@ import numpy as np
 from riskengine.base.axes import FACTORS
 from riskengine.base.errors import InputError, Problem
 from riskengine.base.units import Horizon
-from riskengine.data.catalog import DEFAULT_AS_OF
+from riskengine.data.catalog import default_as_of
 from riskengine.data.configs import config_root, load_limits, load_scenario
 from riskengine.data.portfolios import load_portfolio
 from riskengine.data.quality import data_quality
@@ -67,7 +67,7 @@ def run_night(
     """
     clock = StageClock(progress)
     clock("inputs")
-    day = as_of or config.as_of or DEFAULT_AS_OF
+    day = as_of or config.as_of or default_as_of()
     which = accounts or config.accounts
     check_as_of(day)
     book_file = Path(portfolio or config.portfolio)
@@ -166,7 +166,7 @@ def warm_up(progress: Progress | None = None) -> None:
 
     config = load_nightly_config(config_root() / "nightly.toml")
     clock = StageClock(progress)
-    world = build_world(config.as_of or DEFAULT_AS_OF, config.accounts, step=clock)
+    world = build_world(config.as_of or default_as_of(), config.accounts, step=clock)
     positions, _ = load_portfolio(config.portfolio, world.as_of)
     spec = RunSpec(paths=1024, draws=512)
     clock("kernels")
