@@ -107,7 +107,7 @@ def clear(orders: HolderOrders, accounts: ExternalAccounts, draws: ParameterDraw
     sold_cells = np.zeros((2, holders, classes), dtype=bool)
     excluded: dict[int, np.ndarray] = {}
     for group in orders.groups:
-        sells = np.any(group.amounts > 0, axis=0)
+        sells = np.any(group.amounts != 0, axis=0)  # or buys, in a surge of inflows
         if not group.absent:
             sold_cells[group.sector, :, group.asset_class] |= sells
         mask = excluded.setdefault(group.shock, np.zeros((holders, classes), dtype=bool))

@@ -176,21 +176,21 @@ def _slow_inflow(
 ) -> None:
     mask = select_holders(orders, accounts, shock.holders)
     classes = class_indices(shock.classes)
-    share = numbers[i, "share"]
     elapsed = phase_integral(shock.schedule, t)
     nothing = Proceeds(np.zeros(draws.count), np.ones(draws.count))
     total = accounts.holdings.sum(axis=0)
-    for a in classes:
-        if total[a] <= 0:
-            continue
+    scope = {a: accounts.purchases[a] * accounts.holdings[mask, a].sum() / total[a]
+             for a in classes if total[a] > 0}
+    share = numbers[i, "share"] if shock.share is not None else numbers[i, "amount_per_year"] / sum(scope.values())
+    for a in scope:
         for k in (PRIVATE, OFFICIAL):
             usual = accounts.purchases[a] * accounts.by_sector[k][:, a] * mask / total[a]
             amounts, _ = compress(share[:, None] * usual[None])
             orders.groups.append(OrderGroup(i, a, k, amounts, nothing, True, path=-elapsed, absent=True))
     if len(classes) == len(ASSET_CLASSES):
-        scope = accounts.holdings[mask].sum() / total.sum()
+        part = accounts.holdings[mask].sum() / total.sum()
         property_ = accounts.real_estate
-        slower = -(share * scope)[:, None] * elapsed[None]
+        slower = -(share * part)[:, None] * elapsed[None]
         orders.residential = (
             orders.residential + slower * property_.residential_purchases / property_.residential)
         orders.commercial = orders.commercial + slower * property_.commercial_purchases / property_.commercial

@@ -97,12 +97,14 @@ class ForeignSelling:
 
 @dataclass(frozen=True, slots=True)
 class InflowSlowdown:
-    """*share* of usual purchases (1,300 USD bn a year at the centre) does not come."""
+    """Usual purchases (1,300 USD bn a year at the centre) that do not come: *share* of them or *amount_per_year*,
+    USD bn a year (one of the two).  Negative: more comes than usual, a surge of inflows."""
 
-    share: Distribution
+    share: Distribution | None = None
     classes: tuple[str, ...] = ("treasury", "agency", "corporate", "equity")
     holders: tuple[str, ...] = ("all",)
     schedule: Schedule = Schedule()
+    amount_per_year: Distribution | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ horizon = { months = 12 }
 
 def test_every_shock_of_the_union_has_a_model_and_every_field_a_key():
     assert set(SHOCK_MODELS) == {shock_type(kind.__new__(kind)) for kind in get_args(policy.Shock)}
-    renamed = {"amount": "amount_usd_bn", "percent": "fall", "deadline_years": "deadline"}
+    renamed = {"amount": "amount_usd_bn", "amount_per_year": "amount_usd_bn_per_year", "percent": "fall", "deadline_years": "deadline"}
     for kind in get_args(policy.Shock):
         model = SHOCK_MODELS[shock_type(kind.__new__(kind))]
         assert {renamed.get(f.name, f.name) for f in fields(kind)} == set(model.model_fields)

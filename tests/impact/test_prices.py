@@ -152,3 +152,13 @@ def test_parameter_files_report_every_problem(tmp_path):
         load_parameters(tmp_path)
     message = str(caught.value)
     assert "equity_multiplier" in message and "tg" in message and len(caught.value.problems) >= 3
+
+
+def test_a_surge_of_inflows_is_the_mirror_of_a_slowdown_and_an_amount_is_a_share(chain):
+    slow = chain.run(scenario(InflowSlowdown(Distribution(0.5))))
+    surge = chain.run(scenario(InflowSlowdown(Distribution(-0.5))))
+    linear = [k for k, label in enumerate(FACTORS.labels) if not label.startswith("CAP_")]
+    assert np.allclose(surge.response.path[..., linear], -slow.response.path[..., linear], rtol=1e-9, atol=1e-15)
+    yearly = 0.5 * chain.accounts.purchases.sum()
+    amount = chain.run(scenario(InflowSlowdown(amount_per_year=Distribution(yearly))))
+    assert np.allclose(amount.response.path, slow.response.path, rtol=1e-12, atol=1e-15)

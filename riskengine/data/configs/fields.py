@@ -131,6 +131,12 @@ def _check_amount(x: float) -> None:
         raise refuse(f"{x:g} looks like {unit}: write {better:g}", "USD bn; foreigners hold less than 70000")
 
 
+def _check_signed_amount(x: float) -> None:
+    if x == 0:
+        raise refuse("must not be zero", "USD bn a year that do not come; negative: more than usual")
+    _check_amount(abs(x))
+
+
 def _commitment(x: float) -> float:
     _check_amount(x)
     return x
@@ -140,11 +146,14 @@ Number = Annotated[DistributionTable, BeforeValidator(_bare_number)]
 TaxRate = Annotated[Number, AfterValidator(_between(0, 1, open_high=True, what="rate"))]
 TariffRate = Annotated[Number, AfterValidator(_between(0, 3, what="rate"))]
 Share = Annotated[Number, AfterValidator(_between(0, 1))]
+SlowdownShare = Annotated[Number, AfterValidator(_between(-5, 1))]
+"""Of usual purchases: 1 means that none come, a negative share that more come than usual."""
 HedgeChange = Annotated[Number, AfterValidator(_between(-1, 1, open_low=True, open_high=True, what="change"))]
 Appreciation = Annotated[Number, AfterValidator(_between(-0.5, 1, open_low=True, open_high=True))]
 BasisPoints = Annotated[Number, AfterValidator(_each(_check_basis_points))]
 Commitment = Annotated[float, AfterValidator(_commitment)]
 UsdBillions = Annotated[Number, AfterValidator(_each(_check_amount))]
+SignedUsdBillions = Annotated[Number, AfterValidator(_each(_check_signed_amount))]
 
 
 def check_move(factor: str, x: float) -> None:

@@ -80,24 +80,33 @@ def check_scenario(file: Path) -> tuple[Scenario | None, list[Problem]]:
     if not re.fullmatch(r"[a-z][a-z0-9_]*", file.stem):
         rule = "the file's name is the scenario's name: lower-case letters, digits and _ only"
         problems.append(Problem(rule, shown, got=file.stem, accepted=_snake(file.stem)))
+    scenario, found = check_text(text, file.stem, shown)
+    problems += found
+    return (None if problems else scenario), sorted(problems, key=lambda p: p.row or 0)
+
+
+def check_text(text: TomlText, name: str, shown: str) -> tuple[Scenario | None, list[Problem]]:
+    """(scenario called *name*, []) of a parsed file, or (None, every problem)."""
+    problems: list[Problem] = []
     table = {key: value for key, value in text.document.items() if key != "shocks"}
     head = None
     try:
         head = ScenarioHead.model_validate(table)
     except ValidationError as error:
         problems += problems_of(error, ScenarioHead, text, (), shown)
-    shocks = _read_shocks(text, shown, problems)
+    shocks = read_shocks(text, shown, problems)
     if problems or head is None:
-        return None, sorted(problems, key=lambda p: p.row or 0)
+        return None, problems
     scenario = Scenario(
-        file.stem, head.title.strip(), " ".join(head.narrative.split()), head.full_source(),
+        name, head.title.strip(), " ".join(head.narrative.split()), head.full_source(),
         head.horizon.build(), tuple(shocks), head.probability, head.announcement, head.flow_channel,
         head.risk_off, tuple(head.tags),
     )
     return scenario, []
 
 
-def _read_shocks(text: TomlText, shown: str, problems: list[Problem]) -> list[Shock]:
+def read_shocks(text: TomlText, shown: str, problems: list[Problem]) -> list[Shock]:
+    """The ``[[shocks]]`` of a file; what is wrong with them is added to *problems*."""
     tables = text.document.get("shocks", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         row = text.line(("shocks",))

@@ -15,8 +15,8 @@ from riskengine.base.estimate import Distribution
 from riskengine.data.configs.durations import Day, Duration, ScheduleTable
 from riskengine.data.configs.fields import (
     Appreciation, AssetClass, AssetClasses, BasisPoints, Commitment, Currency, Factor, HedgeChange, Holders,
-    Number, Parties, Party, Share, Strict, TariffRate, TaxRate, Tenor, UsdBillions, UseOfProceeds,
-    check_move, choice, distinct, refuse,
+    Number, Parties, Party, Share, SignedUsdBillions, SlowdownShare, Strict, TariffRate, TaxRate, Tenor,
+    UsdBillions, UseOfProceeds, check_move, choice, distinct, refuse,
 )
 from riskengine.policy import shocks as policy
 
@@ -143,17 +143,26 @@ class ForeignSellingModel(ShockModel):
 
 
 class InflowSlowdownModel(ShockModel):
-    """share: of usual purchases that does not come."""
+    """One of share (of usual purchases) and amount_usd_bn_per_year that does not come; negative: a surge."""
 
-    share: Share
+    share: SlowdownShare | None = None
+    amount_usd_bn_per_year: SignedUsdBillions | None = None
     classes: AssetClasses = _ALL_CLASSES
     holders: Holders = _ALL
     schedule: ScheduleTable | None = None
 
+    @model_validator(mode="after")
+    def _one_size(self) -> InflowSlowdownModel:
+        if (self.share is None) == (self.amount_usd_bn_per_year is None):
+            raise refuse("needs exactly one size", "share = 0.50 or amount_usd_bn_per_year = 650")
+        return self
+
     def build(self) -> policy.InflowSlowdown:
+        amount = self.amount_usd_bn_per_year
         return policy.InflowSlowdown(
-            self.share.build("share of usual purchases"), tuple(self.classes), tuple(self.holders),
-            **_when(self.schedule),
+            None if self.share is None else self.share.build("share of usual purchases"),
+            tuple(self.classes), tuple(self.holders),
+            amount_per_year=None if amount is None else amount.build("USD bn per year"), **_when(self.schedule),
         )
 
 
