@@ -18,6 +18,7 @@ from riskengine.data.configs import config_root
 from riskengine.data.market_inputs import load_market_inputs
 from riskengine.data.panels import load_panel
 from riskengine.data.parameters import load_parameters
+from riskengine.data.selection import active_store
 from riskengine.data.snapshot import covered_range, load_snapshot
 from riskengine.engine.paths import World
 from riskengine.factor_model import FactorModel
@@ -25,7 +26,8 @@ from riskengine.market import MarketInput
 from riskengine.result import DataQualityItem
 
 STALE_ALLOWANCE = timedelta(days=10)
-"""Calendar days after the last embedded close at which a night may still be run on it."""
+"""Calendar days after the last close at which a night may still be run on it."""
+VIX = "VIXCLS"
 MODEL_ROWS = ("vol_now.", "vol_long_run.", "vol_persistence.")
 MARKET_QUOTES = ("short_rate.", "dividend_yield.", "level.", "implied_vol.", "cap_rate.")
 """Inputs that are prices of their day; a later row in their place is worse than a later estimate of a loading."""
@@ -43,7 +45,7 @@ def build_world(
     say("estimation")
     models = estimate_models(as_of, inputs)
     say("data")
-    inputs = {**inputs, **model_volatilities(models["daily"])}
+    inputs = {**inputs, **model_volatilities(models["daily"]), **quoted_volatility(as_of, inputs)}
     return World(
         as_of=as_of,
         snapshot=load_snapshot(as_of, inputs),
@@ -87,8 +89,31 @@ def model_volatilities(model: FactorModel) -> dict[str, MarketInput]:
     return rows
 
 
+def quoted_volatility(as_of: str, inputs: dict[str, MarketInput]) -> dict[str, MarketInput]:
+    """``implied_vol.SP500`` from the last imported VIX close (30 days, percent), at most STALE_ALLOWANCE old;
+    empty without one, or when the market inputs have a row of the same day or later."""
+    store = active_store()
+    if VIX not in store.series:
+        return {}
+    days, values = store.read_as_of(VIX, as_of)
+    if not len(days) or not 1.0 <= values[-1] <= 200.0:
+        return {}
+    seen = days[-1].astype(object)
+    mine = inputs.get("implied_vol.SP500")
+    if date.fromisoformat(as_of) - seen > STALE_ALLOWANCE or (mine is not None and mine.date >= str(seen)):
+        return {}
+    return {"implied_vol.SP500": MarketInput(
+        "implied_vol.SP500", float(values[-1]) / 100.0, None, "per sqrt(year)", str(seen),
+        f"{store.entry(VIX).title}, imported: implied volatility of 30 days, taken for every expiry", False)}
+
+
 def load_history(as_of: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Levels by factor for HistoricalReplay: logs for log factors, decimals for rates; nothing after *as_of*."""
+    """Levels by factor for HistoricalReplay: logs for log factors, decimals for rates; nothing after *as_of*.
+
+    Baskets of imported sectors have their running sum of log returns, which starts at 0.
+    """
+    from factors.history import read_imported, sector_baskets
+
     history: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     for panel_name, prefix, names, log in (
         ("fx_daily", "FX_", CURRENCIES, True),
@@ -103,6 +128,10 @@ def load_history(as_of: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
             seen = np.isfinite(column)
             values = np.log(column[seen]) if log else column[seen]
             history[prefix + name] = (panel.dates[seen], values)
+    imported = read_imported(as_of)
+    if imported is not None:
+        for factor, (days, level, _) in sector_baskets({imported.name: imported}).items():
+            history[factor] = (days, level)
     return history
 
 

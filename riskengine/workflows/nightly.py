@@ -28,6 +28,7 @@ from riskengine.policy.night import NightlyConfig
 from riskengine.policy.scenario import Scenario
 from riskengine.result import DataQualityItem, NightResult, PositionRisk, RiskResult
 from riskengine.workflows.build_world import build_world, check_as_of, input_quality
+from riskengine.workflows.data_version import on_one_version
 from riskengine.workflows.night_scenarios import run_scenarios
 from riskengine.workflows.night_tables import night_tables
 from riskengine.workflows.simulator import Simulator
@@ -44,6 +45,7 @@ class NightOutcome:
     hard_breach: bool
 
 
+@on_one_version
 def run_night(
     config: NightlyConfig,
     *,
@@ -60,6 +62,9 @@ def run_night(
     progress: Progress | None = None,
 ) -> NightOutcome:
     """Run the night and publish its folder ``out/<as_of>/<run_id>/`` atomically.
+
+    Two more keywords, ``data`` and ``data_version``, choose the data store and an earlier version of it
+    (``on_one_version``).
 
     Raises
     ------

@@ -20,6 +20,7 @@ from riskengine.reports.nightly import render_night
 from riskengine.reports.summary import summarize
 from riskengine.reports.tables import TABLES
 from riskengine.result import SCHEMA_VERSION, NightResult
+from riskengine.workflows.data_version import data_hashes, describe_data
 
 
 def hash_inputs(config: NightlyConfig, book_file: Path, world: World) -> dict[str, str]:
@@ -32,6 +33,7 @@ def hash_inputs(config: NightlyConfig, book_file: Path, world: World) -> dict[st
         "config": hash_files([*used, *( [config.source] if config.source else [] )]),
         "scenarios": hash_files(list(config.scenarios)),
         "data": hash_files(sorted(bundled.glob("*.parquet"))),
+        **data_hashes(),
         "portfolio": hash_files([book_file]),
         "factor_model_daily": model_hash(world.daily),
         "factor_model_weekly": model_hash(world.weekly),
@@ -76,6 +78,7 @@ def publish_run(
             "versions": _versions(), "hashes": hashes, "seed": spec.seed, "paths": spec.paths, "draws": spec.draws,
             "noise": spec.noise, "levels": list(spec.levels),
             "portfolio_name": book_file.name,
+            **describe_data(),
             "at_size": list(plans),
             "stage_seconds": {k: round(v, 3) for k, v in stages().items()},
             "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
