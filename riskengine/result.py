@@ -233,3 +233,162 @@ class BacktestResult:
     kupiec_p: float
     traffic_light: str
     extra: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimEstimate:
+    """One number of a test: value with standard error, 95% interval and observations, in ``unit``.
+
+    sample : '1985-02 to 2024-12' or words.  note : which variant this is, or how it was obtained.
+    """
+
+    label: str
+    value: float
+    unit: str
+    se: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    sample: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One claim of a source, put to the test.
+
+    verdict : 'supported' | 'contradicted' | 'undecided' | 'identity holds' | 'identity fails' | 'untestable' |
+    'data missing'.  reason : that verdict in words with the numbers.  estimate : the number the verdict is taken
+    from; others : variants, never voted on.  p, p_holm, q : of that decision alone, after Holm over all claims, and
+    after Benjamini and Hochberg.  influential : the most influential observation; without : the estimate and the
+    verdict without it and in named sub-samples, as (what, estimate, verdict).  missing : series to import.
+    chart : plain data for the page (see reports/claims_charts.py), or None.
+    """
+
+    id: str
+    family: str
+    title: str
+    claim: str
+    said_by: str
+    equation: str
+    series: tuple[str, ...]
+    expected_seed: str
+    expected_literature: str
+    verdict: str
+    reason: str
+    estimate: ClaimEstimate | None = None
+    others: tuple[ClaimEstimate, ...] = ()
+    p: float | None = None
+    p_holm: float | None = None
+    q: float | None = None
+    influential: str = ""
+    without: tuple[tuple[str, ClaimEstimate, str], ...] = ()
+    caveats: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    chart: dict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimsResult:
+    """All claims at an as-of date on one state of the data; rule : how a verdict follows from the numbers."""
+
+    as_of: str
+    data_version: str
+    rule: str
+    claims: tuple[Claim, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageCell:
+    """One model on one book at one level, judged on every day forecast (METHOD 12).
+
+    FZ0 is the joint score of VaR and ES, lower is better; differences are to the default model, positive = worse
+    than it.  p-values near 0 refute the model.
+    """
+
+    book: str
+    asset_class: str
+    model: str
+    level: float
+    first: str
+    last: str
+    observations: int
+    exceptions: int
+    expected: float
+    other_tail_exceptions: int
+    kupiec_lr: float
+    kupiec_p: float
+    christoffersen_lr: float
+    christoffersen_p: float
+    conditional_coverage_p: float
+    duration_shape: float
+    duration_p: float
+    dynamic_quantile_p: float
+    traffic_light: str
+    """Basel's zone of all days taken together; windows of 250 days are below."""
+    cumulative_probability: float
+    days_green: float
+    days_yellow: float
+    days_red: float
+    most_in_250_days: int
+    z1: float
+    z1_p: float
+    z1_critical: float
+    z2: float
+    z2_p: float
+    z2_critical: float
+    mean_var: float
+    mean_es: float
+    fz0: float
+    fz0_difference: float
+    dm_t: float
+    dm_p: float
+    pit_counts: tuple[int, ...]
+    pit_uniform_p: float
+    pit_kolmogorov_p: float
+    berkowitz_p: float
+    by_year: dict[int, tuple[int, int]]
+    """year → (days, exceptions)."""
+    by_regime: dict[str, dict[str, float]]
+    """'1980s', 'crisis', 'calm', 'turbulent' … → observations, exceptions, expected, kupiec_p, fz0_difference."""
+    rolling: tuple[tuple[str, int], ...]
+    """(last day, exceptions in the 250 days to it), every 21st day."""
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageWinner:
+    """Mean FZ0 difference to the default by model over the books of one asset class at one level: lowest wins.
+
+    significant_wins, significant_losses: books on which a model beats, or loses to, the default at 5%
+    (Diebold–Mariano); calibrated : books on which Kupiec does not refute it at 5%.
+    """
+
+    asset_class: str
+    level: float
+    winner: str
+    books: int
+    fz0_difference: dict[str, float]
+    significant_wins: dict[str, int]
+    significant_losses: dict[str, int]
+    calibrated: dict[str, int]
+    exceptions: dict[str, int]
+    expected: float
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageReport:
+    """The court's verdict on one-day VaR and ES: cells by book, model and level; winners by asset class."""
+
+    as_of: str
+    data_version: str
+    levels: tuple[float, ...]
+    default_model: str
+    models: dict[str, str]
+    """name → how it is estimated."""
+    books: dict[str, str]
+    """name → what is held."""
+    cells: tuple[CoverageCell, ...]
+    winners: tuple[CoverageWinner, ...]
+    conclusion: tuple[str, ...]
+    """Sentences with the measured figures: where the default wins and where it does not."""
+    seconds: float
