@@ -1,0 +1,346 @@
+"""Who forecasts: the engine's two noise models and their rivals, for the books of one panel and one year.
+
+The engine (parameters estimated on moves before the year, filters run daily; factors.volatility, .tails):
+
+    garch_t      GARCH(1,1)-t per factor, correlation R of standardised moves (half-life 3 years), degrees of
+                 freedom of the joint t: σ_t² = w' D_t R D_t w, quantile σ_t t_ν⁻¹(α) √((ν − 2)/ν).  The night's
+                 ``student_t``
+    garch_fhs    filtered historical simulation: past rows z of standardised moves scaled by today's
+                 volatilities, P&L of row s = w' D_t z_s.  The night's ``filtered_historical``
+
+The rivals work on the book's own P&L, as a desk without a factor model would:
+
+    ewma_normal      RiskMetrics (1996): variance with decay .94, Gaussian; with fixed weights the same as w'Σw
+                     of the exponentially weighted covariance matrix
+    garch_normal     GARCH(1,1) by Gaussian quasi-likelihood, variance targeting, refitted yearly
+    static_t         Student t of constant scale: maximum likelihood on the last 1000 days, refitted monthly
+    historical_500   plain historical simulation, the last 500 days of P&L, moving daily
+    historical_1000  the same with 1000 days
+
+Forecasts are for mean-zero P&L; a day's drift is a hundredth of its volatility.  ES of a sample is the mean of
+its α share of worst rows with the boundary row counted fractionally (Acerbi and Tasche 2002).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import ndtr, ndtri
+from scipy.stats import t as student
+
+from backtests.coverage.books import Moves
+from backtests.es_tests import TAIL_POINTS
+from factors.covariance import decay_weights, stambaugh_moments, to_correlation
+from factors.definitions import CORRELATION_HALF_LIFE, DEFAULT_EWMA_DECAY
+from factors.tails import profile_dof
+from factors.volatility import VolatilityFit, carry_on, fit_garch, garch_filter
+from riskengine.base.units import BUSINESS_DAYS_PER_YEAR
+
+DEFAULT = "garch_t"
+STATIC_WINDOW, STATIC_REFIT = 1000, 21
+FHS_ROWS = 5000
+"""Most recent rows of standardised moves kept by filtered historical simulation: about twenty years, what the
+night has."""
+NU_LIMITS = (2.1, 100.0)
+START = VolatilityFit("start", np.ones(1), 1.0, 0.99, 0.05, 0.0, 0.94, np.nan, np.nan, 7.0)
+"""Every fit starts here, so that a year's result does not depend on which years were computed before."""
+
+
+@dataclass(slots=True)
+class YearForecast:
+    """One model's forecasts of B books on the n days of a year at L levels; P&L, gains positive.
+
+    var, es, high (B, n, L): lower quantile, mean below it, and upper quantile.  pit (B, n): F_t(x_t).
+    tail (B, n, L, K): P&L over es below the quantile, at midpoints of K slices of equal probability.
+    """
+
+    var: np.ndarray
+    es: np.ndarray
+    high: np.ndarray
+    pit: np.ndarray
+    tail: np.ndarray
+
+    @staticmethod
+    def empty(books: int, days: int, levels: int) -> YearForecast:
+        """Room for a forecast, NaN."""
+        shape = (books, days, levels)
+        return YearForecast(np.full(shape, np.nan), np.full(shape, np.nan), np.full(shape, np.nan),
+                            np.full((books, days), np.nan),
+                            np.full((*shape, TAIL_POINTS), np.nan, dtype=np.float16))
+
+
+@dataclass(frozen=True, slots=True)
+class Year:
+    """What a model is given: moves x (T, N) up to the end of the year, the first *past* rows lie before it;
+    weights (B, N); levels such as (.99, .975)."""
+
+    x: np.ndarray
+    past: int
+    weights: np.ndarray
+    levels: tuple[float, ...]
+
+    @property
+    def days(self) -> int:
+        return len(self.x) - self.past
+
+    @property
+    def pnl(self) -> np.ndarray:
+        """(T, B) P&L of the books."""
+        return self.x @ self.weights.T
+
+
+def slices(alpha: float) -> np.ndarray:
+    """(K,) probabilities: midpoints of K equal slices of the tail of probability *alpha*."""
+    return alpha * (np.arange(TAIL_POINTS) + 0.5) / TAIL_POINTS
+
+
+def put_scale_family(out: YearForecast, b: int, year: Year, sd: np.ndarray, quantile: Callable,
+                     shortfall: Callable, cdf: Callable) -> None:
+    """Fill book *b* of *out*: P&L is *sd* (n,) times a unit variable with these functions of probability."""
+    for i, level in enumerate(year.levels):
+        a = 1.0 - level
+        q, e = quantile(a), shortfall(a)
+        out.var[b, :, i], out.es[b, :, i], out.high[b, :, i] = sd * q, sd * e, sd * quantile(level)
+        out.tail[b, :, i, :] = quantile(slices(a)) / e
+    out.pit[b] = cdf(year.pnl[year.past:, b] / sd)
+
+
+def put_normal(out: YearForecast, b: int, year: Year, sd: np.ndarray) -> None:
+    """Gaussian P&L with standard deviations *sd* (n,)."""
+    put_scale_family(out, b, year, sd, ndtri,
+                     lambda a: -np.exp(-0.5 * ndtri(a) ** 2) / np.sqrt(2 * np.pi) / a, ndtr)
+
+
+def put_student(out: YearForecast, b: int, year: Year, sd: np.ndarray, nu: float) -> None:
+    """Student-t P&L of variance sd² (n,) and ν degrees of freedom."""
+    unit = np.sqrt((nu - 2.0) / nu)
+
+    def shortfall(a):
+        q = student.ppf(a, nu)
+        return -unit * student.pdf(q, nu) / a * (nu + q * q) / (nu - 1.0)
+
+    put_scale_family(out, b, year, sd, lambda p: unit * student.ppf(p, nu), shortfall,
+                     lambda z: student.cdf(z / unit, nu))
+
+
+def put_samples(out: YearForecast, b: int, rows: slice, samples: np.ndarray, pnl: np.ndarray,
+                levels: tuple[float, ...]) -> None:
+    """Empirical forecasts of days *rows*: samples (n, S) sorted along the last axis, pnl (n,)."""
+    n, size = samples.shape
+    for i, level in enumerate(levels):
+        a = 1.0 - level
+        out.var[b, rows, i] = at_probability(samples, np.array([a]))[:, 0]
+        out.high[b, rows, i] = at_probability(samples, np.array([level]))[:, 0]
+        whole = int(a * size)
+        part = a * size - whole
+        total = samples[:, :whole].sum(axis=1) + part * samples[:, whole]
+        out.es[b, rows, i] = np.minimum(total / (a * size), out.var[b, rows, i])
+        out.tail[b, rows, i, :] = at_probability(samples, slices(a)) / out.es[b, rows, i][:, None]
+    below = (samples < pnl[:, None]).sum(axis=1)
+    upto = (samples <= pnl[:, None]).sum(axis=1)
+    out.pit[b, rows] = (0.5 * (below + upto) + 0.5) / (size + 1)
+
+
+def at_probability(ordered: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """(n, K) quantiles of sorted samples (n, S), linear between order statistics at (i − ½)/S."""
+    size = ordered.shape[-1]
+    place = np.clip(p * size - 0.5, 0.0, size - 1.0)
+    low = np.floor(place).astype(int)
+    high = np.minimum(low + 1, size - 1)
+    share = place - low
+    return ordered[..., low] * (1.0 - share) + ordered[..., high] * share
+
+
+# -------------------------------------------------------------------------------------------- the engine's
+@dataclass(frozen=True, slots=True)
+class FactorFit:
+    """Estimates on moves before the year: z (T', N) standardised moves, correlation (N, N), ν, and sd (n, N)
+    of each day of the year by the filter carried on."""
+
+    z: np.ndarray
+    correlation: np.ndarray
+    nu: float
+    sd: np.ndarray
+
+
+def fit_factors(year: Year, asymmetric: np.ndarray) -> FactorFit:
+    """The engine's estimate for one year; asymmetric (N,) bool: factors with a GJR term (equities)."""
+    x, past = year.x, year.x[:year.past]
+    with np.errstate(invalid="ignore"):  # a step of the search that leaves the range is taken back there
+        fits = [fit_garch(past[:, j], asymmetric=bool(g), near=START, errors=False)
+                for j, g in enumerate(asymmetric)]
+    z = np.column_stack([past[:, j] / np.sqrt(f.variance[:-1]) for j, f in enumerate(fits)])
+    sd = np.sqrt(np.column_stack([carry_on(f, x[:, j])[:-1] for j, f in enumerate(fits)])[year.past:])
+    half_life = CORRELATION_HALF_LIFE[1] * BUSINESS_DAYS_PER_YEAR
+    correlation = to_correlation(stambaugh_moments(z, decay_weights(len(z), half_life))[1])
+    return FactorFit(z, correlation, profile_dof(z)[0], sd)
+
+
+def forecast_garch_t(year: Year, fit: FactorFit) -> YearForecast:
+    """The night's default: GARCH variances, joint Student t."""
+    out = YearForecast.empty(len(year.weights), year.days, len(year.levels))
+    for b, w in enumerate(year.weights):
+        loaded = fit.sd * w
+        sd = np.sqrt(np.einsum("ti,ij,tj->t", loaded, fit.correlation, loaded))
+        put_student(out, b, year, sd, fit.nu)
+    return out
+
+
+def forecast_garch_fhs(year: Year, fit: FactorFit) -> YearForecast:
+    """Filtered historical simulation of past rows of standardised moves."""
+    out = YearForecast.empty(len(year.weights), year.days, len(year.levels))
+    z, pnl = fit.z[-FHS_ROWS:], year.pnl[year.past:]
+    for b, w in enumerate(year.weights):
+        used = np.flatnonzero(w)
+        if len(used) == 1:
+            rows = np.sort(w[used[0]] * z[:, used[0]])
+            samples = fit.sd[:, used] * rows
+            if w[used[0]] < 0:
+                samples = np.sort(samples, axis=1)
+        else:
+            samples = np.sort((fit.sd * w) @ z.T, axis=1)
+        put_samples(out, b, slice(None), samples, pnl[:, b], year.levels)
+    return out
+
+
+# ---------------------------------------------------------------------------------------------- the rivals
+def forecast_ewma_normal(year: Year) -> YearForecast:
+    """RiskMetrics on the book's P&L; the average starts at the mean square of the first 250 days."""
+    out = YearForecast.empty(len(year.weights), year.days, len(year.levels))
+    pnl = year.pnl
+    for b in range(pnl.shape[1]):
+        level = float(np.mean(pnl[:250, b] ** 2))
+        h = garch_filter(pnl[:, b], 1.0 - DEFAULT_EWMA_DECAY, 0.0, DEFAULT_EWMA_DECAY, level)
+        put_normal(out, b, year, np.sqrt(h[:-1][year.past:]))
+    return out
+
+
+def forecast_garch_normal(year: Year) -> YearForecast:
+    """Gaussian GARCH(1,1) on the book's P&L."""
+    out = YearForecast.empty(len(year.weights), year.days, len(year.levels))
+    pnl = year.pnl
+    for b in range(pnl.shape[1]):
+        past = pnl[:year.past, b]
+        level = float(np.mean(past**2))
+        alpha, beta = fit_normal_garch(past / np.sqrt(level))
+        h = garch_filter(pnl[:, b], alpha, 0.0, beta, level)
+        put_normal(out, b, year, np.sqrt(h[:-1][year.past:]))
+    return out
+
+
+def fit_normal_garch(y: np.ndarray) -> tuple[float, float]:
+    """(α, β) maximising the Gaussian quasi-likelihood of *y* (n,), unit variance, targeting it.
+
+    Alternating bounded searches over the persistence ρ = α + β and the share α/ρ.
+    """
+    square = y * y
+
+    def loss(rho: float, share: float) -> float:
+        h = garch_filter(y, rho * share, 0.0, rho * (1.0 - share))[:-1]
+        return float(np.log(h).sum() + (square / h).sum())
+
+    rho, share = 0.98, 0.06
+    best = loss(rho, share)
+    for _ in range(12):
+        share = minimize_scalar(lambda s: loss(rho, s), bounds=(0.005, 0.5), method="bounded",
+                                options={"xatol": 1e-4}).x
+        found = minimize_scalar(lambda r: loss(r, share), bounds=(0.5, 0.9995), method="bounded",
+                                options={"xatol": 1e-5})
+        rho = found.x
+        if best - found.fun < 1e-4:
+            break
+        best = found.fun
+    return float(rho * share), float(rho * (1.0 - share))
+
+
+def forecast_static_t(year: Year) -> YearForecast:
+    """Student t with the constant scale of the last STATIC_WINDOW days, refitted every STATIC_REFIT days."""
+    out = YearForecast.empty(len(year.weights), year.days, len(year.levels))
+    pnl, n = year.pnl, year.days
+    for b in range(pnl.shape[1]):
+        for first in range(0, n, STATIC_REFIT):
+            rows = slice(first, min(first + STATIC_REFIT, n))
+            window = pnl[max(0, year.past + first - STATIC_WINDOW):year.past + first, b]
+            scale, nu = fit_student(window)
+            sd = np.full(rows.stop - rows.start, scale * np.sqrt(nu / (nu - 2.0)))
+            part = YearForecast(out.var[:, rows], out.es[:, rows], out.high[:, rows], out.pit[:, rows],
+                                out.tail[:, rows])
+            days = Year(year.x[:year.past + rows.stop], year.past + rows.start, year.weights, year.levels)
+            put_student(part, b, days, sd, nu)
+    return out
+
+
+def fit_student(y: np.ndarray) -> tuple[float, float]:
+    """(scale, ν) of a Student t with location 0 by maximum likelihood: profile in ν, EM for the scale."""
+    square = y * y
+    state = {"scale2": float(np.median(square)) + 1e-30}
+
+    def negative(log_nu: float) -> float:
+        nu = np.exp(log_nu)
+        s = state["scale2"]
+        for _ in range(8):
+            s = float(np.mean((nu + 1.0) * square / (nu + square / s)))
+        state["scale2"] = s
+        return -float(student.logpdf(0.0, nu) * len(y) - 0.5 * len(y) * np.log(s)
+                      - 0.5 * (nu + 1.0) * np.log1p(square / (nu * s)).sum())
+
+    found = minimize_scalar(negative, bounds=tuple(np.log(NU_LIMITS)), method="bounded",
+                            options={"xatol": 1e-2})
+    negative(found.x)
+    return float(np.sqrt(state["scale2"])), float(np.exp(found.x))
+
+
+def forecast_historical(year: Year, window: int) -> YearForecast:
+    """Plain historical simulation of the last *window* days of P&L."""
+    out = YearForecast.empty(len(year.weights), year.days, len(year.levels))
+    pnl, n = year.pnl, year.days
+    for b in range(pnl.shape[1]):
+        seen = pnl[:-1, b]
+        size = min(window, year.past)
+        windows = np.lib.stride_tricks.sliding_window_view(seen, size)[-n:]
+        put_samples(out, b, slice(None), np.sort(windows, axis=1), pnl[year.past:, b], year.levels)
+    return out
+
+
+RIVALS: dict[str, Callable[[Year], YearForecast]] = {
+    "ewma_normal": forecast_ewma_normal,
+    "garch_normal": forecast_garch_normal,
+    "static_t": forecast_static_t,
+    "historical_500": lambda year: forecast_historical(year, 500),
+    "historical_1000": lambda year: forecast_historical(year, 1000),
+}
+ENGINE: dict[str, Callable[[Year, FactorFit], YearForecast]] = {
+    "garch_t": forecast_garch_t,
+    "garch_fhs": forecast_garch_fhs,
+}
+MODELS = (*ENGINE, *RIVALS)
+"""Every model by name, the default first."""
+
+
+DESCRIPTIONS: dict[str, str] = {
+    "garch_t": "GARCH(1,1)-t per factor, weighted correlations, joint Student t; parameters yearly",
+    "garch_fhs": "filtered historical simulation on the same variances; rows of up to 20 years",
+    "ewma_normal": "RiskMetrics: exponentially weighted variance (.94), Gaussian",
+    "garch_normal": "Gaussian GARCH(1,1) on the book's P&L; parameters yearly",
+    "static_t": "Student t of constant scale on the last 1000 days; refitted monthly",
+    "historical_500": "plain historical simulation, last 500 days",
+    "historical_1000": "plain historical simulation, last 1000 days",
+}
+"""One line per model for the reader."""
+
+
+def forecast_year(panel: Moves, year: Year, models: tuple[str, ...], equities: tuple[str, ...]
+                  ) -> dict[str, YearForecast]:
+    """Forecasts by model; the engine's factors are estimated once for all of its models.
+
+    equities : labels of *panel* whose variance has a GJR term.
+    """
+    out = {name: RIVALS[name](year) for name in models if name in RIVALS}
+    wanted = [name for name in models if name in ENGINE]
+    if wanted:
+        fit = fit_factors(year, np.array([label in equities for label in panel.labels]))
+        out |= {name: ENGINE[name](year, fit) for name in wanted}
+    return {name: out[name] for name in models}
