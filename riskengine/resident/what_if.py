@@ -135,6 +135,34 @@ class Resident:
             *self.lowered[at + 1 :],
         ))
 
+    def trade(
+        self, add: Sequence[Position] = (), remove: Sequence[str] = (), resize: Mapping[str, float] | None = None,
+    ) -> Resident:
+        """Several trades as one operation: sizes first, then removals, new positions at the end.
+
+        Every unknown position and every impossible size is reported at once.
+        """
+        factors, problems = dict(resize or {}), []
+        for name in {**factors, **dict.fromkeys(remove)}:
+            try:
+                self._place(name)
+            except InputError as error:
+                problems += error.problems
+        changed: dict[str, LoweredPosition] = {}
+        new: list[LoweredPosition] = []
+        if not problems:
+            for name, factor in factors.items():
+                problems += _tried(lambda n=name, f=factor: changed.__setitem__(n, self._lower(
+                    resize_position(self.lowered[self._place(n)].position, f))))
+        for position in add:
+            problems += _tried(lambda p=position: new.append(self._lower(p)))
+        if problems:
+            raise InputError(problems)
+        gone = set(remove)
+        kept = tuple(changed.get(x.position.position_id, x) for x in self.lowered
+                     if x.position.position_id not in gone)
+        return self._trade(lambda: (*kept, *new))
+
     # ---- policy, volatility, everything -----------------------------------------------------------------
     def move_policy(self, scenario: Scenario | None) -> Resident:
         """Under another scenario (of the held horizon), or under none."""
@@ -276,6 +304,15 @@ def hold(
         policy = valuer.value_all(lowered, cache, response, baseline.measures)
     return Resident(setting, portfolio, lowered, valuer, cache, scenario, response, baseline, policy,
                     seconds=time.perf_counter() - begin)
+
+
+def _tried(action: Callable[[], None]) -> tuple[Problem, ...]:
+    """Problems of an action that may be refused."""
+    try:
+        action()
+    except InputError as error:
+        return error.problems
+    return ()
 
 
 def scale_by_factor(scale: float | Mapping[str, float]) -> np.ndarray:

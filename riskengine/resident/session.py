@@ -1,0 +1,261 @@
+"""A book held under a world, answering one what-if after another; the command line and the desk ask it alike.
+
+    before   the book as filed under the scenario as filed
+    after    the book with trades, sizes and removals, under the scenario with its knobs set
+    change   after − before on the same random numbers
+
+One held state (``resident.hold``, full revaluation) per horizon serves every scenario of that horizon; what was
+asked before is kept.  Sessions of fewer paths see the first paths of the same streams.  Answers do not depend on
+what was asked before, nor on the number of threads.  One session may be shared between threads: questions queue.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
+from threading import RLock
+from typing import Any, TypeVar
+
+from riskengine.base.dates import parse_tenor
+from riskengine.base.errors import InputError, Problem
+from riskengine.base.sampling import RunSpec
+from riskengine.base.units import Horizon
+from riskengine.engine.paths import PreparedScenario, World, prepare
+from riskengine.execution import Executor, Serial
+from riskengine.instruments.portfolio import Portfolio, Position, describe
+from riskengine.instruments.trade_text import parse_trade
+from riskengine.policy.scenario import Scenario
+from riskengine.resident.answer import (
+    View, chain_json, change_json, histogram, plain, plausibility_json, slice_json, view_json, view_state,
+)
+from riskengine.resident.request import WhatIfRequest
+from riskengine.resident.what_if import Resident, hold
+
+SCHEMA_VERSION = "1.0"
+KEPT_HORIZONS = 3
+KEPT_STATES = 4
+KEPT_SCENARIOS = 16
+DEFAULT_HORIZON = Horizon(10, 1)
+"""Of the ordinary night, when neither a scenario nor a horizon is given."""
+
+LoadScenario = Callable[[str | Scenario, tuple[str, ...]], Scenario]
+"""(name, file or scenario; knobs) → scenario; InputError with every wrong knob."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """A candidate trade: the sentence as typed, its position, and what was understood."""
+
+    text: str
+    position: Position
+    understood: str
+
+
+class Session:
+    """A book under a world.
+
+    load_scenario : resolves names and knobs (``workflows.what_if`` gives the one of the configuration).
+    data_version, accounts_as_of : labels of the answer.  executor : Serial() or Threads(n).
+    """
+
+    def __init__(
+        self, world: World, portfolio: Portfolio, spec: RunSpec, *, load_scenario: LoadScenario,
+        executor: Executor | None = None, data_version: str = "embedded",
+    ):
+        self.world, self.portfolio, self.spec = world, portfolio, spec
+        self.executor = executor or Serial()
+        self.data_version = data_version
+        self._load = load_scenario
+        self._held: OrderedDict[Hashable, Any] = OrderedDict()
+        self._before: OrderedDict[Hashable, Any] = OrderedDict()
+        self._prepared: OrderedDict[Hashable, Any] = OrderedDict()
+        self._lock = RLock()
+
+    # ---- the question -----------------------------------------------------------------------------------
+    def answer(self, request: WhatIfRequest) -> dict:
+        """Before, after and change as plain JSON (keys: see :meth:`_assemble`).
+
+        Raises
+        ------
+        InputError : every wrong knob, sentence, position id and size at once.
+        """
+        begin = time.perf_counter()
+        with self._lock:
+            first, second, trades = self._read(request)
+            horizons = self._horizons(request, first, second)
+            before_state, before = self._state_before(first, horizons[0], request.detail)
+            after_state, book_state = self._state_after(request, second, horizons[1], trades)
+            prepared = self._prepare(second) if second is not None and request.detail else None
+            after = before if after_state is before_state else view_state(after_state, prepared)
+            answer = self._assemble(request, first, second, before_state, before, after_state, after)
+            answer["trades"] = self._incremental(trades, book_state, after_state, before_state, before, after)
+        answer["seconds"] = time.perf_counter() - begin
+        return plain(answer)
+
+    def understand(self, sentence: str) -> dict:
+        """What a sentence of a trade means, without pricing anything but the position; InputError says why
+        not."""
+        trade = self._parse(sentence, 1, {p.position_id for p in self.portfolio.positions})
+        return {"trade": trade.text, "understood": trade.understood, "asset_class": trade.position.asset_class,
+                "description": describe(trade.position)}
+
+    def positions(self) -> list[dict]:
+        """The book as filed: id, type, desk, book, strategy, asset class, description, tags."""
+        return [{"position_id": p.position_id, "type": p.type, "desk": p.desk, "book": p.book,
+                 "strategy": p.strategy, "asset_class": p.asset_class, "description": describe(p),
+                 **dict(p.tags)} for p in self.portfolio.positions]
+
+    # ---- parts of the question --------------------------------------------------------------------------
+    def _read(self, request: WhatIfRequest) -> tuple[Scenario | None, Scenario | None, list[Trade]]:
+        """Scenario before, scenario after, trades; all problems together."""
+        problems: list[Problem] = []
+        first = second = None
+        if request.scenario is not None:
+            try:
+                first = second = self._load(request.scenario, ())
+                if request.sets:
+                    second = self._load(request.scenario, request.sets)
+            except InputError as error:
+                problems += error.problems
+        taken = {p.position_id for p in self.portfolio.positions}
+        trades: list[Trade] = []
+        for n, item in enumerate(request.trades, 1):
+            try:
+                trades.append(self._parse(item, n, taken))
+                taken.add(trades[-1].position.position_id)
+            except InputError as error:
+                problems += error.problems
+        if problems:
+            raise InputError(problems)
+        return first, second, trades
+
+    def _parse(self, item: str | Position, number: int, taken: set[str]) -> Trade:
+        if isinstance(item, Position):
+            return Trade(describe(item), item, describe(item))
+        name = f"TRADE-{number}"
+        while name in taken:
+            name += "x"
+        found = parse_trade(item, self.world.snapshot, position_id=name, tag_names=self.portfolio.tag_names)
+        return Trade(item, found.position, found.understood)
+
+    def _horizons(
+        self, request: WhatIfRequest, first: Scenario | None, second: Scenario | None
+    ) -> tuple[Horizon, Horizon]:
+        if first is not None and second is not None:
+            return first.horizon, second.horizon
+        chosen = DEFAULT_HORIZON if request.horizon is None else read_horizon(request.horizon)
+        return chosen, chosen
+
+    # ---- states -----------------------------------------------------------------------------------------
+    def _hold(self, horizon: Horizon) -> Resident:
+        """The book as filed without policy at one horizon."""
+        return _kept(self._held, horizon, KEPT_HORIZONS, lambda: hold(
+            self.world, self.portfolio, self.spec, horizon, "full", self.executor))
+
+    def _prepare(self, scenario: Scenario) -> PreparedScenario:
+        return _kept(self._prepared, scenario, KEPT_SCENARIOS,
+                     lambda: prepare(scenario, self.world, self.spec))
+
+    def _state_before(self, scenario: Scenario | None, horizon: Horizon, detail: bool) -> tuple[Resident, View]:
+        def make() -> tuple[Resident, View]:
+            state = self._hold(horizon)
+            if scenario is not None:
+                state = replace(state.move_policy(scenario), past=())
+            prepared = self._prepare(scenario) if scenario is not None and detail else None
+            return state, view_state(state, prepared)
+
+        return _kept(self._before, (scenario, horizon, detail), KEPT_STATES, make)
+
+    def _state_after(
+        self, request: WhatIfRequest, scenario: Scenario | None, horizon: Horizon, trades: Sequence[Trade]
+    ) -> tuple[Resident, Resident]:
+        """(everything, everything but the candidate trades) under the policy asked about."""
+        base = self._hold(horizon)
+        removed = (*request.remove, *(name for name, factor in request.scale.items() if factor == 0.0))
+        scaled = {name: factor for name, factor in request.scale.items() if factor != 0.0}
+        if removed or scaled:
+            base = base.trade(remove=removed, resize=scaled)
+        elif scenario is not None:
+            key = (scenario, horizon)
+            for (known, at, _), (state, _view) in self._before.items():
+                if (known, at) == key:
+                    base = state
+        book = base
+        if scenario is not None and base.scenario != scenario:
+            book = base.move_policy(scenario)
+        everything = book
+        if trades:
+            everything = book.trade(add=[t.position for t in trades])
+            held = self._hold(horizon)
+            if set(everything.cache.fixings) - set(held.cache.fixings) and not (removed or scaled):
+                self._held[horizon] = replace(held, cache=everything.cache)
+        return replace(everything, past=()), replace(book, past=())
+
+    # ---- the answer -------------------------------------------------------------------------------------
+    def _incremental(
+        self, trades: Sequence[Trade], book: Resident, everything: Resident, before_state: Resident,
+        before: View, after: View,
+    ) -> list[dict]:
+        """What each trade adds to the book after the other changes: alone, and all of them together."""
+        if not trades:
+            return []
+        without = before if book.rows is before_state.rows else view_state(book)
+        rows = []
+        for trade in trades:
+            view = after if len(trades) == 1 else view_state(book.trade(add=[trade.position]))
+            rows.append({"trade": trade.text, "understood": trade.understood,
+                         "position_id": trade.position.position_id, "asset_class": trade.position.asset_class,
+                         "incremental": slice_json(view.total.minus(without.total))})
+        if len(trades) > 1:
+            rows.append({"trade": "all together", "understood": "", "position_id": "", "asset_class": "",
+                         "incremental": slice_json(after.total.minus(without.total))})
+        return rows
+
+    def _assemble(
+        self, request: WhatIfRequest, first: Scenario | None, second: Scenario | None, before_state: Resident,
+        before: View, after_state: Resident, after: View,
+    ) -> dict:
+        answer: dict = {
+            "schema_version": SCHEMA_VERSION, "as_of": self.world.as_of,
+            "accounts_as_of": self.world.accounts.accounts_as_of, "data_version": self.data_version,
+            "paths": self.spec.paths, "draws": self.spec.draws, "seed": self.spec.seed, "noise": self.spec.noise,
+            "levels": list(self.spec.levels), "portfolio": self.portfolio.source,
+            "scenario": None if second is None else {
+                "name": second.name, "title": second.title, "narrative": second.narrative,
+                "source": second.source, "probability": second.probability, "sets": list(request.sets)},
+            "horizon_days": {"before": before_state.setting.horizon.days,
+                             "after": after_state.setting.horizon.days},
+            "positions": {"before": len(before_state.lowered), "after": len(after_state.lowered)},
+            "before": view_json(before), "after": view_json(after), "change": change_json(before, after),
+            "pnl_histogram": histogram(before_state.rows.total, after_state.rows.total),
+        }
+        if request.detail and first is not None and second is not None:
+            found = {"before": self._prepare(first), "after": self._prepare(second)}
+            answer["plausibility"] = {k: plausibility_json(p, self.world) for k, p in found.items()}
+            answer["chain"] = {k: chain_json(p) for k, p in found.items()}
+            answer["flags"] = {k: list(p.policy.flags) for k, p in found.items()}
+        return answer
+
+
+def read_horizon(text: str) -> Horizon:
+    """'10d' (1 to 20 business days) in daily steps; '26w', '12m', '2y' in weekly steps; InputError otherwise."""
+    number, unit = parse_tenor(text)
+    if unit in "DB":
+        return Horizon(number, 1)
+    weeks = round(number * {"W": 1.0, "M": 52.0 / 12.0, "Y": 52.0}[unit])
+    return Horizon(weeks, 5)
+
+
+def _kept(store: OrderedDict[Hashable, T], key: Hashable, most: int, make: Callable[[], T]) -> T:
+    """The value of *key*, made when it is not there; the least recently used leaves first."""
+    if key not in store:
+        made = make()
+        store[key] = made
+        while len(store) > most:
+            store.popitem(last=False)
+    store.move_to_end(key)
+    return store[key]
