@@ -9,13 +9,13 @@ import numpy as np
 
 from riskengine.base.errors import InputError, Problem
 from riskengine.base.sampling import RunSpec
-from riskengine.execution import Executor
+from riskengine.execution import Executor, Serial
 from riskengine.instruments.book import GROUP_DIMENSIONS
 from riskengine.measures.contributions import component_es, tail_paths
 from riskengine.measures.tail_risk import measure_tail
 from riskengine.resident.cache import DrawCache, Response, revalue_by_expansion, revalue_full, total_of
 from riskengine.resident.expansion import Expansion, collect, expand
-from riskengine.resident.measures import Label, Measures, combine, measure_rows
+from riskengine.resident.measures import GroupRisks, Label, Measures, combine, mean_rows, measure_rows
 from riskengine.resident.positions import LoweredPosition, assemble, fixing_order
 from riskengine.result import Tail
 
@@ -82,9 +82,10 @@ class Valuer:
         else:
             rows = self._full_rows(labels, lowered, cache, response)
             total = total_of(rows, self.executor)
-        risks = measure_rows((*rows, total), self.spec.levels, self.executor)
-        by_label = dict(zip(labels, risks[:-1], strict=True))
-        return PnlRows(labels, rows, total, combine(self.spec.levels, risks[-1], by_label, reference))
+        means = mean_rows(rows, self.executor)
+        groups = GroupRisks(self.spec.levels, dict(zip(labels, rows, strict=True)),
+                            dict(zip(labels, means, strict=True)))
+        return self._measured(labels, rows, total, groups, reference)
 
     def value_some(
         self, before: PnlRows, touched: set[Label], lowered: Sequence[LoweredPosition], cache: DrawCache,
@@ -105,10 +106,16 @@ class Valuer:
         kept = dict(zip(before.labels, before.rows, strict=True)) | dict(zip(fresh, new, strict=True))
         rows = tuple(kept[label] for label in labels)
         total = total_of(rows, self.executor)
-        risks = measure_rows((*new, total), self.spec.levels, self.executor)
-        known = before.measures.groups | dict(zip(fresh, risks[:-1], strict=True))
-        by_label = {label: known[label] for label in labels}
-        return PnlRows(labels, rows, total, combine(self.spec.levels, risks[-1], by_label, reference))
+        groups = before.measures.groups.with_rows(
+            dict(zip(labels, rows, strict=True)), dict(zip(fresh, mean_rows(new, self.executor), strict=True)))
+        return self._measured(labels, rows, total, groups, reference)
+
+    def _measured(
+        self, labels: tuple[Label, ...], rows: tuple[np.ndarray, ...], total: np.ndarray, groups: GroupRisks,
+        reference: Measures | None,
+    ) -> PnlRows:
+        tail, = measure_rows((total,), self.spec.levels, Serial())
+        return PnlRows(labels, rows, total, combine(self.spec.levels, tail, groups, reference))
 
     def _full_rows(self, labels, lowered, cache, response, order=None) -> tuple[np.ndarray, ...]:
         place = {label: g for g, label in enumerate(labels)}
