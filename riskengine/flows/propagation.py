@@ -6,6 +6,7 @@ only where the ledger and the report ask for them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ from riskengine.flows.external_accounts import PRIVATE, ExternalAccounts
 from riskengine.flows.orders import HolderOrders
 from riskengine.flows.targets import TargetSellers
 from riskengine.kernels.propagate import (
+    LANES,
     PIN_FLOW,
     PIN_NONE,
     PIN_SENTIMENT,
@@ -32,8 +34,15 @@ from riskengine.kernels.propagate import (
 __all__ = ["PIN_FLOW", "PIN_NONE", "PIN_SENTIMENT", "CapitalFlows", "FlowPrices", "PinnedDollar",
            "Scratch", "collect_flows", "dollars_out", "run_recursion"]
 
+Map = Callable[[Callable, list], list]
+"""``Executor.map``: a function over items."""
+
 Scratch = dict[tuple[int, ...], Paths]
 """Results of earlier recursions by shape, to be written over: fresh memory costs as much as the recursion."""
+
+BLOCK_DRAWS = 16 * LANES
+"""Draws of one task when the recursion runs side by side: a multiple of the kernel's lanes, about a
+millisecond."""
 
 USES = ("sold", "other_us", "deposits", "hedges", "retained", "defended", "dollars")
 """What becomes of a sale: sold = the sum of all that follow."""
@@ -108,8 +117,9 @@ def run_recursion(
     path_2y: np.ndarray,
     dt: float,
     scratch: Scratch | None = None,
+    run: Map | None = None,
 ) -> Paths:
-    """Run the kernel.
+    """Run the kernel; with *run* in blocks of draws side by side, the same bits (draws are independent).
 
     differential : (D, T) change of the US less the foreign 2-year yield that the scenario itself brings,
     decimals.
@@ -142,18 +152,27 @@ def run_recursion(
     rho = draws["rho_broad_per_100bp_2y"] if draws.settings.rate_differentials else np.zeros(count)
     sellers = pinned.sellers
     out = _empty_paths(count, steps, groups, len(sellers.names), scratch)
-    propagate(
-        Orders(given, np.array([g.asset_class for g in orders.groups], dtype=np.int64), path, wedge, phases,
-               speed,
-               elasticity, to_class, to_treasury, to_dollars),
-        Targets(_c(sellers.share), _c(sellers.capacity), _c(sellers.to_class), _c(sellers.treasury)),
-        Dollar(_c(gamma), _c(eta_gdp), _c(look_through(gamma, eta_gdp, draws["theta_threshold"])), _c(rho),
-               _c(path_2y), _c(outside), _c(extra), _c(differential), _c(pinned.s),
-               np.ascontiguousarray(pinned.kind, dtype=np.int64), jcurve_weights(dt, draws), dt),
-        Prices(_c(prices.impact), _c(prices.long_run), _c(prices.decay), _c(prices.per_order),
-               _c(prices.duration)),
-        out,
-    )
+    classes = np.array([g.asset_class for g in orders.groups], dtype=np.int64)
+    lags = jcurve_weights(dt, draws)
+    theta = look_through(gamma, eta_gdp, draws["theta_threshold"])
+    targets = Targets(_c(sellers.share), _c(sellers.capacity), _c(sellers.to_class), _c(sellers.treasury))
+    dollar = [_c(x) for x in (gamma, eta_gdp, theta, rho, path_2y, outside, extra, differential, pinned.s)]
+    dollar.append(np.ascontiguousarray(pinned.kind, dtype=np.int64))
+    propagators = Prices(_c(prices.impact), _c(prices.long_run), _c(prices.decay), _c(prices.per_order),
+                         _c(prices.duration))
+
+    def some(block: slice) -> None:
+        cut = [x[block] for x in (wedge, speed, elasticity, to_class, to_treasury, to_dollars)]
+        propagate(
+            Orders(given, classes, path, cut[0], phases, *cut[1:]), Targets(*(x[block] for x in targets)),
+            Dollar(*(x[block] for x in dollar), lags, dt), Prices(*(x[block] for x in propagators)),
+            Paths(*(x[block] for x in out)),
+        )
+
+    if run is None:
+        some(slice(0, count))
+    else:
+        run(some, [slice(lo, min(lo + BLOCK_DRAWS, count)) for lo in range(0, count, BLOCK_DRAWS)])
     return out
 
 

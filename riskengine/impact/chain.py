@@ -20,7 +20,7 @@ from riskengine.factor_model import FactorModel
 from riskengine.flows.balance_of_payments import build_ledger
 from riskengine.flows.draws import ParameterDraws
 from riskengine.flows.external_accounts import ExternalAccounts
-from riskengine.flows.propagation import Scratch, collect_flows
+from riskengine.flows.propagation import Map, Scratch, collect_flows
 from riskengine.impact.currencies import managed_reserve_share
 from riskengine.impact.price_paths import factor_moves, impose_moves, price_paths
 from riskengine.impact.response import PolicyResponse, ResponseDraws, StepResponse
@@ -100,16 +100,17 @@ def ten_year_at_horizon(
 def respond_at_steps(
     scenario: Scenario, accounts: ExternalAccounts, parameters: ParameterDraws, model: FactorModel,
     snapshot: MarketSnapshot, horizon: Horizon, steps: Sequence[int], history: History | None = None,
-    scratch: Scratch | None = None,
+    scratch: Scratch | None = None, run: Map | None = None,
 ) -> StepResponse:
     """The response of :func:`respond_to_policy` at some *steps* (0 … T − 1), without ledger and summary.
 
     scratch : a dictionary that keeps the recursion's arrays from one call to the next (one caller at a time).
+    run : ``Executor.map``, to run the recursion on its threads.
 
     Raises what :func:`respond_to_policy` raises.
     """
     keep = np.array(steps, dtype=np.int64)
-    priced = price_paths(scenario, accounts, parameters, model, horizon, scratch)
+    priced = price_paths(scenario, accounts, parameters, model, horizon, scratch, run)
     moves, _, core = factor_moves(priced, accounts, model, snapshot, horizon.dt, keep)
     moves, core, pinned = impose_moves(priced, moves, core, model, horizon, history, keep)
     path = np.zeros((len(FACTORS), parameters.count, keep.size))

@@ -23,7 +23,7 @@ from riskengine.flows.draws import ParameterDraws
 from riskengine.flows.external_accounts import ExternalAccounts
 from riskengine.flows.orders import HolderOrders
 from riskengine.flows.propagation import (
-    PIN_FLOW, PIN_NONE, PIN_SENTIMENT, PinnedDollar, Scratch, dollars_out, run_recursion,
+    PIN_FLOW, PIN_NONE, PIN_SENTIMENT, Map, PinnedDollar, Scratch, dollars_out, run_recursion,
 )
 from riskengine.flows.response import respond
 from riskengine.flows.shock_numbers import Numbers, decide_regimes, phase, realise
@@ -89,11 +89,12 @@ class PricePaths:
 
 def price_paths(
     scenario: Scenario, accounts: ExternalAccounts, draws: ParameterDraws, model: FactorModel,
-    horizon: Horizon, scratch: Scratch | None = None,
+    horizon: Horizon, scratch: Scratch | None = None, run: Map | None = None,
 ) -> PricePaths:
     """Orders, clearing, the dollar and the flow channels; see :class:`PricePaths`.
 
-    scratch : arrays of the recursion to write into again; ``paths`` are then valid until the next call."""
+    scratch : arrays of the recursion to write into again; ``paths`` are then valid until the next call.
+    run : ``Executor.map``, to run the recursion on its threads."""
     dt, steps = horizon.dt, horizon.steps
     ahead = _steps_ahead(scenario, draws, horizon)
     t = np.arange(1, steps + ahead + 1) * dt
@@ -108,7 +109,7 @@ def price_paths(
     per_dollar = two_year_per_dollar(draws)
     prices = flow_prices(accounts, draws, dt, scenario.flow_channel, scenario.risk_off)
     paths = run_recursion(orders, clearing, pinned, prices, accounts, draws,
-                          imposed_yields[:, :, TWO] - orders.foreign_2y, per_dollar, dt, scratch)
+                          imposed_yields[:, :, TWO] - orders.foreign_2y, per_dollar, dt, scratch, run)
     outflow, by_currency = dollars_out(paths, clearing, steps)
     pattern = _spread_over_currencies(accord, pinned.kind == PIN_FLOW, betas, by_currency, outflow, draws)
     share = draws["announcement_share"] * scenario.probability if ahead else np.zeros(draws.count)

@@ -14,14 +14,15 @@ import numpy as np
 from riskengine.base.errors import InputError, Problem
 from riskengine.base.sampling import RunSpec
 from riskengine.base.units import Horizon
-from riskengine.engine.paths import PreparedScenario, World, prepare
+from riskengine.engine.paths import PreparedScenario, World, policy_draws, prepare
+from riskengine.execution import Executor, Threads
 from riskengine.flows.propagation import Scratch
-from riskengine.impact import draw_parameters, respond_at_steps
+from riskengine.impact import respond_at_steps
 from riskengine.impact.parameters import ParameterDraws
 from riskengine.policy.scenario import Scenario
 from riskengine.resident.cache import Response
 from riskengine.resident.positions import Fixing
-from riskengine.simulation import condition_at_steps, draw_loadings, parameter_normals, pinned_carry
+from riskengine.simulation import condition_at_steps, draw_loadings, pinned_carry
 
 KEPT_RESPONSES = 32
 """Responses kept, the least recently used leaves first; one is (K + F) × D numbers."""
@@ -29,10 +30,11 @@ KEPT_RESPONSES = 32
 
 class Responses:
     """Responses of scenarios for one world, specification and horizon; safe to share between threads of one
-    desk."""
+    desk.  executor : threads on which blocks of draws run side by side, else the calling thread alone."""
 
-    def __init__(self, world: World, spec: RunSpec, horizon: Horizon):
+    def __init__(self, world: World, spec: RunSpec, horizon: Horizon, executor: Executor | None = None):
         self.world, self.spec, self.horizon = world, spec, horizon
+        self._run = executor.map if isinstance(executor, Threads) else None
         self._kept: OrderedDict[tuple[Scenario, tuple[Fixing, ...]], Response] = OrderedDict()
         self._draws: ParameterDraws | None = None
         self._loadings: dict[bytes, np.ndarray] = {}
@@ -64,7 +66,7 @@ class Responses:
         with self._lock:
             response = respond_at_steps(
                 scenario, world.accounts, self.parameter_draws(), model, world.snapshot, horizon, steps,
-                world.history, self._scratch,
+                world.history, self._scratch, self._run,
             )
         key = response.core.tobytes()
         if key not in self._loadings:
@@ -81,14 +83,12 @@ class Responses:
     def parameter_draws(self) -> ParameterDraws:
         """Draws of every parameter, made once."""
         if self._draws is None:
-            world, spec = self.world, self.spec
-            normals = parameter_normals(spec, len(world.parameters))
-            self._draws = draw_parameters(world.parameters, normals, uncertain=spec.parameter_uncertainty)
+            self._draws = policy_draws(self.world, self.spec)
         return self._draws
 
     def prepare(self, scenario: Scenario) -> PreparedScenario:
         """The whole chain of one scenario, ledger and summary included."""
-        return prepare(scenario, self.world, self.spec)
+        return prepare(scenario, self.world, self.spec, self.parameter_draws())
 
     def memory(self) -> int:
         """Bytes held."""

@@ -183,7 +183,7 @@ class Resident:
         factor = scale_by_factor(scale)
         old = self.setting
         world = scale_world(old.world, old.horizon, factor)
-        setting = replace(old, world=world, responses=Responses(world, old.spec, old.horizon))
+        setting = replace(old, world=world, responses=Responses(world, old.spec, old.horizon, old.executor))
         if old.mode == "full":
             cache = draw_cache(
                 world.model(old.horizon), old.horizon, old.spec, tuple(self.cache.fixings), True,
@@ -204,7 +204,8 @@ class Resident:
         setting = old
         if world is not None or spec is not None:
             setting = replace(old, world=world or old.world, spec=spec or old.spec)
-            setting = replace(setting, responses=Responses(setting.world, setting.spec, setting.horizon))
+            setting = replace(setting, responses=Responses(
+                setting.world, setting.spec, setting.horizon, setting.executor))
         lowered = self.lowered
         if portfolio is not None or setting.world.snapshot is not old.world.snapshot:
             lowered = lower_portfolio(portfolio or self.portfolio, setting.world.snapshot, setting.horizon)
@@ -297,7 +298,7 @@ def hold(
     cache = draw_cache(world.model(horizon), horizon, spec, fixing_order(lowered), mode == "full", run)
     valuer = Valuer(mode, spec, run)
     baseline = valuer.value_all(lowered, cache, None, None)
-    setting = Setting(world, spec, horizon, mode, run, Responses(world, spec, horizon))
+    setting = Setting(world, spec, horizon, mode, run, Responses(world, spec, horizon, run))
     response = policy = None
     if scenario is not None:
         response = setting.responses.respond(scenario, fixing_order(lowered))
