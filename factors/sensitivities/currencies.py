@@ -3,7 +3,8 @@
     Δ ln c_t = a + β_c s_t + e_t      monthly averages, s = depreciation of the broad dollar
 
 A currency is itself in the index: its own weight raises the betas of EUR, CNY, MXN and CAD (EVIDENCE A2 of the sources).
-The engine uses the betas of the factor model, estimated the same way on the H.10 broad dollar.
+The engine uses the published beta of configs/impact where there is one, else the factor model's, estimated the same
+way on the H.10 broad dollar.
 """
 
 from __future__ import annotations
@@ -32,10 +33,13 @@ def _beta(found: Findings, currency: str) -> None:
     price = log_of(seen.average(f"panel:fx_monthly.{currency}"), currency)
     y = seen.since(seen.months, moves(price), BETA_SAMPLE_START)
     fit = regress(y, moves(log_dollar), seen.months, HAC_LAGS_MONTHLY, [currency, f"{dollar} dollar"])
+    published = f"parameter.currency_beta.{currency}"
+    stated = published in found.priors
     note = "held in a narrow band against the dollar" if currency == "HKD" else ""
     found.add(f"currency_beta.{currency}", fit, group="currencies", dependent=f"{currency} in USD, log, monthly average",
               regressor=f"depreciation of the {dollar} dollar", dollar=dollar, unit="× dollar depreciation",
-              prior=f"currency_beta.{currency}", engine="data", used_as=f"currency_beta:{currency}", note=note,
+              prior=published if stated else "", engine="prior" if stated else "data",
+              used_as=f"currency_beta.{currency}" if stated else f"currency_beta:{currency}", note=note,
               keep_fit="log change" if currency in ("KRW", "CNY") else "")
 
 

@@ -101,7 +101,8 @@ def _index_on_rates(found: Findings, row_id: str) -> None:
         found.add(row_id, fit, group="equity", sign=-1.0, dependent="S&P 500, month end, sign turned",
                   regressor="remainder of the 10-year (2-year held)", unit="% per 100 bp",
                   prior="parameter.equity_flow_term_premium", engine="prior", used_as="equity_flow_term_premium",
-                  note="λ: positive = equity falls when the premium rises; the remainder rises with growth too", keep_fit="%")
+                  note="λ: positive = equity falls when the premium rises; the remainder rises with growth too", keep_fit="%",
+                  identified=False)
     else:
         found.add(row_id, fit, group="equity", slope=1, dependent="S&P 500, month end", regressor="2-year yield",
                   unit="% per 100 bp", note="the engine takes the policy-path beta from the factor model's covariance")

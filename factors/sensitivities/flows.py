@@ -77,7 +77,7 @@ def _treasury(found: Findings, holders: str, response: str) -> None:
                   dependent=f"{words}, {'month of the flow' if h == 0 else 'twelve months on'}, sign turned",
                   regressor=f"{name}, 1% of outstanding", unit="bp per 1% of outstanding", prior=prior if official else "",
                   engine="prior" if official and parameter else "diagnostic", used_as=parameter if official else "",
-                  note=CAVEAT if official else SINGLE, method="local projection", checks=h == 0,
+                  note=CAVEAT if official else SINGLE, method="local projection", identified=False, checks=h == 0,
                   keep_fit="bp" if official and h == 0 else "")
 
 
@@ -94,7 +94,7 @@ def _dollar(found: Findings, holders: str) -> None:
     found.add(f"dollar_flow.{holders}", got.fits[3], group="flows", dependent=f"{dollar} dollar, three months on",
               regressor=f"{name}, share of yearly GDP", dollar=dollar, unit="log points per unit of GDP",
               prior="parameter.gamma_broad_per_gdp" if total else "", engine="prior" if total else "diagnostic",
-              used_as="gamma_broad_per_gdp" if total else "", note=CAVEAT if total else SINGLE, method="local projection",
+              used_as="gamma_broad_per_gdp" if total else "", note=CAVEAT if total else SINGLE, method="local projection", identified=False,
               keep_fit="log" if total else "")
 
 
@@ -113,7 +113,7 @@ def _equity(found: Findings, holders: str) -> None:
     found.add(f"equity_flow.{holders}", got.fits[3], group="flows", dependent="S&P 500, three months on",
               regressor=f"{name}, share of the market", unit="log price per share of the market",
               prior="parameter.equity_multiplier" if total else "", engine="prior" if total else "diagnostic",
-              used_as="equity_multiplier" if total else "", note=CAVEAT if total else SINGLE, method="local projection")
+              used_as="equity_multiplier" if total else "", note=CAVEAT if total else SINGLE, method="local projection", identified=False)
 
 
 def _monthly_gdp(seen: Observations) -> np.ndarray:

@@ -45,7 +45,7 @@ class Findings:
         self, row_id: str, fit: Fit, *, group: str, dependent: str, regressor: str, unit: str, dollar: str = "",
         slope: int = 0, sign: float = 1.0, prior: str = "", engine: str = "diagnostic", used_as: str = "",
         note: str = "", keep_fit: str = "", window: int = WINDOW_MONTHS, checks: bool = True,
-        method: str = "OLS",
+        method: str = "OLS", identified: bool = True,
     ) -> Sensitivity:
         """A row of the table from slope number *slope* of *fit*, times *sign*; *prior*: key of ``priors``.
 
@@ -59,7 +59,7 @@ class Findings:
             row_id, value, se, self.priors.get(prior) if prior else None, group=group, dependent=dependent,
             regressor=regressor, unit=unit, dollar=dollar, lag=fit.lag, first=str(fit.dates[0])[:10],
             last=str(fit.dates[-1])[:10], n=fit.n, r2=fit.r2, method=f"{method}, Newey–West ({fit.lag})",
-            engine=engine, used_as=used_as, note=note,
+            engine=engine, used_as=used_as, note=note, identified=identified,
             stability=scaled(stability(ordered, window), sign) if checks else None,
             fitted=_kept(fit, keep_fit) if keep_fit else None)
         self.rows.append(row)

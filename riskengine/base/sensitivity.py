@@ -77,6 +77,8 @@ class Sensitivity:
     estimate, se : least squares with Newey–West errors of *lag* lags, in *unit*.  posterior, posterior_se : normal–normal rule;
     without a prior they equal the data's.  engine : what the engine uses, 'data', 'prior', or
     'diagnostic' (nothing uses it).  used_as : the parameter or model field that holds it.
+    identified : False where cause and answer are mixed (flows and prices of one month, without an instrument):
+    the rule still gives a posterior, but its error leaves the bias of the data out.
     """
 
     id: str
@@ -102,6 +104,7 @@ class Sensitivity:
     stability: Stability | None = None
     fitted: Fitted | None = None
     note: str = ""
+    identified: bool = True
 
 
 @dataclass(frozen=True, slots=True)
