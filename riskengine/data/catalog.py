@@ -267,7 +267,7 @@ def _panels_at(version: str) -> dict[str, PanelInfo]:
         panels[IMPORTED] = PanelInfo(IMPORTED, None, "daily", tuple(
             SeriesInfo(f"{IMPORTED}.{e.id}", IMPORTED, e.id, e.title, e.unit, "daily", e.source,
                        "none", e.lag_days, e.revised, "imported by the user; not redistributed", e.id,
-                       kind_of(e.unit)) for e in entries))
+                       "rate" if kind_of(e) == "return" else kind_of(e)) for e in entries))
     return panels
 
 
@@ -279,9 +279,13 @@ def _carried_on(series: SeriesInfo, sources: tuple, store) -> SeriesInfo:
     return replace(series, source=f"{series.source}; after its end, imported: {', '.join(named)}")
 
 
-def kind_of(unit: str) -> str:
-    """'rate' for percentages (yields, returns, volatility indices move absolutely), else 'price'."""
-    return "rate" if unit.lower().startswith(("percent", "per cent", "%")) else "price"
+def kind_of(entry) -> str:
+    """'price', 'rate', 'flow' or 'return' of a series of the data store; a series nobody knows is a rate where
+    its unit is a percentage, else a price."""
+    from riskengine.data.readers.known_series import describe
+
+    known = describe(entry.id, entry.frequency).kind
+    return known or ("rate" if entry.unit.lower().startswith(("percent", "per cent", "%")) else "price")
 
 
 def series_info(series_id: str) -> SeriesInfo:

@@ -15,9 +15,11 @@ import numpy as np
 
 from riskengine.base.axes import KEY_RATES
 from riskengine.base.dates import federal_holidays
-from riskengine.data.catalog import PANELS, SERIES, PanelInfo, SeriesInfo
+from riskengine.data.catalog import IMPORTED, SERIES, PanelInfo, SeriesInfo, panels_in_use
+from riskengine.data.imported_quality import imported_quality
 from riskengine.data.panels import known_history, parse_as_of
-from riskengine.data.snapshot import MAX_AGE_DAYS
+from riskengine.data.selection import active_store
+from riskengine.data.snapshot import MAX_AGE_DAYS, bridged_currencies
 from riskengine.result import DataQualityItem
 
 OUTLIER = 10.0
@@ -47,7 +49,7 @@ def series_status(as_of: str) -> list[dict]:
     """
     day = parse_as_of(as_of)
     rows = []
-    for panel in PANELS.values():
+    for panel in panels_in_use().values():
         dates, values = known_history(panel.name, as_of)
         calendar = _calendar(panel, dates)
         for j, series in enumerate(panel.series):
@@ -66,10 +68,10 @@ def series_status(as_of: str) -> list[dict]:
 
 
 def data_quality(as_of: str) -> tuple[DataQualityItem, ...]:
-    """What must be known about the embedded data at *as_of*, the gravest first."""
+    """What must be known about the embedded and imported data at *as_of*, the gravest first."""
     day = parse_as_of(as_of)
     items: list[DataQualityItem] = []
-    for panel in PANELS.values():
+    for panel in panels_in_use().values():
         dates, values = known_history(panel.name, as_of)
         if not len(dates):
             items.append(DataQualityItem("warning", panel.name, "nothing was known yet at this as-of date"))
@@ -78,8 +80,9 @@ def data_quality(as_of: str) -> tuple[DataQualityItem, ...]:
             items.append(DataQualityItem("red", panel.name, "the same date occurs twice"))
         items += _late(panel, dates, values, day)
         items += _gaps(panel, dates, values, day)
-        if panel.name != "zero_rates_daily":  # derived: its moves repeat those of the par yields
+        if panel.name not in ("zero_rates_daily", IMPORTED):  # derived from par yields; imported_quality
             items += _moves(panel, dates, values)
+    items += imported_quality(as_of, active_store())
     revised = sorted({s.panel for s in SERIES.values() if s.revised})
     items.append(DataQualityItem(
         "info", ", ".join(revised),
@@ -153,10 +156,12 @@ def _late(
     if panel.name == "zero_rates_daily":  # says nothing that the par yields do not say
         return []
     late: dict[tuple[str, str], list[str]] = {}
+    bridged = {item.id.removeprefix("spot.") for item, _ in bridged_currencies(str(day))} \
+        if panel.name == "fx_daily" else set()  # told by imported_quality
     unseen = [s.label for j, s in enumerate(panel.series) if not np.isfinite(values[:, j]).any()]
     for j, series in enumerate(panel.series):
         seen = dates[np.isfinite(values[:, j])]
-        if series.label in unseen:
+        if series.label in unseen or series.label in bridged:
             continue
         if panel.frequency == "daily":
             age = int((day - seen[-1]).astype(int))
@@ -165,6 +170,8 @@ def _late(
         else:
             overdue = _period(_newest_due(series, day), panel.frequency) > _period(seen[-1], panel.frequency)
             severity = "warning" if overdue else ""
+        if severity and panel.name == IMPORTED:  # nothing is priced off it; many are histories that have ended
+            severity = "warning" if age <= RECENT_DAYS else "info"
         if severity:
             late.setdefault((severity, str(seen[-1])), []).append(series.label)
     items = []
@@ -174,7 +181,11 @@ def _late(
         items.append(DataQualityItem("warning" if needed else "info", panel.name, text))
     for (severity, last), labels in late.items():
         age = int((day - np.datetime64(last)).astype(int))
-        if panel.name == "equity_daily" and severity == "red":
+        if panel.name == "equity_daily" and severity == "red" and len(labels) < len(panel.series):
+            text = (f"the daily history of {_names(labels)} ends on {last}, {age:,} days before the as-of date: "
+                    "volatility is the long-run one times the S&P 500's ratio of today's to its long run; the "
+                    "level comes from the market inputs or the quarterly index. Red until it is imported")
+        elif panel.name == "equity_daily" and severity == "red":
             text = (f"daily equity history ends on {last}, {age:,} days before the as-of date: it serves for "
                     "loadings and correlations only; equity volatility is the long-run one; levels come from "
                     "the market inputs or, without them, from the quarterly index. Red until a current index "
