@@ -16,6 +16,7 @@ import numpy as np
 from riskengine.base.axes import FACTORS, REPORT_CLASSES
 from riskengine.engine.paths import PreparedScenario, World, draw_pnl
 from riskengine.engine.results import CORE_MOVE, summarize_chain, tabulate_ledger
+from riskengine.instruments.book import GROUP_DIMENSIONS
 from riskengine.instruments.portfolio import compile_book
 from riskengine.kernels.group_sums import sum_gains
 from riskengine.kernels.tails import QUANTUM
@@ -58,14 +59,15 @@ class View:
 
 
 def view_state(
-    state: Resident, prepared: PreparedScenario | None = None, rows: PnlRows | None = None
+    state: Resident, prepared: PreparedScenario | None = None, rows: PnlRows | None = None, groups: bool = True
 ) -> View:
-    """Numbers of a state; channels when *prepared* is given; *rows*: of the baseline instead of the policy."""
+    """Numbers of a state; channels when *prepared* is given; *rows*: of the baseline instead of the policy;
+    *groups*: False measures the total only."""
     spec, draw, executor = state.setting.spec, state.cache.draw, state.setting.executor
     counts = np.bincount(draw, minlength=spec.draws)
     shown = state.rows if rows is None else rows
     base = state.baseline if shown is not state.baseline else None
-    parts = _parts(state, shown)
+    parts = _parts(shown) if groups else {}
     jobs: list[tuple[str, str, tuple[int, ...]]] = [
         ("total", "total", ()), *((d, n, g) for d, names in parts.items() for n, g in names.items())
     ]
@@ -86,20 +88,18 @@ def view_state(
         return Slice(gain, tail)
 
     slices = executor.map(evaluate, jobs)
-    groups: dict[str, dict[str, Slice]] = {dimension: {} for dimension in parts}
-    for (dimension, name, _), found in zip(jobs[1:], slices[1:], strict=True):
-        groups[dimension][name] = found
+    found: dict[str, dict[str, Slice]] = {dimension: {} for dimension in parts}
+    for (dimension, name, _), part in zip(jobs[1:], slices[1:], strict=True):
+        found[dimension][name] = part
     total = slices[0]
     if prepared is None or base is None:
-        return View(total, groups)
+        return View(total, found)
     channels, by_draw = _channels(state, prepared, total.expected, counts)
-    return View(total, groups, channels, by_draw)
+    return View(total, found, channels, by_draw)
 
 
-def _parts(state: Resident, rows: PnlRows) -> dict[str, dict[str, tuple[int, ...]]]:
+def _parts(rows: PnlRows) -> dict[str, dict[str, tuple[int, ...]]]:
     """dimension → name → leaf indices; every asset class is there, empty or not."""
-    from riskengine.instruments.book import GROUP_DIMENSIONS
-
     out: dict[str, dict[str, tuple[int, ...]]] = {}
     for dimension in DIMENSIONS:
         column = GROUP_DIMENSIONS.index(dimension)

@@ -26,17 +26,23 @@ from riskengine.engine.paths import PreparedScenario, World, prepare
 from riskengine.execution import Executor, Serial
 from riskengine.instruments.portfolio import Portfolio, Position, describe
 from riskengine.instruments.trade_text import parse_trade
+from riskengine.policy.night import Limit
 from riskengine.policy.scenario import Scenario
+from riskengine.resident.book_limits import book_values, compare_limits, with_scenario_loss
 from riskengine.resident.answer import (
     View, chain_json, change_json, histogram, plain, plausibility_json, slice_json, view_json, view_state,
 )
 from riskengine.resident.request import WhatIfRequest
+from riskengine.resident.cache import add_fixings
+from riskengine.resident.positions import fixing_order, lower_position
 from riskengine.resident.what_if import Resident, hold
 
 SCHEMA_VERSION = "1.0"
-KEPT_HORIZONS = 3
+KEPT_HORIZONS = 4
 KEPT_STATES = 4
 KEPT_SCENARIOS = 16
+MOST_FIXINGS = 200
+"""Fixings kept with a held horizon before those of old candidate trades are dropped."""
 DEFAULT_HORIZON = Horizon(10, 1)
 """Of the ordinary night, when neither a scenario nor a horizon is given."""
 
@@ -59,20 +65,22 @@ class Session:
     """A book under a world.
 
     load_scenario : resolves names and knobs (``workflows.what_if`` gives the one of the configuration).
-    data_version, accounts_as_of : labels of the answer.  executor : Serial() or Threads(n).
+    executor : Serial() or Threads(n).  data_version : label of the answer.  limits : those of the book.
     """
 
     def __init__(
         self, world: World, portfolio: Portfolio, spec: RunSpec, *, load_scenario: LoadScenario,
-        executor: Executor | None = None, data_version: str = "embedded",
+        executor: Executor | None = None, data_version: str = "embedded", limits: Sequence[Limit] = (),
     ):
         self.world, self.portfolio, self.spec = world, portfolio, spec
         self.executor = executor or Serial()
-        self.data_version = data_version
+        self.data_version, self.limits = data_version, tuple(limits)
         self._load = load_scenario
         self._held: OrderedDict[Hashable, Any] = OrderedDict()
         self._before: OrderedDict[Hashable, Any] = OrderedDict()
         self._prepared: OrderedDict[Hashable, Any] = OrderedDict()
+        self._chains: OrderedDict[Hashable, Any] = OrderedDict()
+        self._checks: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock = RLock()
 
     # ---- the question -----------------------------------------------------------------------------------
@@ -93,6 +101,10 @@ class Session:
             after = before if after_state is before_state else view_state(after_state, prepared)
             answer = self._assemble(request, first, second, before_state, before, after_state, after)
             answer["trades"] = self._incremental(trades, book_state, after_state, before_state, before, after)
+            if request.detail and self.limits:
+                loss = [-v.total.expected.value if s is not None else None
+                        for v, s in ((before, first), (after, second))]
+                answer["limits"] = self._limits(request, trades, loss)
         answer["seconds"] = time.perf_counter() - begin
         return plain(answer)
 
@@ -156,6 +168,20 @@ class Session:
         return _kept(self._held, horizon, KEPT_HORIZONS, lambda: hold(
             self.world, self.portfolio, self.spec, horizon, "full", self.executor))
 
+    def _hold_with(self, horizon: Horizon, positions: Sequence[Position]) -> Resident:
+        """The held state with the fixings of *positions* drawn, so that asking again does not draw them again."""
+        held = self._hold(horizon)
+        tags, snapshot = self.portfolio.tag_names, self.world.snapshot
+        wanted = fixing_order([lower_position(p, snapshot, horizon, tags) for p in positions])
+        missing = [f for f in wanted if f not in held.cache.fixings]
+        if missing:
+            if len(held.cache.fixings) > MOST_FIXINGS:
+                del self._held[horizon]
+                return self._hold_with(horizon, positions)
+            cache = add_fixings(held.cache, missing, self.world.model(horizon), horizon, self.spec, self.executor)
+            held = self._held[horizon] = replace(held, cache=cache)
+        return held
+
     def _prepare(self, scenario: Scenario) -> PreparedScenario:
         return _kept(self._prepared, scenario, KEPT_SCENARIOS,
                      lambda: prepare(scenario, self.world, self.spec))
@@ -174,28 +200,48 @@ class Session:
         self, request: WhatIfRequest, scenario: Scenario | None, horizon: Horizon, trades: Sequence[Trade]
     ) -> tuple[Resident, Resident]:
         """(everything, everything but the candidate trades) under the policy asked about."""
-        base = self._hold(horizon)
-        removed = (*request.remove, *(name for name, factor in request.scale.items() if factor == 0.0))
-        scaled = {name: factor for name, factor in request.scale.items() if factor != 0.0}
+        base = self._hold_with(horizon, [t.position for t in trades])
+        removed, scaled = removals(request)
         if removed or scaled:
             base = base.trade(remove=removed, resize=scaled)
         elif scenario is not None:
             key = (scenario, horizon)
             for (known, at, _), (state, _view) in self._before.items():
                 if (known, at) == key:
-                    base = state
+                    base = replace(state, cache=base.cache)
         book = base
         if scenario is not None and base.scenario != scenario:
             book = base.move_policy(scenario)
         everything = book
         if trades:
             everything = book.trade(add=[t.position for t in trades])
-            held = self._hold(horizon)
-            if set(everything.cache.fixings) - set(held.cache.fixings) and not (removed or scaled):
-                self._held[horizon] = replace(held, cache=everything.cache)
         return replace(everything, past=()), replace(book, past=())
 
     # ---- the answer -------------------------------------------------------------------------------------
+    def _baseline(self, before: Resident, after: Resident) -> dict:
+        """The book without policy at the same horizon: the reference of expected P&L."""
+        views = [view_state(state, rows=state.baseline, groups=False) for state in (before, after)]
+        old, new = (view.total for view in views)
+        return {"before": slice_json(old), "after": slice_json(new), "change": slice_json(new.minus(old))}
+
+    def _limits(self, request: WhatIfRequest, trades: Sequence[Trade], loss: list[float | None]) -> list[dict]:
+        """Every limit before and after; 'scenario_loss' is judged on the scenario asked about alone."""
+        days = sorted({x.horizon_days for x in self.limits if x.horizon_days is not None})
+        held = {d: self._hold(Horizon(d, 1)) for d in days}
+        old = _kept(self._checks, "limits", 1, lambda: book_values(self.world, self.portfolio, held))
+        new = old
+        if request.changes_book:
+            changed = {d: self._change_book(state, request, trades) for d, state in held.items()}
+            book = next(iter(changed.values())).portfolio if changed else self._change_book(
+                self._hold(DEFAULT_HORIZON), request, trades).portfolio
+            new = book_values(self.world, book, changed)
+        return compare_limits(self.limits, with_scenario_loss(old, loss[0]), with_scenario_loss(new, loss[1]))
+
+    @staticmethod
+    def _change_book(state: Resident, request: WhatIfRequest, trades: Sequence[Trade]) -> Resident:
+        removed, scaled = removals(request)
+        return state.trade(add=[t.position for t in trades], remove=removed, resize=scaled)
+
     def _incremental(
         self, trades: Sequence[Trade], book: Resident, everything: Resident, before_state: Resident,
         before: View, after: View,
@@ -203,10 +249,11 @@ class Session:
         """What each trade adds to the book after the other changes: alone, and all of them together."""
         if not trades:
             return []
-        without = before if book.rows is before_state.rows else view_state(book)
+        without = before if book.rows is before_state.rows else view_state(book, groups=False)
         rows = []
         for trade in trades:
-            view = after if len(trades) == 1 else view_state(book.trade(add=[trade.position]))
+            alone = trade.position
+            view = after if len(trades) == 1 else view_state(book.trade(add=[alone]), groups=False)
             rows.append({"trade": trade.text, "understood": trade.understood,
                          "position_id": trade.position.position_id, "asset_class": trade.position.asset_class,
                          "incremental": slice_json(view.total.minus(without.total))})
@@ -231,14 +278,22 @@ class Session:
                              "after": after_state.setting.horizon.days},
             "positions": {"before": len(before_state.lowered), "after": len(after_state.lowered)},
             "before": view_json(before), "after": view_json(after), "change": change_json(before, after),
+            "baseline": self._baseline(before_state, after_state),
             "pnl_histogram": histogram(before_state.rows.total, after_state.rows.total),
         }
         if request.detail and first is not None and second is not None:
             found = {"before": self._prepare(first), "after": self._prepare(second)}
             answer["plausibility"] = {k: plausibility_json(p, self.world) for k, p in found.items()}
-            answer["chain"] = {k: chain_json(p) for k, p in found.items()}
+            answer["chain"] = {k: _kept(self._chains, p.scenario, KEPT_SCENARIOS, lambda p=p: chain_json(p))
+                               for k, p in found.items()}
             answer["flags"] = {k: list(p.policy.flags) for k, p in found.items()}
         return answer
+
+
+def removals(request: WhatIfRequest) -> tuple[tuple[str, ...], dict[str, float]]:
+    """(position ids that go, position id → factor of those that stay): a factor of 0 is a removal."""
+    gone = (*request.remove, *(name for name, factor in request.scale.items() if factor == 0.0))
+    return tuple(dict.fromkeys(gone)), {n: float(f) for n, f in request.scale.items() if f != 0.0}
 
 
 def read_horizon(text: str) -> Horizon:
