@@ -4,7 +4,8 @@
 
 a is the announcement share, p the probability of enactment, E the mean over the parameter draws of the same
 regime (markets learn whether an accord holds, not the parameters).  With p = 1 this is (1 − a) path(t) + a
-E[path(t + 1)].
+E[path(t + 1)].  An accord is announced too: its currencies move ahead of the official sales and reach their
+targets on the day the schedule says (Plaza: 2.7% on the first day, ``backtests/episodes``).
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ class Announcement:
     steps: int
 
     def price(self, path: np.ndarray, exempt: np.ndarray | None = None) -> np.ndarray:
-        """(D, T, …) price path of a flow-driven path (D, T + ahead, …); exempt : (D,) draws whose path is
-        pinned."""
+        """(D, T, …) price path of a flow-driven path (D, T + ahead, …); exempt : (D,) draws whose path
+        the scenario draws by hand."""
         now = path[:, : self.steps]
         if self.ahead == 0 or not self.weight.any():
             return now

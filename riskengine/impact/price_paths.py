@@ -114,7 +114,8 @@ def price_paths(
     pattern = _spread_over_currencies(accord, pinned.kind == PIN_FLOW, betas, by_currency, outflow, draws)
     share = draws["announcement_share"] * scenario.probability if ahead else np.zeros(draws.count)
     announce = Announcement(share, ahead, _regime_labels(regimes, draws.count), steps)
-    s = announce.price(paths.s, pinned.kind != PIN_NONE)
+    by_hand = (pinned.kind != PIN_NONE) & (accord is None)  # the user's own path of the price; an accord is a plan
+    s = announce.price(paths.s, by_hand)
     return PricePaths(
         scenario, draws, steps, t, numbers, regimes, orders, clearing, pinned, paths, pattern, s,
         announce.price(paths.yield_10y), announce.price(prices.per_order[:, 3, None] * paths.orders[:, :, 3]),
