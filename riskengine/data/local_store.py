@@ -44,7 +44,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -58,12 +58,11 @@ from riskengine.data.series_entries import (
     ImportedSeries,
     SeriesChange,
     SeriesEntry,
-    check_series,
     content_hash,
     known_on,
-    meaning_of,
     version_of,
 )
+from riskengine.data.series_merge import Draft
 
 try:
     import fcntl
@@ -71,11 +70,11 @@ except ImportError:  # Windows: single steps stay atomic, only two writers at on
     fcntl = None
 
 __all__ = ["EMBEDDED", "FREQUENCIES", "ImportedSeries", "SeriesChange", "SeriesEntry", "SeriesStore",
-           "StoreChange", "known_on", "open_store", "store_folder", "versions", "write_series", "writing"]
+           "StoreChange", "known_on", "open_store", "store_folder", "versions", "write_batches",
+           "write_series", "writing"]
 EMBEDDED = "embedded"
 """Version of a store that holds nothing: only the figures inside the package are used."""
 FORMAT = 1
-_ROW = np.dtype([("date", "<M8[D]"), ("value", "<f8")])
 _VERSION = re.compile(r"^[0-9a-f]{6,64}$")
 
 
@@ -242,66 +241,36 @@ def write_series(series: Sequence[ImportedSeries], folder: Path | str | None = N
     series, an id given twice, a unit or frequency that differs from the stored one, or a folder that cannot
     be written.
     """
+    change, results = write_batches([series], folder)
+    if isinstance(results[0], InputError):
+        raise results[0]
+    return change
+
+
+def write_batches(batches: Sequence[Sequence[ImportedSeries]], folder: Path | str | None = None
+                  ) -> tuple[StoreChange, tuple[tuple[SeriesChange, ...] | InputError, ...]]:
+    """Merge several files in order into one new version; each batch whole or not at all.
+
+    Returns the change of the store and, per batch, its changes or the InputError that kept it out.
+    """
     place = store_folder(folder)
-    check_series(series)
     with writing(place):
         old = open_store(place)
         moment = datetime.now(UTC).isoformat(timespec="seconds")
-        entries, changes, fresh = dict(old.series), [], []
-        start = 0
-        for one in series:
-            entry, change, rows = _merge(old, one, moment)
-            changes.append(change)
-            if change.any:
-                if rows is not None:
-                    entry = replace(entry, place=("", start))
-                    fresh.append(rows)
-                    start += len(rows)
-                entries[one.id] = entry
-        version = version_of(entries) if entries else EMBEDDED
+        draft = Draft(old.series, old.read, moment)
+        results: list[tuple[SeriesChange, ...] | InputError] = []
+        for batch in batches:
+            try:
+                results.append(draft.add(batch))
+            except InputError as error:
+                results.append(error)
+        version = version_of(draft.entries) if draft.entries else EMBEDDED
         if version != old.version:
-            name = _put_object(place, fresh) if fresh else ""
-            placed = {i: replace(e, place=(name, e.place[1])) if not e.place[0] else e
-                      for i, e in entries.items()}
-            _put_version(place, version, placed, moment, old.version)
+            name = _put_object(place, draft.fresh_rows()) if draft.fresh else ""
+            _put_version(place, version, draft.placed(name), moment, old.version)
             _replace(place / "CURRENT", f"{version}\n".encode())
-    return StoreChange(open_store(place), old.version, tuple(changes))
-
-
-def _merge(old: SeriesStore, one: ImportedSeries, moment: str) -> tuple[SeriesEntry, SeriesChange, np.ndarray]:
-    """Entry after the write, what changed, and (T,) rows to store (None: the values stay where they are)."""
-    dates = np.asarray(one.dates).astype("datetime64[D]")
-    values = np.asarray(one.values, dtype=np.float64) + 0.0  # no negative zero: equal figures, equal bytes
-    before = old.series.get(one.id)
-    added, replaced, vanished, unchanged = len(dates), 0, 0, 0
-    if before is not None:
-        for name in ("unit", "frequency"):
-            if getattr(before, name) != getattr(one, name):
-                raise InputError(Problem(
-                    f"the {name} differs from the one in the store; import it under another id (--as) or into "
-                    "another folder (--data)", file=one.publisher_file, field=one.id,
-                    got=getattr(one, name), accepted=getattr(before, name)))
-        had, were = old.read(one.id)
-        _, here, there = np.intersect1d(dates, had, assume_unique=True, return_indices=True)
-        unchanged = int((values[here] == were[there]).sum())
-        replaced, added = len(here) - unchanged, len(dates) - len(here)
-        outside = (had < dates[0]) | (had > dates[-1])
-        vanished = len(had) - int(outside.sum()) - len(here)
-        dates, values = np.r_[dates, had[outside]], np.r_[values, were[outside]]
-        order = np.argsort(dates, kind="stable")
-        dates, values = dates[order], values[order]
-    digest = content_hash(dates, values)
-    entry = SeriesEntry(
-        one.id, one.title, one.unit, one.frequency, one.source, one.publisher_file, str(dates[0]),
-        str(dates[-1]), len(dates), digest, int(one.lag_days), bool(one.revised), one.lag_fourth_quarter,
-        one.published, one.note, moment)
-    described = before is not None and meaning_of(before) != meaning_of(entry) and before.sha256 == digest
-    change = SeriesChange(one.id, added, replaced, vanished, unchanged, described)
-    if before is not None and before.sha256 == digest:
-        return replace(entry, place=before.place), change, None
-    rows = np.empty(len(dates), dtype=_ROW)
-    rows["date"], rows["value"] = dates, values
-    return entry, change, rows
+    changes = tuple(c for r in results if not isinstance(r, InputError) for c in r)
+    return StoreChange(open_store(place), old.version, changes), tuple(results)
 
 
 def _put_object(place: Path, rows: list[np.ndarray]) -> str:
