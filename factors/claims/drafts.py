@@ -138,6 +138,12 @@ def sample_of(regression: Regression, time: str, keep: np.ndarray | None = None)
     return f"{label_of(regression.periods[rows[0]], time)} to {label_of(regression.periods[rows[-1]], time)}"
 
 
+def signed(value: float, decimals: int = 0, plus: bool = True) -> str:
+    """'+1,234' or '−5', with the minus sign U+2212."""
+    text = f"{value:+,.{decimals}f}" if plus else f"{value:,.{decimals}f}"
+    return text.replace("-", "\u2212")
+
+
 def label_of(period: object, time: str) -> str:
     """A period number as people write it; days are datetime64."""
     if time == "Y":

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from factors.claims.drafts import Draft, Wording, exact, from_regression, variant
+from factors.claims.drafts import Draft, Wording, exact, from_regression, signed, variant
 from factors.claims.regressions import regress
 from factors.claims.series import Evidence, Monthly, align, period_label, period_number
 from factors.claims.verdicts import Region
@@ -86,7 +86,7 @@ def saving_identity(evidence: Evidence) -> Draft:
         for one in variant(f"b over {words}", regress(
             difference(ca, horizon), [difference(gap, horizon)], number, max(4, horizon), ["Δ(S − I)/GDP"],
             IDENTITY.id), "pp per pp", "Q"))
-    words = (f"Residual since 2000: mean {mean:.1f}%, standard deviation {spread:.1f}% of GDP; tolerance for the "
+    words = (f"Residual since 2000: mean {signed(mean, 1)}%, standard deviation {spread:.1f}% of GDP; tolerance for the "
              f"standard deviation {RESIDUAL_TOLERANCE:.0f}% (the published discrepancy's range).")
     shown = good & (number >= period_number("1980", "Q"))
     return Draft(
@@ -138,8 +138,8 @@ def oil_balance(evidence: Evidence) -> Draft:
         share = {y: float(ca[s].mean()) for y, s in year.items()}
         facts = (*(exact(f"current account {y}", dollars[y], "USD bn", str(y), "NIPA basis") for y in year),
                  *(exact(f"current account {y}", share[y], "% of GDP", str(y)) for y in year))
-        words = (f"In dollars the balance was {dollars[2011]:,.0f} bn in 2011 and {dollars[2019]:,.0f} bn in 2019; as a "
-                 f"share of GDP it was {share[2011]:.1f}% and {share[2019]:.1f}%. The dollar figure supports the "
+        words = (f"In dollars the balance was {signed(dollars[2011])} bn in 2011 and {signed(dollars[2019])} bn in "
+                 f"2019; as a share of GDP it was {signed(share[2011], 1)}% and {signed(share[2019], 1)}%. The dollar figure supports the "
                  "sentence, the share says the deficit did narrow while the oil deficit went: two years decide nothing.")
     shown = np.isfinite(ca) & (number >= period_number("2000", "Q"))
     chart = lines_of(number[shown], "Q", "% of GDP", ("CA", ca[shown]))

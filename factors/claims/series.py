@@ -185,30 +185,40 @@ def year_fraction(numbers: np.ndarray, unit: str) -> list[float]:
     return [round(1970 + float(n) / (12 if unit == "M" else 4), 3) for n in numbers]
 
 
-def broad_dollar(evidence: Evidence) -> tuple[Monthly, str]:
-    """Log of the broad dollar by month, up = the dollar rose, and its name.
+def broad_dollar(evidence: Evidence, month_end: bool = False) -> tuple[Monthly, str]:
+    """Log of the broad dollar by month, up = the dollar rose, and its name; averages, or month ends.
 
     The Federal Reserve's index (DTWEXBGS, from 2006) where imported, else the fixed-weight basket of the embedded
-    monthly averages with the index weights of configs/impact/currencies.toml (all currencies quoted that month,
-    weights scaled to one: chained changes).
+    rates with the index weights of configs/impact/currencies.toml (the currencies quoted that month, weights scaled
+    to one, chained changes).  A month end leaves out the month of the as-of date.
     """
     if evidence.has("DTWEXBGS"):
-        return evidence.monthly("DTWEXBGS", last=False).log(), "DTWEXBGS"
-    return dollar_basket(evidence), "fixed-weight basket of G.5 monthly averages"
+        series, name = evidence.monthly("DTWEXBGS", last=month_end).log(), "DTWEXBGS"
+    else:
+        series, name = dollar_basket(evidence, "fx_daily" if month_end else "fx_monthly"), "fixed-weight basket (H.10)"
+    return (complete(series, evidence.as_of) if month_end else series), name
 
 
-def dollar_basket(evidence: Evidence) -> Monthly:
+def complete(series: Monthly, as_of: str) -> Monthly:
+    """The series without the month of *as_of* (not over at that date)."""
+    month = int(np.datetime64(as_of, "M").astype(int))
+    return Monthly(series.start, series.values[: max(month - series.start, 0)], series.unit)
+
+
+def dollar_basket(evidence: Evidence, panel: str = "fx_monthly") -> Monthly:
     """Log of the fixed-weight basket, up = the dollar rose; changes chained over the currencies quoted."""
     names = [c for c, w in evidence.weights.items() if w > 0]
-    logs = [evidence.monthly(f"fx_monthly.{c}").log() for c in names]
+    logs = [evidence.monthly(f"{panel}.{c}").log() for c in names]
     number, levels = align(*logs)
     moves = -np.diff(np.array(levels), axis=1)
     weight = np.array([evidence.weights[c] for c in names])[:, None] * np.isfinite(moves)
     total = weight.sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         step = np.where(total > 0.5, np.nansum(weight * np.nan_to_num(moves), axis=0) / total, np.nan)
-    first = int(np.flatnonzero(np.isfinite(step))[0])
-    return Monthly(int(number[first]), np.r_[0.0, np.cumsum(step[first:])])
+    good = np.flatnonzero(np.isfinite(step))
+    if not len(good):
+        raise SeriesMissing("DTWEXBGS")
+    return Monthly(int(number[good[0]]), np.r_[0.0, np.cumsum(step[good[0]:])])
 
 
 def gather_evidence(as_of: str, store: SeriesStore | None = None) -> Evidence:
@@ -225,7 +235,9 @@ def gather_evidence(as_of: str, store: SeriesStore | None = None) -> Evidence:
             raise SeriesMissing(name)
         return cache[name]
 
-    return Evidence(as_of, read, load_parameters().settings.index_weights, read_tables(as_of))
+    parameters = load_parameters()
+    tables = {**read_tables(as_of), "parameters": dict(parameters.items())}
+    return Evidence(as_of, read, parameters.settings.index_weights, tables)
 
 
 def _read(name: str, as_of: str, store: SeriesStore) -> tuple[np.ndarray, np.ndarray]:

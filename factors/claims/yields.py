@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from factors.claims.drafts import Draft, Wording, exact, from_regression, from_statistic, variant
+from factors.claims.drafts import (
+    Draft, Wording, exact, from_regression, from_statistic, scatter_of, signed, variant,
+)
 from factors.claims.regressions import regress
 from factors.claims.saving import difference
 from factors.claims.series import (
@@ -102,11 +104,10 @@ def policy_path(evidence: Evidence) -> Draft:
         others.append(exact("ACM: share of the 10-year's monthly variance in the expected path",
                             np.cov(da[ok], dn[ok])[0, 1] / da[ok].var(ddof=1), "share", n=int(ok.sum()),
                             note="covariance with the risk-neutral yield: the model's own split"))
-    from factors.claims.drafts import scatter_of
     return from_statistic(
         PATH, r_squared, labels, 6, Region(low=0.5), "share of variance", series=("rates_monthly.GS2",
         "rates_monthly.GS10"), others=tuple(others),
-        words=f"Largest residual: {u[largest[0]]:+.0f} bp in {labels[largest[0]]}.".replace("-", "\u2212", 1),
+        words=f"Largest residual: {signed(u[largest[0]])} bp in {labels[largest[0]]}.",
         chart=scatter_of(regression, ("Δ two-year, bp", "Δ ten-year, bp"), "M", regression.most_influential()[0],
                          regression.fit(draws=1).value))
 
