@@ -36,6 +36,8 @@ MOST_BYTES = 32 * 1024 * 1024
 IDLE_SECONDS = 15 * 60.0
 START_SECONDS = 60.0
 """How long a client waits for a process it has started to listen."""
+FOLDERS = ("HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "RISKENGINE_CACHE", "NUMBA_CACHE_DIR")
+"""Environment variables that say where data and caches lie: a process serves those who have the same."""
 MESSAGE_SECONDS = 10.0
 """A client that starts a message must finish it within this time."""
 
@@ -65,9 +67,10 @@ def runtime_folder() -> Path:
 
 
 def socket_path() -> Path:
-    """One socket per installation, interpreter and cache folder."""
+    """One socket per installation, interpreter and set of the user's folders."""
     here = Path(__file__).resolve().parents[1]
-    name = hashlib.sha256("\0".join((str(here), sys.prefix, sys.version)).encode()).hexdigest()[:16]
+    folders = [os.environ.get(name, "") for name in FOLDERS]
+    name = hashlib.sha256("\0".join((str(here), sys.prefix, sys.version, *folders)).encode()).hexdigest()[:16]
     path = runtime_folder() / f"{name}.sock"
     if len(os.fsencode(path)) > 100:
         raise Unreachable(f"{path} is too long for a socket")

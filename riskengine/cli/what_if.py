@@ -1,0 +1,153 @@
+"""``riskengine what-if`` and ``riskengine resident``: ask the resident process, or answer here, and print.
+
+The command itself needs the standard library only while the process answers; numpy and the kernels are loaded
+with ``--no-resident`` or where no process can run.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from riskengine.base.errors import InputError, Problem
+from riskengine.cli.options import AsOfOption, ConfigOption, JsonOption, PortfolioOption, style
+from riskengine.cli.printing import say
+
+resident_app = typer.Typer(help="The process that holds the compiled world for repeated what-ifs.", **style)
+DataOption = Annotated[Optional[Path], typer.Option(
+    "--data", help="Folder of the data store.", show_default="$RISKENGINE_DATA, else the user's")]
+
+
+def register(app: typer.Typer) -> None:
+    """Put the commands of this file on the command line."""
+    app.command("what-if")(what_if)
+    app.add_typer(resident_app, name="resident")
+
+
+def what_if(
+    scenarios: Annotated[Optional[list[str]], typer.Argument(
+        metavar="[SCENARIO]...", help="Names or files; none: the ordinary night, no policy; 'blank': no shocks of "
+        "its own, for --set +shock.field=value.")] = None,
+    sets: Annotated[Optional[list[str]], typer.Option(
+        "--set", metavar="shock.field=value", help="Move a knob: withholding_tax.rate=0.3, 2.share=20%, horizon=26w, "
+        "+foreign_selling.amount_usd_bn=500 (repeatable).")] = None,
+    trades: Annotated[Optional[list[str]], typer.Option(
+        "--trade", metavar="'buy 250m UST 10Y'", help="A candidate trade in words (repeatable).")] = None,
+    scale: Annotated[Optional[list[str]], typer.Option(
+        "--scale", metavar="ID=FACTOR", help="Resize a position (repeatable).")] = None,
+    remove: Annotated[Optional[list[str]], typer.Option(
+        "--remove", metavar="ID", help="Take a position out (repeatable).")] = None,
+    views: Annotated[Optional[list[str]], typer.Option(
+        "--view", metavar="'mean(FX_JPY) = 5%'", help="Reweight the paths by entropy pooling (repeatable).")] = None,
+    horizon: Annotated[Optional[str], typer.Option(
+        help="Of the ordinary night: 10d, 26w, 12m.", show_default="10d; a scenario has its own")] = None,
+    portfolio: PortfolioOption = None,
+    as_of: AsOfOption = None,
+    accounts: Annotated[Optional[str], typer.Option(
+        help="External accounts: as_of, latest, or YYYY-MM-DD.", show_default="from the config")] = None,
+    paths: Annotated[Optional[int], typer.Option(help="Monte Carlo paths.", show_default="from the config")] = None,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    resident: Annotated[bool, typer.Option(
+        "--resident/--no-resident", help="Ask the resident process (started on demand), or answer here.")] = True,
+    as_json: JsonOption = False,
+) -> None:
+    """What if: a scenario with its knobs moved, and trades; before, after and change, each with its interval."""
+    question = {"sets": sets or [], "trades": trades or [], "views": views or [], "remove": remove or [],
+                "scale": read_scale(scale or []), "horizon": horizon}
+    names = [s for s in scenarios or [] if s]
+    requests: list[dict[str, Any]] = [{**question, "scenario": _absolute(name)} for name in names]
+    setup = {"config": _where(config), "portfolio": None if portfolio is None else str(portfolio.absolute()),
+             "as_of": as_of, "accounts": accounts, "paths": paths, "data": _store(data)}
+    answers = answer(setup, requests or [{**question, "scenario": None}], resident)
+    if as_json:
+        print(json.dumps({"schema_version": answers[0]["schema_version"], "what_ifs": answers}, indent=1,
+                         ensure_ascii=False))
+        return
+    from riskengine.cli.what_if_tables import print_answers
+
+    print_answers(answers)
+
+
+def answer(setup: dict[str, Any], requests: list[dict[str, Any]], resident: bool = True) -> list[dict[str, Any]]:
+    """Answers of the resident process; computed here when it is not wanted or cannot run (then with a notice)."""
+    if resident:
+        from riskengine.workflows.resident_process import Unreachable, ask
+
+        try:
+            return ask({"op": "what_if", "setup": setup, "requests": requests})["answers"]
+        except Unreachable as reason:
+            say(f"answering without the resident process: {reason}")
+    from riskengine.resident.request import WhatIfRequest
+    from riskengine.workflows.what_if import SessionPool, Setup
+
+    questions = [WhatIfRequest.from_json(r) for r in requests]
+    return SessionPool().answer(Setup.from_json(setup), questions)
+
+
+def read_scale(texts: list[str]) -> dict[str, float]:
+    """{'UST-N6': 0.5} from 'UST-N6=0.5'; InputError with every one that cannot be read."""
+    found: dict[str, float] = {}
+    problems = []
+    for text in texts:
+        name, equals, factor = text.rpartition("=")
+        try:
+            if not equals or not name.strip() or name.strip() in found:
+                raise ValueError
+            found[name.strip()] = float(factor)
+        except ValueError:
+            problems.append(Problem("not a size", field="--scale", got=text[:60],
+                                    accepted="ID=FACTOR, each position once, e.g. UST-N6=0.5"))
+    if problems:
+        raise InputError(problems)
+    return found
+
+
+@resident_app.command("status")
+def resident_status(as_json: JsonOption = False) -> None:
+    """Is a process running, and what does it hold?"""
+    from riskengine.workflows.resident_process import resident_status as status
+
+    found = status()
+    if as_json:
+        print(json.dumps(found, indent=1))
+    elif not found["running"]:
+        print(f"not running ({found['reason']})")
+    else:
+        print(f"running, process {found['pid']}, up {found['seconds_up']:,.0f} s, {found['questions']} questions, "
+              f"{found['memory_mb']:,.0f} MB, leaves after {found['idle_limit_seconds'] / 60:g} idle minutes"
+              + ("" if found["current"] else "; of an older version of the program: it leaves when next asked"))
+        print(f"socket {found['socket']}")
+        for line in found["held"]:
+            print(f"holds {line}")
+
+
+@resident_app.command("stop")
+def resident_stop() -> None:
+    """End the process; the next what-if starts another."""
+    from riskengine.workflows.resident_process import stop_resident
+
+    print("stopped" if stop_resident() else "no resident process was running")
+
+
+def _absolute(name: str) -> str:
+    """A scenario's file seen from any folder; a name stays a name."""
+    is_file = name.endswith(".toml") or "/" in name or "\\" in name
+    return str(Path(name).absolute()) if is_file and Path(name).is_file() else name
+
+
+def _where(config: Path | None) -> str:
+    from riskengine.data.configs.folders import find_config
+
+    return str(find_config(config).absolute())
+
+
+def _store(data: Path | None) -> str | None:
+    """The data folder chosen here: the process has the environment of whoever started it."""
+    import os
+
+    chosen = data or (Path(os.environ["RISKENGINE_DATA"]) if os.environ.get("RISKENGINE_DATA") else None)
+    return None if chosen is None else str(chosen.absolute())
