@@ -194,3 +194,8 @@ def disagreements(panel: str, kind: str, labels: tuple[str, ...], dates: np.ndar
             if far.any():
                 found.append((label, source.series, days[left][far], gap[far], tolerance))
     return found
+
+
+def noon_rates() -> tuple[str, ...]:
+    """FRED ids of the H.10 noon rates, in the order of CURRENCIES ('DEXUSAL' …)."""
+    return tuple(_currency(c)[0].series for c in CURRENCIES)
