@@ -112,6 +112,30 @@ class LedgerTable:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedbackSummary:
+    """What holders' selling after losses does to a scenario (METHOD 9); the base run carries it too.
+
+    orders_usd_bn, base_orders_usd_bn : (median, p16, p84) over paths of cumulative orders at the horizon, sales
+    negative, with the policy and in the base run.  expected_pnl_usd : what it adds to the scenario's expected P&L.
+    expected_pnl_without_usd, var_without, es_without : the same scenario on the same paths without it.
+    by_cell : (holder group, asset class, mean orders USD bn, of which in the base run), largest sales first.
+    loop_gain : share × multiplier × W/Cap, below 0.5.  sources : one sentence per assumption.
+    """
+
+    case: str
+    orders_usd_bn: tuple[float, float, float]
+    base_orders_usd_bn: tuple[float, float, float]
+    expected_pnl_usd: float
+    expected_pnl_without_usd: float
+    var_without: tuple[float, ...]
+    es_without: tuple[float, ...]
+    by_cell: tuple[tuple[str, str, float, float], ...]
+    loop_gain: float
+    standing_gain: float
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ScenarioResult:
     """One scenario at its horizon. expected_pnl is the difference to the baseline at the same horizon."""
 
@@ -146,6 +170,8 @@ class ScenarioResult:
     flags: tuple[str, ...]
     flow_channel_off_10y_bp: float | None = None
     """Median 10-year move with the flow channel switched off (METHOD 6: the report prints both)."""
+    feedback: FeedbackSummary | None = None
+    """Holders' selling after losses, when the scenario carries it; the other numbers then include it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ def run_all(
     executor: Executor | None = None,
 ) -> tuple[ScenarioResult, ...]:
     """Several scenarios; those of one horizon share their paths. Results come in the order of *scenarios*."""
+    from riskengine.engine.feedback import simulate_feedback, with_feedback
     from riskengine.engine.paths import policy_draws, prepare, simulate
     from riskengine.engine.results import scenario_results
 
@@ -42,6 +43,9 @@ def run_all(
     for horizon in dict.fromkeys(p.scenario.horizon for p in prepared):
         batch = [p for p in prepared if p.scenario.horizon == horizon]
         pnl = simulate(batch, portfolio, world, horizon, spec, executor, keep_groups=False)
-        for result in scenario_results(batch, pnl, world, spec):
+        for item, result in zip(batch, scenario_results(batch, pnl, world, spec), strict=True):
+            if item.scenario.feedback is not None:
+                selling = simulate_feedback(item, portfolio, world, spec, executor)
+                result = with_feedback(result, item, selling, world, spec)
             results[result.name] = result
     return tuple(results[s.name] for s in scenarios)

@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from riskengine.base.estimate import Distribution
 from riskengine.base.units import Horizon
 from riskengine.policy.shocks import Shock
+
+
+@dataclass(frozen=True, slots=True)
+class HolderFeedback:
+    """Holders who sell after losses on a path (METHOD 9), with the assumptions of configs/impact/feedback.toml.
+
+    case : 'default', 'lo' or 'hi' end of the bands.  overrides : (name without 'feedback_', Distribution) in
+    place of the file's numbers.
+    """
+
+    case: str = "default"
+    overrides: tuple[tuple[str, Distribution], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +43,5 @@ class Scenario:
     risk_off: bool = False
     """Dealers impaired: the impact part of the yield propagator × dealer_impaired_multiplier."""
     tags: tuple[str, ...] = ()
+    feedback: HolderFeedback | None = None
+    """Not None: paths are simulated with holders' feedback selling, in the base run too."""

@@ -168,7 +168,25 @@ def _scenario(s: ScenarioResult) -> dict:
         "plausibility": {"mahalanobis": s.mahalanobis, "probability": s.plausibility},
         "probability_of_enactment": s.probability,
         "flow_channel_off_10y_bp": s.flow_channel_off_10y_bp,
+        "feedback": _feedback(s),
         "flags": s.flags,
+    }
+
+
+def _feedback(s: ScenarioResult) -> dict | None:
+    """Holders' selling after losses; None when the scenario carries none."""
+    if s.feedback is None:
+        return None
+    f = s.feedback
+    band = ("median", "p16", "p84")
+    return {
+        "case": f.case,
+        "orders_usd_bn": dict(zip(band, f.orders_usd_bn, strict=True)),
+        "base_run_orders_usd_bn": dict(zip(band, f.base_orders_usd_bn, strict=True)),
+        "expected_pnl_usd": f.expected_pnl_usd,
+        "expected_pnl_without_usd": f.expected_pnl_without_usd,
+        "es_without": {f"{level:g}": v for level, v in zip(s.tail.levels, f.es_without, strict=True)},
+        "loop_gain": f.loop_gain,
     }
 
 

@@ -14,12 +14,14 @@ Thresholds, shares and memory are assumptions of configs/impact/feedback.toml.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
-from scipy.stats import t as student_t
+from scipy.special import stdtrit
 
 from riskengine.base.axes import ASSET_CLASSES, CURRENCIES, EQUITIES, FACTORS, KEY_RATES
-from riskengine.base.errors import InputError, Problem
+from riskengine.base.errors import InputError, Problem, suggest
+from riskengine.base.estimate import Distribution
 from riskengine.base.units import Horizon
 from riskengine.factor_model import FactorModel
 from riskengine.flows.clearing import hedge_ratios, us_share
@@ -44,12 +46,13 @@ SECTORS = ("private", "official")
 MARKETS = ("treasury", "equity", "dollar")
 CASES = ("default", "lo", "hi")
 _TAIL = 0.95
+_PREFIX = "feedback_"
 _INDEX = "EQ_SP500"
 
 
 def feedback_from_accounts(
     accounts: ExternalAccounts, parameters: ImpactParameters, model: FactorModel, horizon: Horizon,
-    case: str = "default",
+    case: str = "default", overrides: Mapping[str, Distribution] | None = None,
 ) -> Feedback:
     """Feedback selling of all foreign holders of US securities, at default parameters of the chain.
 
@@ -58,6 +61,7 @@ def feedback_from_accounts(
     model : over FACTORS; its step is the horizon's.
     case : 'default', 'lo' or 'hi': which end of the bands of feedback.toml (hi: larger shares, longer memory,
         *lower* thresholds: more selling).
+    overrides : name without 'feedback_' → Distribution, in place of the parameter of that name.
 
     Raises
     ------
@@ -74,10 +78,16 @@ def feedback_from_accounts(
     if problems:
         raise InputError(problems)
     draws = draw_parameters(parameters, np.zeros((1, len(parameters))), uncertain=False)
-    share = [_number(parameters, f"feedback_share_{sector}", case) for sector in SECTORS]
+    known = {name: parameters[name] for name in parameters if name.startswith(_PREFIX)}
+    for name, given in (overrides or {}).items():
+        if _PREFIX + name not in known:
+            accepted = suggest(name, tuple(n.removeprefix(_PREFIX) for n in known))
+            raise InputError(Problem("unknown number of holders' feedback", got=name, accepted=accepted))
+        known[_PREFIX + name] = given
+    share = [_number(known, f"{_PREFIX}share_{sector}", case) for sector in SECTORS]
     opposite = {"default": "default", "lo": "hi", "hi": "lo"}[case]
-    multiple = _number(parameters, "feedback_threshold_multiple", opposite)
-    half_life = _number(parameters, "feedback_memory_half_life", case)
+    multiple = _number(known, f"{_PREFIX}threshold_multiple", opposite)
+    half_life = _number(known, f"{_PREFIX}memory_half_life", case)
     memory = 2.0 ** (-horizon.dt / half_life) if half_life > 0 else 0.0
 
     leaving = _dollars_leaving(accounts, draws)
@@ -113,15 +123,14 @@ def feedback_from_accounts(
         threshold=multiple * _tail_losses(loading, model) / math.sqrt(1.0 - memory**2),
         share=np.where(official, share[OFFICIAL], share[1 - OFFICIAL]), holdings=np.array(holdings),
         markets=MARKETS, amount=np.array(sold).T, lasting=lasting, decay=decay, impact=impact,
-        sources=tuple(f"{name} = {_number(parameters, name, opposite if 'threshold' in name else case):g} "
-                      f"({parameters[name].unit}): {parameters[name].source}"
-                      for name in parameters if name.startswith("feedback_")),
+        sources=tuple(f"{name} = {_number(known, name, opposite if 'threshold' in name else case):g} "
+                      f"({number.unit}): {number.source}" for name, number in known.items()),
     )
 
 
-def _number(parameters: ImpactParameters, name: str, case: str) -> float:
-    value = getattr(parameters[name], case)
-    return float(parameters[name].default if value is None else value)
+def _number(known: Mapping[str, Distribution], name: str, case: str) -> float:
+    value = getattr(known[name], case)
+    return float(known[name].default if value is None else value)
 
 
 def _bloc(holder: Holder) -> str:
@@ -168,7 +177,7 @@ def _dollars_leaving(accounts: ExternalAccounts, draws: ParameterDraws) -> np.nd
 
 def _tail_losses(loading: np.ndarray, model: FactorModel) -> np.ndarray:
     """(C,) 95% loss of one step at long-run volatility, Student-t with unit variance."""
-    quantile = student_t.ppf(_TAIL, model.dof) * math.sqrt((model.dof - 2.0) / model.dof)
+    quantile = stdtrit(model.dof, _TAIL) * math.sqrt((model.dof - 2.0) / model.dof)
     scaled = loading * model.vol_long_run
     return quantile * np.sqrt(np.einsum("ck,kl,cl->c", scaled, model.correlation, scaled))
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from riskengine.base.sampling import RunSpec
 from riskengine.base.units import BASIS_POINT
+from riskengine.engine.feedback import simulate_feedback, with_feedback
 from riskengine.engine.paths import PreparedScenario, World, policy_draws, prepare
 from riskengine.engine.results import scenario_results
 from riskengine.execution import Executor, Serial, Threads
@@ -22,7 +23,7 @@ from riskengine.flows.draws import ParameterDraws
 from riskengine.impact.chain import ten_year_at_horizon
 from riskengine.instruments.portfolio import Portfolio
 from riskengine.policy.scenario import Scenario
-from riskengine.result import ScenarioResult
+from riskengine.result import DataQualityItem, ScenarioResult
 from riskengine.workflows.simulator import Simulator
 from riskengine.workflows.stages import StageClock
 
@@ -45,14 +46,31 @@ def run_scenarios(
             progress=lambda done: clock.report("simulation", done, spec.paths), keep_groups=False,
         )
         clock("measures")
-        for result in scenario_results(batch, pnl, world, spec):
-            found[result.name] = result
+        for item, result in zip(batch, scenario_results(batch, pnl, world, spec), strict=True):
+            found[result.name] = _add_feedback(result, item, positions, world, spec, executor, clock, simulator)
         del pnl  # the next horizon's paths take its memory
     clock("chain")
     results = tuple(found[s.name] for s in scenarios)
     without = _local(executor).map(
         lambda pair: ten_year_without_flows(*pair, world, draws), list(zip(scenarios, results, strict=True)))
     return tuple(replace(r, flow_channel_off_10y_bp=x) for r, x in zip(results, without, strict=True))
+
+
+def _add_feedback(
+    result: ScenarioResult, item: PreparedScenario, positions: Portfolio, world: World, spec: RunSpec,
+    executor: Executor, clock: StageClock, simulator: Simulator,
+) -> ScenarioResult:
+    """With holders' selling after losses when the scenario carries it; a night at size leaves it out and says so."""
+    if item.scenario.feedback is None:
+        return result
+    if simulator.budget is not None:
+        message = "a night at size simulates no feedback selling: the result is the scenario without it"
+        simulator.remarks.append(DataQualityItem("warning", result.name, message))
+        return replace(result, flags=(*result.flags, message))
+    clock("feedback")
+    selling = simulate_feedback(item, positions, world, spec, executor)
+    clock("measures")
+    return with_feedback(result, item, selling, world, spec)
 
 
 def prepare_all(

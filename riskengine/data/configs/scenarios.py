@@ -3,25 +3,73 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from riskengine.base.errors import InputError, Problem, suggest
 from riskengine.data.configs.durations import HorizonDuration
-from riskengine.data.configs.fields import Strict, check_between, refuse
+from riskengine.data.configs.fields import DistributionTable, Number, Strict, check_between, refuse
 from riskengine.data.configs.folders import find_scenario
 from riskengine.data.configs.problems import problems_of, short
 from riskengine.data.configs.shock_models import SHOCK_MODELS
 from riskengine.data.configs.toml_text import TomlText, read_toml
-from riskengine.policy.scenario import Scenario
+from riskengine.policy.scenario import HolderFeedback, Scenario
 from riskengine.policy.shocks import Shock
 
 
 def _probability(p: float) -> float:
     check_between(p, 0, 1, what="probability")
     return p
+
+
+def _sensible(low: float, high: float, what: str) -> Callable[[DistributionTable], DistributionTable]:
+    def validate(table: DistributionTable) -> DistributionTable:
+        for value in (table.default, table.lo, table.hi):
+            if value is not None:
+                check_between(value, low, high, what=what)
+        return table
+
+    return validate
+
+
+class FeedbackTable(Strict):
+    """``[feedback]``: holders sell after losses; numbers left out are those of configs/impact/feedback.toml."""
+
+    enabled: bool = True
+    case: Literal["default", "lo", "hi"] = "default"
+    share_private: Annotated[Number, AfterValidator(_sensible(0, 1, "a share of holdings"))] | None = None
+    share_official: Annotated[Number, AfterValidator(_sensible(0, 1, "a share of holdings"))] | None = None
+    threshold_multiple: Annotated[
+        Number, AfterValidator(_sensible(0.1, 100, "a multiple of the 95% loss"))] | None = None
+    memory_half_life: Annotated[Number, AfterValidator(_sensible(0, 5, "years"))] | None = None
+
+    @model_validator(mode="after")
+    def _sourced(self) -> FeedbackTable:
+        for name in FEEDBACK_NUMBERS:
+            table = getattr(self, name)
+            if table is not None and not table.source.strip():
+                raise refuse(f"{name} needs a source",
+                             f'e.g. {name} = {{ default = {table.default:g}, source = "assumption: ..." }}')
+        return self
+
+    def build(self) -> HolderFeedback | None:
+        """The settings, or None when switched off."""
+        if not self.enabled:
+            return None
+        given = [(name, getattr(self, name)) for name in FEEDBACK_NUMBERS]
+        return HolderFeedback(self.case, tuple((n, t.build(FEEDBACK_NUMBERS[n])) for n, t in given if t is not None))
+
+
+FEEDBACK_NUMBERS = {
+    "share_private": "share of holdings sold per unit of loss beyond the threshold",
+    "share_official": "share of holdings sold per unit of loss beyond the threshold",
+    "threshold_multiple": "times the 95% loss of one step at long-run volatility",
+    "memory_half_life": "years",
+}
+"""Numbers a scenario may override, with their units."""
 
 
 class ScenarioHead(Strict):
@@ -39,6 +87,7 @@ class ScenarioHead(Strict):
     flow_channel: bool = True
     risk_off: bool = False
     tags: list[str] = []
+    feedback: FeedbackTable | None = None
 
     @model_validator(mode="after")
     def _probable(self) -> ScenarioHead:
@@ -100,7 +149,7 @@ def check_text(text: TomlText, name: str, shown: str) -> tuple[Scenario | None, 
     scenario = Scenario(
         name, head.title.strip(), " ".join(head.narrative.split()), head.full_source(),
         head.horizon.build(), tuple(shocks), head.probability, head.announcement, head.flow_channel,
-        head.risk_off, tuple(head.tags),
+        head.risk_off, tuple(head.tags), head.feedback.build() if head.feedback else None,
     )
     return scenario, []
 

@@ -92,6 +92,21 @@ def _facts(s: ScenarioResult) -> list[tuple[str, str]]:
          f"{formats.money(s.tail.es[e])} ± {formats.money(s.tail.se_es[e])} s.e."),
         ("Probability of enactment", formats.probability(s.probability)),
         ("Plausibility", f"{formats.probability(s.plausibility)} (Mahalanobis {distance})"),
+        *_feedback(s),
+    ]
+
+
+def _feedback(s: ScenarioResult) -> list[tuple[str, str]]:
+    """Holders' selling after losses, when the scenario carries it."""
+    if s.feedback is None:
+        return []
+    f = s.feedback
+    middle, low, high = (f"{x:,.0f}" for x in f.orders_usd_bn)
+    e = at_level(s.tail, HEADLINE_ES)
+    return [
+        ("Orders after losses", f"{middle} [{low} … {high}] USD bn; {f.base_orders_usd_bn[0]:,.0f} in the base run"),
+        ("What they add", f"{formats.money(f.expected_pnl_usd)} to the expected P&L; "
+                          f"ES without them {formats.money(f.es_without[e])}"),
     ]
 
 
