@@ -12,6 +12,7 @@ from riskengine.cli.options import AsOfOption, JsonOption, style
 from riskengine.cli.printing import ERROR, OK, StageProgress, print_records, print_table, say
 
 if TYPE_CHECKING:
+    from riskengine.data.update import UpdateReport
     from riskengine.workflows.data import ImportOutcome
 
 data_app = typer.Typer(help="The data: embedded, imported, fetched.", **style)
@@ -129,3 +130,114 @@ def data_versions(data: StoreOption = None, as_json: JsonOption = False) -> None
     store = open_store(data)
     rows = store_versions(store.folder, store.version)
     print_records(rows if as_json else [row | {"version": row["version"][:12]} for row in rows], as_json)
+
+
+@data_app.command("update")
+def data_update(
+    data: StoreOption = None,
+    series: Annotated[Optional[list[str]], typer.Option(
+        "--series", metavar="ID", help="A source (fred, tic_slt, tic_holders, ecb) or a series; may be repeated.",
+        show_default="everything")] = None,
+    source_url: Annotated[Optional[list[str]], typer.Option(
+        "--source-url", metavar="NAME=URL", help="Another address for a source; may be repeated.")] = None,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds the whole update may take.")] = 600.0,
+    as_json: JsonOption = False,
+) -> int:
+    """Fetch the public series (FRED, TIC, ECB; no key) into the data store.
+
+    Every series is read like an imported file and judged against what the store has; one that ends earlier, has
+    shrunk, changed its unit or its columns is refused and named. What is good is stored; the exit code is 1 when
+    anything failed or was refused.
+    """
+    from dataclasses import asdict
+    from datetime import UTC, datetime
+
+    from riskengine.data.fetch import Patience
+    from riskengine.data.update import update_store
+
+    with StageProgress() as progress:
+        report = update_store(data, series=series or (), addresses=source_url or (),
+                              patience=Patience(seconds=timeout),
+                              today=datetime.now(UTC).date().isoformat(), progress=progress)
+    if as_json:
+        print(json.dumps({"folder": str(report.folder), "before": report.before, "version": report.version,
+                          "failed": len(report.bad), "series": [asdict(r) for r in report.rows]},
+                         indent=1, ensure_ascii=False))
+    else:
+        _print_update(report)
+    return ERROR if report.bad else OK
+
+
+def _print_update(report: UpdateReport) -> None:
+    """Counts by source to stdout, every failure and refusal to stderr; one message when nothing was reached."""
+    import sys
+
+    if report.unreachable:
+        reasons = dict.fromkeys(r.message for r in report.bad)
+        say("error: no source could be reached; the store is unchanged")
+        for reason in reasons:
+            say(f"  {reason}")
+        return
+    outcomes = ("new", "updated", "unchanged", "refused", "failed")
+    sources = dict.fromkeys(r.source for r in report.rows)
+    table = []
+    for source in sources:
+        rows = [r for r in report.rows if r.source == source]
+        newest = max((r.last for r in rows), default="")
+        table.append((source, *(str(sum(r.outcome == o for r in rows)) for o in outcomes),
+                      f"{sum(r.added for r in rows):,}", f"{sum(r.replaced for r in rows):,}", newest))
+    print_table(("source", *outcomes, "added", "replaced", "newest"), table)
+    sys.stdout.flush()
+    same: dict[tuple[str, str], list[str]] = {}
+    for row in report.bad:
+        same.setdefault((row.outcome, row.message), []).append(row.series)
+    for (outcome, message), names in same.items():
+        more = f" and {len(names) - MOST_SHOWN} more" if len(names) > MOST_SHOWN else ""
+        say(f"{outcome}: {', '.join(names[:MOST_SHOWN])}{more}: {message}")
+    changed = (f"version {report.version[:12]} (before: {report.before[:12]})"
+               if report.version != report.before else f"nothing changed, version {report.version[:12]}")
+    good = len(report.rows) - len(report.bad)
+    print(f"{good} of {len(report.rows)} series in order; {changed}")
+    print(f"Store: {report.folder}")
+
+
+@data_app.command("quality")
+def data_quality_report(
+    as_of: AsOfOption = None,
+    data: StoreOption = None,
+    every: Annotated[bool, typer.Option("--all", help="One row per imported series, not per family.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """What must be known about the data, the gravest first, and each series' publication lag and vintage policy."""
+    from dataclasses import asdict
+
+    from riskengine.data.catalog import default_as_of
+    from riskengine.data.configs.nightly import check_day
+    from riskengine.data.quality import data_quality, vintage_policies
+    from riskengine.data.selection import use_store
+
+    with use_store(data) as store:
+        day = check_day(as_of, "--as-of") if as_of else default_as_of()
+        items, policies = data_quality(day), vintage_policies(day)
+        if as_json:
+            print(json.dumps({"as_of": day, "data_version": store.version, "items": [asdict(i) for i in items],
+                              "series": policies}, indent=1, ensure_ascii=False))
+            return
+        counts = {s: sum(i.severity == s for i in items) for s in ("red", "warning", "info")}
+        print(f"As of {day}, data version {store.version[:12]}: "
+              + ", ".join(f"{n} {name}" for name, n in counts.items()) + "\n")
+        for item in items:
+            print(f"{item.severity.upper():<8} {item.series}: {item.message}")
+        print()
+        print_records(policies if every else group_policies(policies), False, leave_out=("source", "note"))
+
+
+def group_policies(rows: list[dict]) -> list[dict]:
+    """One row per panel or family of series with the same lag and policy: how many, earliest and latest end."""
+    groups: dict[tuple, list[dict]] = {}
+    for row in rows:
+        groups.setdefault((row["panel"], row["frequency"], row["lag"], row["vintage"]), []).append(row)
+    return [{"panel": key[0], "series": len(found), "frequency": key[1], "lag": key[2], "vintage": key[3],
+             "oldest end": min((r["last"] for r in found if r["last"]), default=None),
+             "newest end": max((r["last"] for r in found if r["last"]), default=None)}
+            for key, found in groups.items()]

@@ -21,6 +21,7 @@ from riskengine.base.errors import InputError
 from riskengine.data.catalog import IMPORTED, PanelInfo, kind_of, panels_in_use
 from riskengine.data.continuation import business_days, continuations, disagreements
 from riskengine.data.panels import embedded_history, known_dates, parse_as_of
+from riskengine.data.readers.known_series import describe
 from riskengine.data.series_entries import known_on
 from riskengine.data.snapshot import bridged_currencies
 from riskengine.result import DataQualityItem
@@ -145,17 +146,17 @@ def _levels(known: dict, store) -> list[DataQualityItem]:
     items = []
     for name, (dates, values) in known.items():
         entry = store.series[name]
-        positive = kind_of(entry) == "price"
-        if positive and (values <= 0).any():
+        kind = describe(name, entry.frequency).kind
+        if kind == "price" and (values <= 0).any():
             bad = dates[values <= 0]
             items.append(DataQualityItem("red", name, f"no market price: 0 or less on {len(bad)} day(s), left out "
                                          f"where it would carry a panel on: {_days(bad)}"))
-        if kind_of(entry) in ("price", "rate"):
-            jumps = unit_changes(np.abs(values[values != 0]) if positive else values)
-            kept = dates[values != 0] if positive else dates
+        if kind == "price" or entry.frequency == "daily" and kind != "return":  # slow rates may rise a hundredfold
+            dates, values = dates[values > 0], values[values > 0]
+            jumps = [f"{dates[i]} ({text})" for i, text in unit_changes(values)]
             if jumps:
-                texts = ", ".join(f"{kept[i]} ({text})" for i, text in jumps[:MOST_NAMES])
-                items.append(DataQualityItem("red", name, f"the unit or the quotation seems to change: {texts}"))
+                items.append(DataQualityItem("red", name, "the unit or the quotation seems to change: "
+                                             + _names(jumps)))
     return items
 
 
@@ -179,19 +180,23 @@ def _calendars(known: dict, store) -> list[DataQualityItem]:
 
 
 def _stale(known: dict, store, day: np.datetime64) -> list[DataQualityItem]:
-    items = []
+    """Per publisher: what is not known yet, and what should have been followed by a newer observation."""
+    early: dict[str, list[str]] = {}
+    ended: dict[str, list[str]] = {}
     for name, entry in store.series.items():
         if entry.published:
             continue
         if name not in known:
-            items.append(DataQualityItem("info", name, "nothing of it was known yet at this as-of date"))
+            early.setdefault(family_of(name), []).append(name)
             continue
         last = known[name][0][-1]
         late = entry.lag_days + STALE_DAYS.get(entry.frequency, 400)
-        if (day - last).astype(int) > late and entry.frequency != "daily":  # daily ones: with their panel
-            items.append(DataQualityItem("info", name, f"last observation {last}, of a {entry.frequency} series "
-                                         f"published {entry.lag_days} days after the period"))
-    return _together(items)
+        if entry.frequency != "daily" and (day - last).astype(int) > late:  # daily ones: with their panel
+            ended.setdefault(family_of(name), []).append(f"{name} {last}")
+    return [DataQualityItem("info", family, "nothing was known yet at this as-of date: " + _names(names))
+            for family, names in early.items()] + [
+        DataQualityItem("info", family, f"{len(names)} series should have newer observations by now (last ones): "
+                        + _names(names)) for family, names in ended.items()]
 
 
 def _outliers(known: dict, store) -> list[DataQualityItem]:
@@ -232,7 +237,7 @@ def _outliers(known: dict, store) -> list[DataQualityItem]:
 
 
 def _policy(store) -> list[DataQualityItem]:
-    revised = sorted({_family(n) for n, e in store.series.items() if e.revised})
+    revised = sorted({n if "." not in n else family_of(n) for n, e in store.series.items() if e.revised})
     assumed = sorted(n for n, e in store.series.items() if "assumed" in e.note)
     items = []
     if revised:
@@ -244,17 +249,17 @@ def _policy(store) -> list[DataQualityItem]:
     return items
 
 
-def _family(name: str) -> str:
-    """'tic.slt.japan.treas_pos' → 'tic.slt', 'etf.SPY' → 'etf', 'DGS10' → 'DGS10'."""
+def family_of(name: str) -> str:
+    """'tic.slt.japan.treas_pos' → 'tic.slt', 'etf.SPY' → 'etf', 'DGS10' → 'FRED' (ids without a prefix)."""
     parts = name.split(".")
-    return ".".join(parts[:2]) if len(parts) > 2 else parts[0]
+    return ".".join(parts[:2]) if len(parts) > 2 else parts[0] if len(parts) > 1 else "FRED"
 
 
 def _together(items: list[DataQualityItem]) -> list[DataQualityItem]:
     """One item for all series of a publisher that say the same."""
     groups: dict[tuple[str, str, str], list[str]] = {}
     for item in items:
-        groups.setdefault((item.severity, _family(item.series), item.message), []).append(item.series)
+        groups.setdefault((item.severity, family_of(item.series), item.message), []).append(item.series)
     return [DataQualityItem(severity, names[0] if len(names) == 1 else family,
                             text + ("" if len(names) == 1 else f" ({len(names)} series: {_names(names)})"))
             for (severity, family, text), names in groups.items()]

@@ -15,8 +15,9 @@ import numpy as np
 
 from riskengine.base.axes import KEY_RATES
 from riskengine.base.dates import federal_holidays
+from riskengine.base.errors import InputError
 from riskengine.data.catalog import IMPORTED, SERIES, PanelInfo, SeriesInfo, panels_in_use
-from riskengine.data.imported_quality import imported_quality
+from riskengine.data.imported_quality import family_of, imported_quality
 from riskengine.data.panels import known_history, parse_as_of
 from riskengine.data.selection import active_store
 from riskengine.data.snapshot import MAX_AGE_DAYS, bridged_currencies
@@ -88,6 +89,42 @@ def data_quality(as_of: str) -> tuple[DataQualityItem, ...]:
         "info", ", ".join(revised),
         "latest vintage, not the first release: publication lags are respected, revisions are not undone"))
     return tuple(sorted(items, key=lambda i: SEVERITIES.index(i.severity)))
+
+
+def vintage_policies(as_of: str) -> list[dict]:
+    """One row per series, embedded and imported: when an observation counts as known, and which vintage it is.
+
+    Keys: id, panel, frequency, last (newest observation known at *as_of*, or None), lag (calendar days after the
+    period end, with the fourth quarter's where it differs), vintage ('final' or 'latest, first release not
+    known', 'assumed …' for a series nobody described), source, note.
+    """
+    rows = [{"id": r["id"], "panel": r["panel"], "frequency": r["frequency"], "last": r["last"],
+             "lag": _lag(SERIES[r["id"]]), "vintage": _vintage(r["revised"], ""), "source": r["source"], "note": ""}
+            for r in series_status(as_of) if r["id"] in SERIES]
+    store = active_store()
+    day = parse_as_of(as_of)
+    for name in sorted(store.series):
+        entry = store.series[name]
+        try:
+            dates, _ = store.read_as_of(name, day)
+            last = str(dates[-1]) if len(dates) else None
+        except InputError:  # named in data_quality
+            last = None
+        rows.append({"id": name, "panel": f"imported {family_of(name)}", "frequency": entry.frequency,
+                     "last": last, "lag": f"published whole on {entry.published}" if entry.published
+                     else _lag(entry), "vintage": _vintage(entry.revised, entry.note), "source": entry.source,
+                     "note": entry.note})
+    return rows
+
+
+def _lag(series) -> str:
+    late = series.lag_fourth_quarter
+    return str(series.lag_days) + (f" ({late} for a fourth quarter)" if late is not None else "")
+
+
+def _vintage(revised: bool, note: str) -> str:
+    text = "latest, first release not known" if revised else "final"
+    return f"assumed: {text}" if "assumed" in note else text
 
 
 def count_gaps(seen: np.ndarray, calendar: np.ndarray) -> tuple[int, int, int]:
@@ -164,7 +201,7 @@ def _late(
         if series.label in unseen or series.label in bridged:
             continue
         if panel.frequency == "daily":
-            age = int((day - seen[-1]).astype(int))
+            age = int((day - seen[-1]).astype(int)) - series.lag_days
             filled = panel.name == "treasury_par_daily" and (day - dates[-1]).astype(int) <= MAX_AGE_DAYS
             severity = "" if age <= LATE_DAYS else "red" if age > MAX_AGE_DAYS and not filled else "warning"
         else:
