@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import date
+from difflib import get_close_matches
 
 from riskengine.base.axes import CURRENCIES
 from riskengine.base.errors import InputError, Problem, suggest
 from riskengine.instruments import trade_words as vocabulary
-from riskengine.instruments.trade_words import full_year, read_amount, visible
+from riskengine.instruments.trade_words import currency_of, full_year, read_amount, visible
 
 MOST_CHARACTERS = 200
 EXAMPLES = ("buy 250m UST 10Y · sell 500m USDJPY 3M fwd · buy 100m EURUSD 1.25 call 6M · short 2000 ES · "
@@ -93,8 +94,7 @@ class _Rest:
         self.found = found
         text = sentence.upper().replace("−", "-").replace("–", "-").replace("\t", " ")
         if not _ALLOWED.match(text):
-            strange = sorted({c for c in text if not _ALLOWED.match(c)})
-            shown = " ".join(visible(c) for c in strange[:5])
+            shown = " ".join(visible(c) for c in sorted({c for c in text if not _ALLOWED.match(c)})[:5])
             raise found.refuse(f"characters that no trade has: {shown}")
         text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
         for symbol, word in _SYMBOLS.items():
@@ -104,6 +104,8 @@ class _Rest:
         for phrase, word in vocabulary.PHRASES.items():
             text = text.replace(f" {phrase} ", f" {word} ")
         self.text = text
+        self.leading = re.match(rf" (?:(?:{'|'.join((*vocabulary.BUY, *vocabulary.SELL))}|[+-]) )?(?:[A-Z]{{3}} )?"
+                                rf"[+-]?(?:{_NUMBER})M ", text) is not None
 
     def take(self, pattern: str) -> re.Match[str] | None:
         """The first match between word boundaries, cut out."""
@@ -165,30 +167,29 @@ class _Rest:
         for word in self.text.split():
             if len(vocabulary.NICKNAMES.get(word, "")) == 6:
                 self.text = self.text.replace(f" {word} ", f" {vocabulary.NICKNAMES[word]} ", 1)
-        pairs = [(_iso(m[0]), _iso(m[1])) for m in re.findall(r"(?<![\w.])([A-Z]{3})[/\-]?([A-Z]{3})(?![\w.])", self.text)
-                 if _iso(m[0]) or _iso(m[1]) or "USD" in m]
+        pairs = [(currency_of(m[0]), currency_of(m[1])) for m in re.findall(r"(?<![\w.])([A-Z]{3})[/\-]?([A-Z]{3})(?![\w.])", self.text)
+                 if currency_of(m[0]) or currency_of(m[1]) or "USD" in m]
         spaced = re.search(r"(?<![\w.])([A-Z]{3}) ([A-Z]{3})(?![\w.])", self.text)
-        if not pairs and spaced and _iso(spaced[1]) and _iso(spaced[2]) and spaced[1] != spaced[2]:
+        if not pairs and spaced and currency_of(spaced[1]) and currency_of(spaced[2]) and spaced[1] != spaced[2]:
             before = self.text[: spaced.start()].split()
             if not (before and re.search(r"\d", before[-1]) and "USD" not in spaced.groups()):
                 self.text = f"{self.text[:spaced.start()]} {spaced[1]}/{spaced[2]} {self.text[spaced.end():]}"
         match = None
         for candidate in re.finditer(r"(?<![\w.])([A-Z]{3})[/\-]?([A-Z]{3})(?![\w.])", self.text):
-            if _iso(candidate[1]) and _iso(candidate[2]):
+            if currency_of(candidate[1]) and currency_of(candidate[2]):
                 match = candidate
                 break
-            if "USD" in candidate.groups() or (candidate[0][3] in "/-" and (_iso(candidate[1]) or _iso(candidate[2]))):
-                strange = candidate[1] if not _iso(candidate[1]) else candidate[2]
-                raise found.refuse(f"unknown currency {strange}", suggest(strange, CURRENCIES, most=21),
-                                   got=visible(candidate[0]))
+            if "USD" in candidate.groups() or (candidate[0][3] in "/-" and (currency_of(candidate[1]) or currency_of(candidate[2]))):
+                strange = candidate[1] if not currency_of(candidate[1]) else candidate[2]
+                raise found.refuse(f"unknown currency {strange}", suggest(strange, CURRENCIES, 21))
         if match is None:
             return
-        found.pair = (_iso(match[1]), _iso(match[2]))
+        found.pair = (currency_of(match[1]), currency_of(match[2]))
         self.text = f"{self.text[:match.start()]} {self.text[match.end():]}"
         if found.pair[0] == found.pair[1]:
             raise found.refuse("a pair has two different currencies", "e.g. USDJPY")
         again = re.search(r"(?<![\w.])([A-Z]{3})[/\-]?([A-Z]{3})(?![\w.])", self.text)
-        if again and _iso(again[1]) and _iso(again[2]):
+        if again and currency_of(again[1]) and currency_of(again[2]):
             raise found.refuse("two currency pairs in one sentence", "one sentence for each trade")
 
     def read_option_terms(self) -> None:
@@ -213,7 +214,7 @@ class _Rest:
         if found.option and (match := self.take(rf"({_NUMBER})% ?(OTM|ITM)")):
             away = float(match[1]) / 100.0 * (1.0 if (match[2] == "OTM") == (found.option == "call") else -1.0)
             found.relative = f"{100.0 * (1.0 + away):.10g}%"
-        if match := self.take(rf"(?:@|STRIKE|STRUCK AT|STRUCK|K ?=|K) ?({_NUMBER})(?!%)"):
+        if match := self.take(rf"(?:@|STRIKE|STRUCK AT|STRUCK|K ?=|K|AT) ?({_NUMBER})(?!%)"):
             found.strike = float(match[1])
 
     def read_rates(self) -> None:
@@ -255,8 +256,7 @@ class _Rest:
                     break
         if found.names.get("future"):
             found.future = found.names.pop("future")
-        for word in ("BASKET", "BASKETS", "STOCKS", "SHARES", "EQUITIES", "INDEX", "FUTURE", "FUTURES", "FUT", "FUTS",
-                     "EMINI", "E-MINI", "FX", "OPTION", "OPTIONS", "EQUITY"):
+        for word in vocabulary.GENERIC:
             if self.take(re.escape(word)):
                 found.names["generic"] = word
         found.forward = any([self.take(word) for word in vocabulary.FORWARD_WORDS])
@@ -286,20 +286,20 @@ class _Rest:
         tenors: list[str] = []
         while match := self.take(rf"({_NUMBER})[ -]?({_TENOR})"):
             tenors.append(self._tenor(match[1], vocabulary.TENOR_UNITS[match[2]]))
-        either: list[tuple[str, float]] = []
+        either: list[tuple[str, float, bool]] = []
         while match := self.take(rf"([+-]?)({_NUMBER})M"):
-            either.append((match[2], self._signed(match[1], float(match[2]))))
+            number_before = re.search(rf"(?<![\w.])(?:{_NUMBER})(?![\w.%])", self.text[: match.start()]) is not None
+            either.append((match[2], self._signed(match[1], float(match[2])), number_before))
             self._currency_beside(match)
-        for digits, value in either:
+        if len(either) > 1 and not self.leading and all(d.isdigit() and float(d) <= 24 for d, *_ in either):
+            tidy = f"{either[0][0]}mio … {either[1][0]} months"
+            raise found.refuse("which M is million and which is months?", f"write {tidy}")
+        for digits, value, after_number in either:
             months = value > 0 and digits.isdigit() and float(digits) <= 60
-            later = [d for d, _ in either].index(digits) > 0 or bool(amounts)
-            if months and not tenors and later:
+            if months and (amounts or (after_number and not tenors)):
                 tenors.append(self._tenor(digits, "M"))
             else:
                 amounts.append(value * 1e6)
-        if len(either) > 1 and all(d.isdigit() and float(d) <= 24 for d, _ in either):
-            tidy = f"{either[0][0]}mio … {either[1][0]} months"
-            raise found.refuse("which M is million and which is months?", f"write {tidy}")
         self._bare_numbers(amounts)
         if len(amounts) > 1:
             raise found.refuse("more than one size", "one size: 250m, 1.5bn, 2000 contracts",
@@ -350,8 +350,8 @@ class _Rest:
         """A currency right before or after the size: 'EUR 100m', '100m EUR'."""
         before, after = self.text[: match.start()].split(), self.text[match.start():].split()
         for word in (after[0] if after else "", before[-1] if before else ""):
-            if vocabulary.currency_of(word) and not self.found.amount_currency:
-                self.found.amount_currency = vocabulary.currency_of(word)
+            if currency_of(word) and not self.found.amount_currency:
+                self.found.amount_currency = currency_of(word)
                 self.text = re.sub(rf"(?<![\w.]){re.escape(word)}(?![\w.])", " ", self.text, count=1)
 
     def read_side(self) -> None:
@@ -361,32 +361,39 @@ class _Rest:
                 if self.take(word):
                     found.side = sign
         if found.side == 0.0 and (match := re.match(r"^ *([+-])(?= )", self.text)):
-            found.side = 1.0 if match[1] == "+" else -1.0
-            self.text = self.text.replace(match[1], " ", 1)
+            found.side, self.text = (1.0 if match[1] == "+" else -1.0), self.text.replace(match[1], " ", 1)
 
     def finish(self) -> None:
         """Single currencies that are left name the instrument; anything else was not understood."""
         found = self.found
         left = []
+        own = not (set(found.names) - {"generic"} or found.future or found.pair)
         for word in (w.strip("'.#=_-/&+") for w in self.text.split()):
-            currency = vocabulary.currency_of(word)
+            currency = currency_of(word)
             if currency and currency != "USD" and found.pair is None and "currency" not in found.names:
                 found.names["currency"] = currency
             elif currency == "USD" or (currency and currency in (found.pair or ())):
                 continue
             elif word and word not in vocabulary.FILLER:
                 left.append(word)
+        if own and found.amount_currency:
+            other = found.names.get("currency", "")
+            if other:
+                found.pair = (found.amount_currency, other)
+            elif found.amount_currency != "USD":
+                found.names["currency"] = found.amount_currency
         if left:
             known = (*vocabulary.TREASURY[:4], *vocabulary.FUTURES, *vocabulary.INDEX_WORDS, *vocabulary.BASKETS,
                      *vocabulary.PROPERTY, *vocabulary.RESIDENTIAL, *vocabulary.METROS, "BUY", "SELL", "LONG",
                      "SHORT", "SPOT", "FORWARD", "CALL", "PUT", "CAP", "LTV", "LOAN", "DV01", *CURRENCIES)
-            near = [suggest(word, known, most=1).split(" …")[0].split(",")[0].lower() for word in left[:3]]
+            if {"residential", "property"} & set(found.names):
+                known = ("New York", "Los Angeles", "San Francisco", "Miami", "National", "cap", "ltv", "loan")
+            near = [n.lower() for word in left[:3] for n in get_close_matches(word, known, n=1, cutoff=0.6)]
+            hint = f" (nearest words: {', '.join(near)})" if near else ""
+            if {"residential", "property"} & set(found.names):
+                hint += f" (places: {', '.join(known[:5])})"
             shown = ", ".join(visible(word.lower()) for word in left[:6])
-            raise found.refuse(f"not understood: {shown}", f"{EXAMPLES} (nearest words: {', '.join(near)})")
-
-
-def _iso(word: str) -> str:
-    return vocabulary.currency_of(word)
+            raise found.refuse(f"not understood: {shown}", EXAMPLES + hint)
 
 
 def _percent_or_share(value: float) -> float:

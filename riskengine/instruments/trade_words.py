@@ -76,6 +76,9 @@ PHRASES = {
     "SINGLE FAMILY": "RESIDENTIAL", "SINGLE-FAMILY": "RESIDENTIAL",
 }
 OPTION_WORDS = {"CALL": "call", "CALLS": "call", "PUT": "put", "PUTS": "put"}
+GENERIC = ("BASKET", "BASKETS", "STOCKS", "SHARES", "EQUITIES", "INDEX", "FUTURE", "FUTURES", "FUT", "FUTS",
+           "EMINI", "E-MINI", "FX", "OPTION", "OPTIONS", "EQUITY")
+"""Words that add nothing to the name of an instrument."""
 FORWARD_WORDS = ("FWD", "FORWARD", "FWDS", "FORWARDS", "NDF", "NDFS")
 
 _TREASURY_FORM = "e.g. buy 250m UST 10Y"
