@@ -32,6 +32,9 @@ def write_scenario(scenario: Scenario) -> str:
         f"announcement = {_text(scenario.announcement)}", f"flow_channel = {_text(scenario.flow_channel)}",
         f"risk_off = {_text(scenario.risk_off)}", f"tags = {_value(scenario.tags)}",
     ]
+    if scenario.feedback is not None:
+        lines += ["", "[feedback]", f"case = {_text(scenario.feedback.case)}"]
+        lines += [f"{name} = {_value(number)}" for name, number in scenario.feedback.overrides]
     for shock in scenario.shocks:
         lines += ["", "[[shocks]]", *_shock_lines(shock)]
     return "\n".join(lines) + "\n"
