@@ -140,6 +140,7 @@ def sample_of(regression: Regression, time: str, keep: np.ndarray | None = None)
 
 def signed(value: float, decimals: int = 0, plus: bool = True) -> str:
     """'+1,234' or '−5', with the minus sign U+2212."""
+    value = round(float(value), decimals) + 0.0  # no negative zero
     text = f"{value:+,.{decimals}f}" if plus else f"{value:,.{decimals}f}"
     return text.replace("-", "\u2212")
 

@@ -25,6 +25,8 @@ from factors.claims.series import (
 )
 from factors.claims.verdicts import Region
 from factors.claims.yields import REPORT, TIC_BREAKS, purchases
+from riskengine.base.estimate import Distribution
+from riskengine.result import ClaimEstimate
 
 KINDS = ("treas", "agcy", "corp", "stk")
 HORIZON = 8
@@ -196,7 +198,7 @@ def slowdown(evidence: Evidence) -> Draft:
     rows = [("10-year at once", impact, share, 1.0, "bp"), ("10-year in the long run", impact, share, ratio.default, "bp"),
             ("broad dollar, all of it unhedged", gamma, -100.0 * half / product, 1.0, "%")]
     others = [_scaled(label, d, scale * more, unit) for label, d, scale, more, unit in rows]
-    cap = sizes[-1].get("equity") or evidence.tables.get("equity_size")
+    cap = evidence.tables.get("equity_size")
     if cap:
         others.append(_scaled("equities", parameters["equity_multiplier"], -100.0 * 0.40 * half / float(cap), "%"))
     return Draft(SLOWDOWN, ("configs/impact/*.toml", "configs/markets.toml", NIPA + "GDP"), others=tuple(others),
@@ -206,9 +208,7 @@ def slowdown(evidence: Evidence) -> Draft:
                         "rows": [(f"{o.label}, {o.unit}", o.value, o.low, o.high) for o in others]})
 
 
-def _scaled(label: str, parameter: object, scale: float, unit: str):
-    from riskengine.result import ClaimEstimate
-
+def _scaled(label: str, parameter: Distribution, scale: float, unit: str) -> ClaimEstimate:
     ends = sorted((parameter.lo * scale, parameter.hi * scale))
     return ClaimEstimate(label, parameter.default * scale, unit, low=ends[0], high=ends[1],
                          note="16th to 84th percentile of the elasticity, not a confidence interval")

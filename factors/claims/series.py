@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from riskengine.base.errors import InputError
+from riskengine.data.accounts import load_accounts
 from riskengine.data.catalog import SERIES
 from riskengine.data.local_store import SeriesStore
 from riskengine.data.panels import load_panel
@@ -236,8 +237,17 @@ def gather_evidence(as_of: str, store: SeriesStore | None = None) -> Evidence:
         return cache[name]
 
     parameters = load_parameters()
-    tables = {**read_tables(as_of), "parameters": dict(parameters.items())}
+    tables = {**read_tables(as_of), "parameters": dict(parameters.items()), "equity_size": _equity_size(as_of)}
     return Evidence(as_of, read, parameters.settings.index_weights, tables)
+
+
+def _equity_size(as_of: str) -> float | None:
+    """Size of the US equity market as the engine takes it at *as_of*, USD bn; None before the first survey."""
+    try:
+        accounts = load_accounts(as_of)
+    except InputError:
+        return None
+    return float(accounts.capitalisation[accounts.classes.index("equity")])
 
 
 def _read(name: str, as_of: str, store: SeriesStore) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,170 @@
+"""The page of the claims: one table to read at a glance, then a card per claim with its equation, numbers and chart.
+
+``render_claims`` fills ``templates/claims_page.html``; styles, scripts and drawings are inside the file, nothing is
+fetched.  Every value is escaped by Jinja or markupsafe.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from riskengine.reports import formats
+from riskengine.reports.charts import Bar, Line, bar_chart, figure, line_chart
+from riskengine.reports.charts.scatter import scatter
+from riskengine.reports.html_table import Cell, Column, Table, amount, text
+from riskengine.result import Claim, ClaimEstimate, ClaimsResult
+
+TEMPLATES = Path(__file__).parent / "templates"
+VERDICTS = {
+    "supported": ("●", "Supported", "status-ok", 0), "identity holds": ("●", "Identity holds", "status-ok", 1),
+    "contradicted": ("■", "Contradicted", "status-breach", 2),
+    "identity fails": ("■", "Identity fails", "status-breach", 3),
+    "undecided": ("▲", "Undecided", "status-warning", 4), "untestable": ("○", "Untestable", "status-info", 5),
+    "data missing": ("○", "Data missing", "status-info", 6),
+}
+"""verdict → symbol, words, class, order; symbol and words, never colour alone."""
+
+
+def render_claims(result: ClaimsResult) -> str:
+    """The claims of one date as a self-contained HTML page."""
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
+                              trim_blocks=True, lstrip_blocks=True)
+    families = list(dict.fromkeys(c.family for c in result.claims))
+    return environment.get_template("claims_page.html").render(
+        result=result, figures=_counts(result.claims), overview=overview(result.claims),
+        families=[(f, _anchor(f), [_card(c) for c in result.claims if c.family == f]) for f in families],
+        missing=_missing(result.claims))
+
+
+def verdict_cell(verdict: str) -> Cell:
+    """Symbol, words and colour of a verdict."""
+    symbol, words, css, order = VERDICTS.get(verdict, ("○", verdict, "status-info", 9))
+    return Cell(f"{symbol}\u00a0{words}", float(order), css=f"status {css}")
+
+
+def overview(claims: Sequence[Claim]) -> Table:
+    """One line per claim: verdict, number, interval, sample size, corrected p, and whether a single point turns it."""
+    columns = (Column("", numeric=False), Column("Claim", numeric=False, css="words"), Column("Verdict", numeric=False),
+               Column("Number"), Column("95% interval", numeric=False), Column("Unit", numeric=False, css="words"),
+               Column("n"), Column("p", "alone"), Column("p", "Holm"), Column("q", "Benjamini–Hochberg"),
+               Column("Without its most influential observation", numeric=False, css="words"))
+    rows, groups, before = [], [], None
+    for i, c in enumerate(claims):
+        if c.family != before:
+            groups.append(i)
+            before = c.family
+        e = c.estimate
+        digits = _decimals(e) if e else 0
+        rows.append((
+            text(c.id, link=f"#{c.id}"), text(c.title), verdict_cell(c.verdict),
+            amount(e.value, digits, css="strong") if e else text(None, "n"), text(_interval(e, digits) if e else None),
+            text(e.unit if e else None, "small"), amount(e.n, 0) if e and c.p is not None else text(None, "n"),
+            amount(c.p, 3), amount(c.p_holm, 3), amount(c.q, 3), _stability(c)))
+    return Table("Verdicts at a glance", columns, tuple(rows), groups=tuple(groups))
+
+
+def _stability(claim: Claim) -> Cell:
+    """'same verdict (2009Q1)' or what it becomes."""
+    if not claim.without:
+        return text(None)
+    turned = [(what, verdict) for what, _, verdict in claim.without if verdict != claim.verdict]
+    if not turned:
+        return text(f"same verdict ({', '.join(what.removeprefix('without ') for what, _, _ in claim.without)})", "small")
+    return text("; ".join(f"{verdict} {what}" for what, verdict in turned), "flag")
+
+
+def _counts(claims: Sequence[Claim]) -> list[tuple[Cell, int]]:
+    count = Counter(c.verdict for c in claims)
+    return [(verdict_cell(v), count[v]) for v in VERDICTS if count[v]]
+
+
+def _card(claim: Claim) -> dict:
+    return {"claim": claim, "verdict": verdict_cell(claim.verdict), "chart": claim_chart(claim),
+            "numbers": _numbers(claim), "anchor": claim.id}
+
+
+def _numbers(claim: Claim) -> Table | None:
+    """The main number, the same number on other samples with its verdict, and the numbers beside it."""
+    rows, groups = [], []
+    if claim.estimate:
+        rows.append(_row("Main number" if claim.p is not None else "Number", claim.estimate, claim.verdict))
+        rows += [_row(f"  {what}", e, verdict) for what, e, verdict in claim.without]
+    if claim.others and rows:
+        groups.append(len(rows))
+    rows += [_row(e.label, e, None) for e in claim.others]
+    if not rows:
+        return None
+    columns = (Column("", numeric=False, css="words"), Column("Estimate"), Column("s.e.", "HAC"),
+               Column("95% interval", numeric=False), Column("n"), Column("Sample, unit", numeric=False, css="words"),
+               Column("Verdict", numeric=False))
+    return Table(claim.title, columns, tuple(rows), groups=tuple(groups), sortable=False)
+
+
+def _row(label: str, e: ClaimEstimate, verdict: str | None) -> tuple[Cell, ...]:
+    digits = _decimals(e)
+    where = " · ".join(x for x in (e.sample, e.unit, e.note) if x)
+    return (text(label), amount(e.value, digits, css="strong" if verdict else ""), amount(e.se, digits),
+            text(_interval(e, digits)), amount(e.n, 0), text(where, "small"),
+            verdict_cell(verdict) if verdict else text(""))
+
+
+def _interval(e: ClaimEstimate, digits: int) -> str | None:
+    if e.low is None or e.high is None:
+        return None
+    return f"{formats.number(e.low, digits)} to {formats.number(e.high, digits)}"
+
+
+def _decimals(e: ClaimEstimate) -> int:
+    size = e.se if e.se else abs(e.value)
+    if e.unit == "p-value":
+        return 3
+    return 0 if size >= 10 else 1 if size >= 1 else 2 if size >= 0.03 else 3
+
+
+def _missing(claims: Sequence[Claim]) -> Table | None:
+    rows = [(text(c.id, link=f"#{c.id}"), text(c.title), text(", ".join(c.missing))) for c in claims if c.missing]
+    if not rows:
+        return None
+    return Table("Series that are not imported", (
+        Column("", numeric=False), Column("Claim", numeric=False, css="words"),
+        Column("Series", numeric=False, css="words")), tuple(rows), sortable=False)
+
+
+def claim_chart(claim: Claim) -> Markup | None:
+    """The drawing of a claim from its plain chart data; None without."""
+    chart = claim.chart
+    if not chart:
+        return None
+    if chart["kind"] == "scatter":
+        drawing = scatter(chart["x"], chart["y"], chart["labels"], claim.title, chart["x_label"], chart["y_label"],
+                          chart["slope"], chart["intercept"], chart["mark"])
+        return figure("What the number rests on", "", drawing,
+                      f"Other regressors taken out. Orange: {chart['labels'][chart['mark']]}, the most influential.")
+    if chart["kind"] == "lines":
+        nan = float("nan")
+        lines = [Line(name, [nan if v is None else v for v in y], css=f"c{i + 1}")
+                 for i, (name, y) in enumerate(chart["lines"])]
+        x = chart["x"]
+        return figure("Over time", chart["unit"], line_chart(
+            x, lines, claim.title, chart["unit"], _years(x[0], x[-1]), zero=False, height=230))
+    if chart["kind"] == "bars":
+        bars = [Bar(label, value, low, high) for label, value, low, high in chart["rows"]]
+        return figure(chart["title"], chart["unit"], bar_chart(bars, chart["title"], chart["unit"], chart["decimals"],
+                                                               label_share=0.5))
+    raise ValueError(f"unknown kind of chart: {chart['kind']}")
+
+
+def _years(first: float, last: float) -> list[tuple[float, str]]:
+    span = last - first
+    step = next((s for s in (1, 2, 5, 10, 20) if span / s <= 8), 20)
+    start = int(-(-first // step) * step)
+    return [(float(y), str(y)) for y in range(start, int(last) + 1, step)]
+
+
+def _anchor(family: str) -> str:
+    return "family-" + family.lower().replace(" ", "-")
