@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from factors.definitions import HAC_LAGS_MONTHLY
+from factors.definitions import BROAD_DOLLAR_WEIGHTS, HAC_LAGS_MONTHLY
 from factors.sensitivities.observations import DXY, change_over, lagged, log_of, moves, stack
 from factors.sensitivities.prior import Findings, posterior_row
 from factors.sensitivities.quantiles import TAUS, quantile_slopes
-from factors.sensitivities.regression import QUARTERLY_MINIMUM, NotEstimable, regress
+from factors.sensitivities.regression import QUARTERLY_MINIMUM, regress
 from riskengine.base.sensitivity import QuantileFit
 
 SECTORS = {"XLB": "materials", "XLC": "communication", "XLE": "energy", "XLF": "financials", "XLI": "industrials",
@@ -27,12 +27,11 @@ BASKETS = {"EXPORTERS": ("XLK", "XLB", "XLI"), "IMPORTERS": ("XLY", "XLP"), "DOM
 """Equally weighted sector funds standing for the engine's baskets (assumption: sectors with the largest foreign sales;
 consumer sectors that import; regulated and domestic sectors)."""
 SECTOR_START = "2005-01"
-EARNINGS = (("fredqd.S&P_500", "fredqd.SP500", "fredqd.S&P500"), ("fredqd.S&P_PE_ratio", "fredqd.SP_PE_ratio"))
+EARNINGS = ("fredqd.s_and_p_500", "fredqd.s_and_p_pe_ratio")
 
 
 def equity_rows(found: Findings) -> None:
     """Index, sectors, baskets, earnings and tails."""
-    seen = found.observations
     for name, first, last, ids in (("before_2008", "1973-02", "2007-12", ("DTWEXM",)),
                                    ("since_2008", "2008-02", None, DXY)):
         found.attempt(f"spx_on_dollar.{name}", "equity",
@@ -48,7 +47,6 @@ def equity_rows(found: Findings) -> None:
         found.attempt(f"basket.{basket}", "equity", lambda b=basket, f=funds: _three_rows(
             found, "basket", b, f"{b.lower()} basket ({', '.join(f)})", basket_return(found, f), "2005-01"))
     found.attempt("quantiles.spx", "equity", lambda: _tails(found))
-    _ = seen
 
 
 def closes(found: Findings, fund: str) -> np.ndarray:
@@ -129,7 +127,7 @@ def _three_rows(found: Findings, kind: str, name: str, words: str, r: np.ndarray
 
 def _earnings(found: Findings) -> None:
     seen = found.observations
-    index, ratio = (seen.vector(seen.first_of(ids), "quarter_end") for ids in EARNINGS)
+    index, ratio = (seen.vector(name, "quarter_end") for name in EARNINGS)
     earnings = log_of(index, "S&P 500") - log_of(ratio, "price-earnings ratio")
     log_dollar = _quarterly_dollar(found)
     gdp = log_of(seen.vector("panel:external_saving_quarterly.GDP", "quarter_end"), "GDP")
@@ -150,14 +148,9 @@ def _earnings(found: Findings) -> None:
 
 def _quarterly_dollar(found: Findings) -> np.ndarray:
     """(Q,) log H.10 broad dollar with fixed weights from monthly averages: a history before 2006."""
-    from factors.definitions import BROAD_DOLLAR_WEIGHTS
-
     seen = found.observations
-    long = {c: w for c, w in BROAD_DOLLAR_WEIGHTS.items() if c in ("CAD", "CHF", "GBP", "JPY", "AUD", "SEK", "CNY",
-                                                                   "HKD", "INR", "KRW", "MXN", "MYR", "SGD", "THB", "TWD",
-                                                                   "EUR", "BRL")}
-    total = sum(long.values())
-    monthly = sum(w / total * np.log(seen.average(f"panel:fx_monthly.{c}")) for c, w in long.items())
+    total = sum(BROAD_DOLLAR_WEIGHTS.values())
+    monthly = sum(w / total * np.log(seen.average(f"panel:fx_monthly.{c}")) for c, w in BROAD_DOLLAR_WEIGHTS.items())
     return np.asarray(monthly)[2::3][: len(seen.quarters)]
 
 
@@ -176,6 +169,3 @@ def _tails(found: Findings) -> None:
             f"spx_quantiles_on_{key}", "S&P 500, weekly (Wednesday)", words, name, unit, TAUS,
             tuple(float(v) for v in slopes[:, j]), tuple(float(v) for v in errors[:, j]), float(fit.slopes[j]),
             float(fit.errors[j]), str(fit.dates[0])[:10], str(fit.dates[-1])[:10], fit.n, "weekly"))
-
-
-__all__ = ["BASKETS", "SECTORS", "NotEstimable", "basket_return", "closes", "dollar_move", "equity_rows"]

@@ -23,9 +23,9 @@ from riskengine.base.sensitivity import Stability
 TRIMMING = 0.15
 CRITICAL_5 = 8.68
 """5% critical value of sup-F for one coefficient, trimming 15% (10%: 7.12, 1%: 12.16)."""
-MOST_CANDIDATES = 120
+MOST_CANDIDATES = 100
 """Break dates tried at most: every k-th date of longer samples."""
-MOST_WINDOWS = 240
+MOST_WINDOWS = 120
 WINDOW_MONTHS = 60
 
 

@@ -1,24 +1,111 @@
-"""riskengine estimate: the laboratory's command."""
+"""riskengine estimate: the laboratory's commands."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from riskengine.cli.options import AsOfOption, JsonOption, style
-from riskengine.cli.printing import print_records
+from riskengine.cli.printing import OK, StageProgress, print_records, print_table, say
+
+if TYPE_CHECKING:
+    from riskengine.base.sensitivity import Sensitivities
+    from riskengine.workflows.structural import StructuralCheck
 
 estimate_app = typer.Typer(
     help="Estimate the factor models and every sensitivity.",
     **{**style, "no_args_is_help": False, "invoke_without_command": True})
+StoreOption = Annotated[Optional[Path], typer.Option(
+    "--data", metavar="DIR", help="Folder of the data store.",
+    show_default="$RISKENGINE_DATA, else the user's data folder")]
+OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the page, the tables and the artefact go.")]
 
 
 @estimate_app.callback()
-def estimate(context: typer.Context, as_of: AsOfOption = None, as_json: JsonOption = False) -> None:
-    """Estimate the factor models and print every coefficient with its standard error."""
-    if context.invoked_subcommand is not None:
-        return
-    from riskengine.data.configs.nightly import check_day
-    from riskengine.workflows.estimate import run_estimate
+def estimate(
+    context: typer.Context, as_of: AsOfOption = None, data: StoreOption = None, out: OutOption = Path("estimates"),
+    check: Annotated[bool, typer.Option("--check/--no-check", help="Price the shipped book under each set of "
+                                                                   "elasticities.")] = True,
+    as_json: JsonOption = False,
+) -> int | None:
+    """Estimate every sensitivity on what was known at the as-of date: prior, data, posterior, and how far it holds.
 
-    result = run_estimate(check_day(as_of, "--as-of") if as_of else None)
-    print_records(result.rows, as_json)
+    Writes OUT/<as-of>/estimate.html, sensitivities.json (the artefact), .parquet and .csv. What cannot be
+    estimated is listed with its reason and the series it needs.
+    """
+    if context.invoked_subcommand is not None:
+        return None
+    from riskengine.data.selection import use_store
+    from riskengine.workflows.estimate import estimate_all, table_rows
+
+    with use_store(data), StageProgress() as progress:
+        outcome = estimate_all(_day(as_of), out, check, lambda stage: progress(stage, 0, 0))
+    if as_json:
+        import json
+
+        print(json.dumps({"as_of": outcome.found.as_of, "data_version": outcome.found.data_version,
+                          "sensitivities": table_rows(outcome.found), "factor_models": list(outcome.table.rows)},
+                         indent=1, ensure_ascii=False, default=str))
+    else:
+        _print_sensitivities(outcome.found)
+        if isinstance(outcome.structural, str):
+            say(f"structural check not run: {outcome.structural}")
+    say(f"Page: {outcome.folder / 'estimate.html' if outcome.folder else ''}")
+    return OK
+
+
+@estimate_app.command("check")
+def estimate_check(as_of: AsOfOption = None, data: StoreOption = None, as_json: JsonOption = False) -> int:
+    """Each elasticity of the engine beside the data, and the shipped book under prior, data and posterior."""
+    from riskengine.data.selection import use_store
+    from riskengine.workflows.estimate import run_sensitivities
+    from riskengine.workflows.structural import structural_check
+
+    with use_store(data), StageProgress() as progress:
+        progress("sensitivities", 0, 0)
+        found = run_sensitivities(_day(as_of))
+        progress("structural", 0, 0)
+        result = structural_check(found)
+    if as_json:
+        import json
+        from dataclasses import asdict
+
+        print(json.dumps({"as_of": found.as_of, "data_version": found.data_version, **asdict(result)}, indent=1,
+                         ensure_ascii=False))
+    else:
+        _print_check(result)
+    return OK
+
+
+def _day(as_of: str | None) -> str | None:
+    from riskengine.data.configs.nightly import check_day
+
+    return check_day(as_of, "--as-of") if as_of else None
+
+
+def _print_sensitivities(found: Sensitivities) -> None:
+    print(f"As of {found.as_of}, data {found.data_version[:12]}\n")
+    print_table(("sensitivity", "unit", "prior", "data", "posterior", "engine", "sample", "n", "R2", "break"), [
+        (r.id, r.unit, f"{r.prior.value:.3g} ({r.prior.se:.2g})" if r.prior else "",
+         f"{r.estimate:.3g} ({r.se:.2g})", f"{r.posterior:.3g} ({r.posterior_se:.2g})" if r.prior else "",
+         ("" if r.engine == "diagnostic" else r.engine) + ("" if r.identified else " not identified"),
+         f"{r.first[:7]}…{r.last[:7]}", str(r.n), f"{r.r2:.2f}",
+         r.stability.break_date[:7] if r.stability and r.stability.breaks else "")
+        for r in found.rows])
+    if found.exclusions:
+        print_table(("not estimated", "reason"), [(e.id, e.reason) for e in found.exclusions])
+
+
+def _print_check(result: StructuralCheck) -> None:
+    print_table(("elasticity", "unit", "engine", "prior", "data", "posterior", "remark"), [
+        (e.name, e.unit, *(f"{v:.3g}" + (f" ({s:.2g})" if s else "") if v is not None else ""
+                           for v, s in zip(e.values, e.errors, strict=True)),
+         ("wrong sign, enters at 5% of the prior; " if e.floored else "") + ("" if e.identified else "not identified"))
+        for e in result.elasticities])
+    print_table(("scenario", "set", "expected P&L", "ES 97.5%"), [
+        (o.scenario, o.chosen, f"{o.expected_pnl_usd / 1e6:,.1f} ± {o.se_expected_pnl_usd / 1e6:.1f} mn",
+         f"{o.es_usd / 1e6:,.1f} mn") for o in result.outcomes])
+    print_records([{"elasticity to its posterior": n, "scenario": s, "change of expected P&L, USD mn": round(x / 1e6, 1)}
+                   for n, s, x in result.single if abs(x) >= 1e5], False)

@@ -12,6 +12,8 @@ from riskengine.reports.charts.svg import CHARACTER, TIGHT, Scale, Sheet, fit_sc
 from riskengine.reports.formats import number
 
 NORMAL_90 = 1.6448536269514722
+GAP_YEARS = 0.6
+"""Observations further apart are not joined by a line."""
 KEYS = (("c7", "prior"), ("c2", "data"), ("c3", "posterior"))
 
 
@@ -24,11 +26,12 @@ class ForestRow:
 
 
 def forest(rows: Sequence[ForestRow], title: str, unit: str, decimals: int = 2, width: float = 540) -> Markup:
-    """Points with 68% (thick) and 90% (thin) intervals, three lines a coefficient, zero marked; posterior in figures."""
+    """Points with 68% (thick) and 90% (thin) intervals, three lines a coefficient, zero marked; in figures the posterior, or the
+    data without one."""
     line, gap = 8.0, 7.0
     tall = 3 * line + gap
     left = min(0.38 * width, max((len(r.label) for r in rows), default=1) * CHARACTER + 12)
-    texts = [_text(r.estimates[-1], decimals) for r in rows]
+    texts = [_text(r.estimates[-1] or r.estimates[1], decimals) for r in rows]
     right = max((len(t) for t in texts), default=1) * CHARACTER * 0.95 + 12
     top, bottom = 20.0, 20.0
     height = top + tall * len(rows) + bottom
@@ -177,8 +180,10 @@ def realised_and_fitted(
             sheet.text(left - 5, scale(mark) + 4, tick_text(mark, marks), "tick", "end")
     _years(sheet, x_scale, height - bottom)
     xs = [x_scale(v) for v in x]
+    pen_up = [i for i in range(1, len(x)) if x[i] - x[i - 1] > GAP_YEARS]
     for values, scale, css in ((realised, upper, "sc7"), (fitted, upper, "sc1"), (residual, lower, "sc3")):
-        sheet.path([(a, scale(v)) for a, v in zip(xs, values, strict=True)], f"line thin {css}")
+        for a, b in zip([0, *pen_up], [*pen_up, len(x)], strict=True):
+            sheet.path([(u, scale(v)) for u, v in zip(xs[a:b], values[a:b], strict=True)], f"line thin {css}")
     sheet.text(xs[largest], lower(residual[largest]) + (-4 if residual[largest] > 0 else 11), dates[largest][:7], "small",
                "middle")
     return sheet.render()
