@@ -12,7 +12,9 @@ from riskengine.cli import what_if
 from riskengine.cli.backtests import backtest_app
 from riskengine.cli.data import data_app
 from riskengine.cli.estimation import estimate_app
-from riskengine.cli.options import AsOfOption, ConfigOption, JsonOption, PortfolioOption, style
+from riskengine.cli.options import (
+    AsOfOption, ConfigOption, JsonOption, PortfolioOption, StoreOption, VersionOption, style,
+)
 from riskengine.cli.printing import (
     LIMIT_BREACHED, OK, StageProgress, print_check, print_night, print_records, print_table,
 )
@@ -60,6 +62,8 @@ def nightly(
         show_default="all, or 100 when the night is at size")] = None,
     skip_bad_rows: Annotated[bool, typer.Option(
         "--skip-bad-rows", help="Leave bad portfolio rows out and show them on the first page.")] = False,
+    data: StoreOption = None,
+    data_version: VersionOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Run the night: baseline risk, all scenarios, limits, report."""
@@ -77,6 +81,7 @@ def nightly(
             night, out=out or night.out, as_of=as_of, accounts=accounts, portfolio=portfolio,
             threads=threads or night.threads, dask=dask, memory_gb=memory or night.memory_gb,
             keep=keep or night.keep, full_reval=full_reval, skip_bad_rows=skip_bad_rows, progress=progress,
+            data=data, data_version=data_version,
         )
     if as_json:
         print((outcome.folder / "summary.json").read_text(encoding="utf-8"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from riskengine.cli.options import AsOfOption, JsonOption, style
+from riskengine.cli.options import AsOfOption, JsonOption, StoreOption, style
 from riskengine.cli.printing import ERROR, OK, StageProgress, print_records, print_table, say
 
 if TYPE_CHECKING:
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from riskengine.workflows.data import ImportOutcome
 
 data_app = typer.Typer(help="The data: embedded, imported, fetched.", **style)
-StoreOption = Annotated[Optional[Path], typer.Option(
-    "--data", metavar="DIR", help="Folder of the data store.",
-    show_default="$RISKENGINE_DATA, else the user's data folder")]
 MOST_SHOWN = 12
 """Remarks of one kind shown in full; --json has all."""
 

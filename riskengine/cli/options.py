@@ -14,3 +14,9 @@ ConfigOption = Annotated[Optional[Path], typer.Option(
 PortfolioOption = Annotated[Optional[Path], typer.Option("--portfolio", help="Portfolio CSV or Parquet.")]
 AsOfOption = Annotated[Optional[str], typer.Option("--as-of", help="YYYY-MM-DD; nothing after it is used.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
+StoreOption = Annotated[Optional[Path], typer.Option(
+    "--data", metavar="DIR", help="Folder of the data store.",
+    show_default="$RISKENGINE_DATA, else the user's data folder")]
+VersionOption = Annotated[Optional[str], typer.Option(
+    "--data-version", metavar="HEX", help="An earlier version of the data store (riskengine data versions).",
+    show_default="the newest")]

@@ -133,7 +133,8 @@ def _check_data(day: str, problems: list[Problem], remarks: list[str]) -> None:
     from riskengine.data.accounts import load_accounts
     from riskengine.data.market_inputs import load_market_inputs
     from riskengine.data.parameters import load_parameters
-    from riskengine.data.snapshot import load_snapshot
+    from riskengine.data.selection import active_store
+    from riskengine.data.snapshot import bridged_currencies, load_snapshot
 
     inputs = _collect(problems, lambda: load_market_inputs(config_root() / "market_inputs.csv", day), None)
     parameters = _collect(problems, load_parameters, None)
@@ -142,6 +143,12 @@ def _check_data(day: str, problems: list[Problem], remarks: list[str]) -> None:
     if None not in (inputs, parameters, accounts, snapshot):
         survey = accounts.accounts_as_of
         remarks.append(f"data as of {day}: {len(inputs)} market inputs, accounts of {survey}")
+        store = active_store()
+        if store.series:
+            remarks.append(f"  imported: {len(store.series)} series, version {store.version[:12]}, {store.folder}")
+            bridged = [item.id.removeprefix("spot.") for item, _ in bridged_currencies(day)]
+            if bridged:
+                remarks.append(f"  exchange rates estimated, not quoted by {day}: {', '.join(bridged)}")
 
 
 def _collect(problems: list[Problem], call: Callable[[], T], otherwise: T) -> T:
