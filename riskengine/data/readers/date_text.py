@@ -64,7 +64,7 @@ def parse_dates(cells: Sequence[str], lines: Sequence[int], column: str, finding
     counts = Counter(name for name, _, _ in found if name)
     if not counts:
         for line, cell in zip(lines, cells, strict=True):
-            findings.error("a date is expected", line, column, f"'{cell}'", ACCEPTED)
+            findings.error(_not_a_date(cell), line, column, f"'{cell}'", ACCEPTED)
         return days, ""
     usual = counts.most_common(1)[0][0]
     day_first = _day_first(found, usual, lines, column, findings)
@@ -72,10 +72,7 @@ def parse_dates(cells: Sequence[str], lines: Sequence[int], column: str, finding
     for i, (name, _, parts) in enumerate(found):
         if name != usual:
             if not name:
-                rule = "a date is expected"
-                if re.fullmatch(r"[2-6]\d{4}(\.\d+)?", cells[i]):
-                    rule += " (a spreadsheet's serial number?)"
-                findings.error(rule, lines[i], column, f"'{cells[i]}'", usual_name(usual, day_first))
+                findings.error(_not_a_date(cells[i]), lines[i], column, f"'{cells[i]}'", usual_name(usual, day_first))
             else:
                 findings.error("mixed date formats", lines[i], column, f"'{cells[i]}'",
                                f"{usual_name(usual, day_first)}, as in {counts[usual]} rows")
@@ -92,6 +89,11 @@ def usual_name(name: str, day_first: bool) -> str:
     """The format as a user would write it."""
     return name.replace("n/n", "DD/MM" if day_first else "MM/DD").replace(
         "n.n", "DD.MM" if day_first else "MM.DD").replace("n-n", "DD-MM" if day_first else "MM-DD")
+
+
+def _not_a_date(cell: str) -> str:
+    serial = re.fullmatch(r"[2-6]\d{4}(\.\d+)?", cell)
+    return "a date is expected" + (" (a spreadsheet's serial number?)" if serial else "")
 
 
 def _match(cell: str) -> tuple[str, str, dict[str, str]]:

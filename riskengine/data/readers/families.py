@@ -40,7 +40,7 @@ FUNDS = frozenset(
 _OHLC = frozenset({"open", "high", "low", "close", "adj close", "adj_close", "adjclose", "adjusted close",
                    "volume", "dividends", "stock splits", "openinterest"})
 VALUE_NAMES = frozenset({"value", "values", "close", "price", "obs_value", "observation_value", "rate", "level",
-                         "index", "last", "px_last", "amount", "usd_bn"})
+                         "index", "last", "px_last", "amount", "usd_bn", "wert"})
 _TICKERS = {"DX-Y.NYB": "fx_close.DXY", "DXY": "fx_close.DXY", "^DXY": "fx_close.DXY"}
 _FILE_NAMES = {"^GSPC": "SP500", "_GSPC": "SP500", "GSPC": "SP500", "^SPX": "SP500", "^VIX": "VIXCLS",
                "^IXIC": "NASDAQCOM"}

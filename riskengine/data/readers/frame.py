@@ -20,7 +20,7 @@ from riskengine.data.readers.raw_text import RawTable
 
 DATE_NAMES = frozenset({
     "date", "dates", "observation_date", "observationdate", "month", "quarter", "period", "time", "time_period",
-    "timestamp", "sasdate", "day", "year", "m", "datetime", "as_of", "record_date", "obs_date", "year_month",
+    "timestamp", "sasdate", "day", "year", "m", "datetime", "as_of", "record_date", "obs_date", "year_month", "datum",
 })
 _MONTH_WORD = re.compile(r"\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)", re.IGNORECASE)
 
@@ -93,7 +93,7 @@ def find_frame(table: RawTable, findings: Findings, skip_rows: Sequence[str] = (
     width = len(header)
     date_column = _date_column(header, table, at)
     body = [(row, line) for row, line in zip(table.rows[at + 1:], table.lines[at + 1:], strict=True)
-            if any(row) and row[0].lower().rstrip(":") not in skip_rows]
+            if any(row) and not (skip_rows and row[0].lower().rstrip(":") in skip_rows)]
     if not body:
         raise findings.stop("only a header line, no observations", row=table.lines[at])
     body = _without_footnotes(body, date_column, width, findings)
@@ -117,9 +117,15 @@ def find_frame(table: RawTable, findings: Findings, skip_rows: Sequence[str] = (
     if not rows:
         findings.raise_errors()
         raise findings.stop("no observations", row=table.lines[at])
-    with_comma = ((line, header[j], cell) for row, line in zip(rows, lines, strict=True)
-                  for j, cell in enumerate(row) if j != date_column and "," in cell)
+    with_comma = () if table.separator == "," and '"' not in table.text and table.text else (
+        (line, header[j], cell) for row, line in zip(rows, lines, strict=True)
+        for j, cell in enumerate(row) if j != date_column and "," in cell)
+    before = len(findings.errors)
     style = find_style(with_comma, table.separator, findings)
+    if len(findings.errors) > before:  # every second cell would be reported again
+        findings.raise_errors()
+    if not table.ends_whole and lines[-1] == last:
+        _remark_last_cell(rows, lines[-1], header[-1], findings)
     preamble = [" ".join(filter(None, row)) for row in table.rows[:at] if any(row)]
     return Frame(header, date_column, rows, lines, preamble, style, findings)
 
@@ -158,11 +164,10 @@ def _date_column(header: list[str], table: RawTable, at: int) -> int:
 
 def _without_footnotes(body: list, date_column: int, width: int, findings: Findings) -> list:
     """Rows up to the last one with a date; lines of words after it are footnotes, named in a remark."""
-    dated = [i for i, (row, _) in enumerate(body)
-             if len(row) > date_column and looks_like_date(row[date_column])]
-    if not dated:
+    end = next((i + 1 for i in range(len(body) - 1, -1, -1)
+                if len(body[i][0]) > date_column and looks_like_date(body[i][0][date_column])), 0)
+    if not end:
         return body
-    end = dated[-1] + 1
     while end < len(body):
         first = next((c for c in body[end][0] if c), "")
         at_date = body[end][0][date_column] if len(body[end][0]) > date_column else first
@@ -177,6 +182,15 @@ def _without_footnotes(body: list, date_column: int, width: int, findings: Findi
         findings.remark(f"{len(body) - end} line{'s' if len(body) - end > 1 else ''} after the last "
                         "observation left out (footnotes)", body[end][1], got=f"'{words}'")
     return body[:end]
+
+
+def _remark_last_cell(rows: list, line: int, column: str, findings: Findings) -> None:
+    """A file without a last line break may be cut inside its last figure: say so when it looks like it."""
+    decimals = [len(row[-1].partition(".")[2]) for row in rows[-60:-1] if "." in row[-1] and row[-1] != "."]
+    cell = rows[-1][-1]
+    if len(decimals) >= 5 and min(decimals) > len(cell.partition(".")[2]):
+        findings.remark("the file ends without a line break and its last figure is shorter than all before: "
+                        "cut off?", line, column, f"'{cell}'")
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,8 @@ def decode(content: bytes, findings: Findings) -> str:
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
+        if encoding.endswith(("le", "be")):
+            raise findings.stop("the file is binary, not text", accepted="CSV, text or Parquet") from None
         if encoding != "utf-8":
             raise findings.stop(f"the file is not whole: its {encoding.upper()} text breaks off",
                                 got=f"byte {error.start}") from None

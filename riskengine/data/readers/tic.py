@@ -182,7 +182,7 @@ def read_holders_blocks(text: str, table: RawTable, findings: Findings, assembly
 
 
 def _split(text: str, table: RawTable):
-    if table.separator in "\t," and any(len([c for c in r if c]) > 3 for r in table.rows):
+    if table.separator in "\t," and any(r[0].lower().startswith("country") and any(r[1:]) for r in table.rows):
         yield from zip(table.lines, table.rows, strict=True)
     else:
         for number, line in enumerate(text.split("\n"), 1):
