@@ -179,9 +179,9 @@ def position(evidence: Evidence) -> Draft:
              f"({signed(share(named), 1)}%) it is {'the largest' if relative else 'not: ' + worst['date']}"
              f"{'' if relative else f' had {signed(share(worst), 1)}%'}.")
     return Draft(POSITION, ("configs/markets.toml", NIPA + "GDP"), identity=(ties and record, words),
-                 others=tuple(exact(f"net position {r['date']}", r["net"] / 1e3, "USD tn", note=f"{share(r):.0f}% of GDP; "
-                                    f"mark {r['mark']}".replace("-", "\u2212")) for r in rows[-5:]),
-                 chart={"kind": "bars", "unit": "% of GDP", "decimals": 0, "title": "Net investment position",
+                 others=tuple(exact(f"net position {r['date']}", r["net"] / 1e3, "USD tn",
+                                    note=f"{signed(share(r), 1)}% of GDP; mark {r['mark']}") for r in rows[-5:]),
+                 chart={"kind": "bars", "unit": "% of GDP", "decimals": 1, "title": "Net investment position",
                         "rows": [(r["date"], round(share(r), 1), None, None) for r in rows]})
 
 

@@ -109,3 +109,53 @@ def _print_check(result: StructuralCheck) -> None:
          f"{o.es_usd / 1e6:,.1f} mn") for o in result.outcomes])
     print_records([{"elasticity to its posterior": n, "scenario": s, "change of expected P&L, USD mn": round(x / 1e6, 1)}
                    for n, s, x in result.single if abs(x) >= 1e5], False)
+
+
+@estimate_app.command("claims")
+def estimate_claims(
+    as_of: Annotated[Optional[str], typer.Option(
+        "--as-of", metavar="DATE", help="Nothing published after it is used.",
+        show_default="the first day on which everything at hand was published")] = None,
+    data: StoreOption = None,
+    out: Annotated[Optional[Path], typer.Option("--out", metavar="FILE", help="Write the page (HTML) here.")] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Put the sources' claims to the test: identity or regression, interval, verdict, and what turns it.
+
+    A verdict follows from the numbers by one stated rule, corrected for testing many claims. A claim whose series
+    are not imported says which. The result is kept: the nightly report of the same data shows it.
+    """
+    import json
+    from dataclasses import asdict
+
+    from riskengine.base.errors import InputError, Problem
+    from riskengine.data.selection import use_store
+    from riskengine.workflows.claims import run_claims, write_page
+
+    if out is not None and out.is_dir():
+        raise InputError(Problem("a file is needed, not a folder", field="--out", got=str(out),
+                                 accepted=str(out / "claims.html")))
+    with use_store(data), StageProgress() as progress:
+        result = run_claims(_day(as_of), progress)
+    if out is not None:
+        write_page(result, out)
+    if as_json:
+        print(json.dumps(asdict(result), indent=1, ensure_ascii=False, allow_nan=False))
+        return OK
+    print(f"As of {result.as_of}, data {result.data_version[:12]}\n")
+    rows = []
+    for c in result.claims:
+        e = c.estimate
+        interval = f"{e.low:.3g} … {e.high:.3g}" if e and c.p is not None and e.low is not None else ""
+        turned = "; ".join(f"{verdict} {what}" for what, _, verdict in c.without if verdict != c.verdict)
+        rows.append((c.id, c.verdict.upper() if c.verdict == "contradicted" else c.verdict, c.title,
+                     f"{e.value:.3g}" if e else "", interval, str(e.n) if e and c.p is not None else "",
+                     "" if c.p_holm is None else f"{c.p_holm:.3f}", turned))
+    print_table(("id", "verdict", "claim", "number", "95% interval", "n", "Holm p", "turned by"), rows)
+    print(result.rule)
+    missing = sorted({name for c in result.claims for name in c.missing})
+    if missing:
+        say(f"Not imported: {', '.join(missing)} (riskengine data import FILE)")
+    if out is not None:
+        say(f"Page: {out}")
+    return OK

@@ -19,6 +19,7 @@ from riskengine.reports.charts.scatter import scatter
 from riskengine.reports.html_table import Cell, Column, Table, amount, text
 from riskengine.result import Claim, ClaimEstimate, ClaimsResult
 
+_NOTHING = Cell("", None)
 TEMPLATES = Path(__file__).parent / "templates"
 VERDICTS = {
     "supported": ("●", "Supported", "status-ok", 0), "identity holds": ("●", "Identity holds", "status-ok", 1),
@@ -51,7 +52,7 @@ def overview(claims: Sequence[Claim]) -> Table:
     """One line per claim: verdict, number, interval, sample size, corrected p, and whether a single point turns it."""
     columns = (Column("", numeric=False), Column("Claim", numeric=False, css="words"), Column("Verdict", numeric=False),
                Column("Number"), Column("95% interval", numeric=False), Column("Unit", numeric=False, css="words"),
-               Column("n"), Column("p", "alone"), Column("p", "Holm"), Column("q", "Benjamini–Hochberg"),
+               Column("n"), Column("p", "alone"), Column("p", "Holm"), Column("q", "B–H"),
                Column("Without its most influential observation", numeric=False, css="words"))
     rows, groups, before = [], [], None
     for i, c in enumerate(claims):
@@ -61,17 +62,25 @@ def overview(claims: Sequence[Claim]) -> Table:
         e = c.estimate
         digits = _decimals(e) if e else 0
         rows.append((
-            text(c.id, link=f"#{c.id}"), text(c.title), verdict_cell(c.verdict),
-            amount(e.value, digits, css="strong") if e else text(None, "n"), text(_interval(e, digits) if e else None),
-            text(e.unit if e else None, "small"), amount(e.n, 0) if e and c.p is not None else text(None, "n"),
-            amount(c.p, 3), amount(c.p_holm, 3), amount(c.q, 3), _stability(c)))
+            Cell(c.id, c.id, link=f"#{c.id}", css="nowrap"), text(c.title), verdict_cell(c.verdict),
+            amount(e.value, digits, css="strong") if e else _NOTHING,
+            Cell(_interval(e, digits) or "", css="nowrap") if e and c.p is not None else _NOTHING,
+            text(e.unit, "small") if e else _NOTHING, amount(e.n, 0) if e and c.p is not None else _NOTHING,
+            _p(c.p), _p(c.p_holm), _p(c.q), _stability(c)))
     return Table("Verdicts at a glance", columns, tuple(rows), groups=tuple(groups))
+
+
+def _p(value: float | None) -> Cell:
+    """A p-value to three decimals, '< 0.001' below."""
+    if value is None:
+        return Cell("", None)
+    return Cell("<\u202f0.001" if value < 0.001 else formats.number(value, 3 if value < 0.1 else 2), value)
 
 
 def _stability(claim: Claim) -> Cell:
     """'same verdict (2009Q1)' or what it becomes."""
     if not claim.without:
-        return text(None)
+        return _NOTHING
     turned = [(what, verdict) for what, _, verdict in claim.without if verdict != claim.verdict]
     if not turned:
         return text(f"same verdict ({', '.join(what.removeprefix('without ') for what, _, _ in claim.without)})", "small")
@@ -108,21 +117,23 @@ def _numbers(claim: Claim) -> Table | None:
 def _row(label: str, e: ClaimEstimate, verdict: str | None) -> tuple[Cell, ...]:
     digits = _decimals(e)
     where = " · ".join(x for x in (e.sample, e.unit, e.note) if x)
-    return (text(label), amount(e.value, digits, css="strong" if verdict else ""), amount(e.se, digits),
-            text(_interval(e, digits)), amount(e.n, 0), text(where, "small"),
-            verdict_cell(verdict) if verdict else text(""))
+    return (text(label), amount(e.value, digits, css="strong" if verdict else ""),
+            amount(e.se, digits) if e.se else _NOTHING, Cell(_interval(e, digits) or ""),
+            amount(e.n, 0) if e.n else _NOTHING, text(where, "small"), verdict_cell(verdict) if verdict else _NOTHING)
 
 
 def _interval(e: ClaimEstimate, digits: int) -> str | None:
-    if e.low is None or e.high is None:
+    if e.low is None or e.high is None or e.low == e.high:
         return None
     return f"{formats.number(e.low, digits)} to {formats.number(e.high, digits)}"
 
 
 def _decimals(e: ClaimEstimate) -> int:
-    size = e.se if e.se else abs(e.value)
     if e.unit == "p-value":
         return 3
+    if not e.se:  # a computed figure: about three digits
+        return 0 if abs(e.value) >= 100 else 1 if abs(e.value) >= 10 else 2 if abs(e.value) >= 0.1 else 3
+    size = e.se
     return 0 if size >= 10 else 1 if size >= 1 else 2 if size >= 0.03 else 3
 
 

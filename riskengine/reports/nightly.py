@@ -9,7 +9,8 @@ keys, 'ok' a bool), 'saving_quarterly' (quarter, gdp, net_foreign_lending, gross
 household_saving, business_saving, government_saving; USD bn, annual rates), 'parameters' (name, default, lo,
 hi, unit, dist, source, tag), 'series', 'factor_diagnostics', 'market_inputs' (any keys), 'coverage' (fields
 of BacktestResult), 'comparison' (metric, scope, before, after, change, positions, market_state, parameters,
-data, sampling; USD) or None without a previous run.
+data, sampling; USD) or None without a previous run,
+'claims' (id, family, title, verdict, reason, said_by, as_of).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from riskengine.reports import formats
 from riskengine.reports.sections import (
-    accounts, exposures, front, heat_map, hierarchy, method, quality, scenario,
+    accounts, claims, exposures, front, heat_map, hierarchy, method, quality, scenario,
 )
 from riskengine.result import SCHEMA_VERSION, NightResult
 
@@ -30,7 +31,7 @@ SECTIONS = (
     ("scenarios", "Scenarios", heat_map),
     ("chains", "From policy to P&L", scenario), ("exposures", "Exposures", exposures),
     ("accounts", "External accounts", accounts), ("quality", "Data quality", quality),
-    ("method", "Method", method),
+    ("claims", "Claims", claims), ("method", "Method", method),
 )
 """(anchor and template name, heading, view module), in the order of the page."""
 

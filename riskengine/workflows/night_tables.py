@@ -11,6 +11,7 @@ from riskengine.instruments.portfolio import Portfolio
 from riskengine.result import NightResult
 from riskengine.workflows.backtest import cached_coverage
 from riskengine.workflows.build_world import MODEL_ROWS
+from riskengine.workflows.claims import claim_rows
 
 
 def night_tables(night: NightResult, world: World, positions: Portfolio) -> dict[str, object]:
@@ -28,6 +29,7 @@ def night_tables(night: NightResult, world: World, positions: Portfolio) -> dict
         ],
         "coverage": coverage_table(world),
         "positions": position_table(positions),
+        "claims": claim_rows(night.as_of),
         "market_inputs": [
             {"id": x.id, "value": x.value, "se": x.se, "unit": x.unit, "date": x.date, "source": x.source,
              "assumed": x.assumed}
