@@ -59,6 +59,9 @@ BETA_MONTHS = 180
 """Months behind the dollar and path betas."""
 MIN_WEIGHT = 0.5
 """Months in which currencies of at least this weight were quoted count for the dollar betas."""
+MAX_BETA_ERROR = 0.25
+"""A currency whose dollar beta is less certain than this (crawling pegs, recent floats) is no part of the
+dollar of the time: with it the currencies of some parameter draws would not add up."""
 ABSENT_VOLATILITY = 1e-9
 
 
@@ -170,6 +173,9 @@ def estimate_early(as_of: str) -> EarlyModels:
     levels, remarks = early_levels(as_of)
     day = parse_as_of(as_of)
     weights = dollar_weights(levels.labels)
+    betas, se_betas = _dollar_betas(as_of, day, weights)
+    loose = [c for c, se in zip(CURRENCIES, se_betas, strict=True) if not 0 < se <= MAX_BETA_ERROR]
+    weights = dollar_weights(tuple(x for x in levels.labels if x[3:] not in loose))
     betas, se_betas = _dollar_betas(as_of, day, weights)
     path, se_path = _path_betas(as_of, day)
     fits = fit_volatilities(levels)

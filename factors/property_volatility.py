@@ -37,8 +37,10 @@ import statsmodels.api as sm
 
 from factors.definitions import CONTRAST_LIMIT, HAC_LAGS_QUARTERLY, LONG_HORIZON_QUARTERS
 
-MAX_SMOOTHING = 0.99
-"""An autocorrelation from here on is a unit root, not smoothing."""
+MAX_SMOOTHING = 0.95
+"""The smoothing coefficient is held here where its estimate is larger (US house prices to 2008: a = 1.005, a
+bubble's momentum, not smoothing).  At .95 a shock is passed on by half after 14 quarters; its relative error
+then makes the long-horizon estimate the one used for volatility."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +87,12 @@ class PropertyVolatility:
 def desmooth(returns: np.ndarray) -> Smoothing:
     """Geltner de-smoothing of appraised log returns (T,) without NaN; a by OLS with a constant, HAC error.
 
-    A negative autocorrelation is not smoothing: then a = 0 and nothing is changed (se still reported).
+    A negative autocorrelation is not smoothing: then a = 0 and nothing is changed; one above MAX_SMOOTHING is
+    held there (the standard error of the estimate is reported in both cases).
     """
     r = np.asarray(returns, dtype=np.float64)
     fit = sm.OLS(r[1:], sm.add_constant(r[:-1])).fit(cov_type="HAC", cov_kwds={"maxlags": HAC_LAGS_QUARTERLY})
-    a = float(fit.params[1])
-    if a < 0:
-        a = 0.0
-    if a >= MAX_SMOOTHING:
-        raise ValueError(f"appraised returns have a unit root (a = {a:.3f}): they cannot be de-smoothed")
+    a = float(np.clip(fit.params[1], 0.0, MAX_SMOOTHING))
     true = (r[1:] - a * r[:-1]) / (1 - a)
     return Smoothing(a, float(fit.bse[1]), true, float(r.std(ddof=1)), float(true.std(ddof=1)))
 
