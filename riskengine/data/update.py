@@ -122,7 +122,7 @@ def update_store(folder: Path | str | None = None, *, series: Sequence[str] = ()
                     dead[host] = f"{host} was not reached: {error.reason}"
                 else:
                     answered = True
-                rows.append(_failed(source, label, f"{host}: {error.reason}", old))
+                rows.append(_failed(source, label, dead.get(host) or f"{host}: {error.reason}", old))
                 continue
             except InputError as error:
                 rows.append(_failed(source, label, _first(error), old))
