@@ -239,8 +239,8 @@ class Resident:
         if missing:
             model = setting.world.model(setting.horizon)
             cache = add_fixings(cache, missing, model, setting.horizon, setting.spec, setting.executor)
-            if self.scenario is not None:
-                response = setting.responses.respond(self.scenario, order)
+        if response is not None and any(f not in response.at_fixings for f in order):
+            response = setting.responses.respond(self.scenario, order)
         touched = changed_labels(self.lowered, lowered, setting.mode == "full")
         baseline = self.valuer.value_some(self.baseline, touched, lowered, cache, None, None)
         policy = None
