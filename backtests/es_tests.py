@@ -26,8 +26,6 @@ from scipy.special import ndtr
 from riskengine.base.errors import InputError, Problem
 
 SIMULATIONS = 4000
-TAIL_POINTS = 12
-"""Points at which a day's distribution below VaR is kept: midpoints of slices of equal probability."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,7 @@ def fz0(pnl: np.ndarray, var: np.ndarray, es: np.ndarray, alpha: float) -> np.nd
     if not ((e < 0) & (v < 0)).all():
         raise InputError(Problem("FZ0 needs negative quantiles and shortfalls",
                                  got=f"{int((v >= 0).sum())} quantiles and {int((e >= 0).sum())} shortfalls"))
-    return -(x <= v) * (v - x) / (alpha * e) + v / e + np.log(-e) - 1.0
+    return np.where(x <= v, (x - v) / (alpha * e), 0.0) + v / e + np.log(-e) - 1.0
 
 
 def z1(pnl: np.ndarray, var: np.ndarray, es: np.ndarray) -> float:

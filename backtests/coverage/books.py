@@ -10,7 +10,7 @@ on it, so that P&L_t = w' x_t.  Everything is held long and a gain is positive:
     equities     x = ln(1 + r), r the daily return of the market in excess of bills (imported: ``ff5.Mkt-RF``)
                  or of the S&P 500 index (embedded, 1999 to 2018; imported ``SP500`` carries it on)
     total        per 100 USD: 40 in equities, 60 in Treasuries with the DV01 of 5 years spread evenly over the
-                 four tenors, 20 in nine major currencies
+                 four tenors, 20 in seven major currencies
 
 Currencies begin with the float (19 March 1973), others with the start of their regime (factors.definitions).
 Nothing here depends on what came after: weights are fixed, calendars look at one day at a time.
@@ -28,8 +28,11 @@ from riskengine.data.panels import load_panel
 from riskengine.data.selection import active_store
 from riskengine.market import bootstrap_zero_rates
 
-MAJORS = ("AUD", "CAD", "CHF", "DKK", "GBP", "JPY", "NOK", "NZD", "SEK")
-"""Quoted since 1971 and floating since 1973; the krone stands for the mark and the euro."""
+MAJORS = ("CAD", "CHF", "DKK", "GBP", "JPY", "NOK", "SEK")
+"""Moving freely against the dollar since 1973; the Danish krone stands for the mark and the euro."""
+AUSTRALASIA = ("AUD", "NZD")
+AUSTRALASIA_START = "1985-03-04"
+"""Float of the New Zealand dollar; the Australian dollar floats since December 1983."""
 SINCE_EURO = ("EUR", "JPY", "GBP", "AUD", "KRW", "MXN", "ZAR")
 EMERGING = ("KRW", "MXN", "ZAR", "BRL", "INR")
 FLOAT = "1973-03-19"
@@ -89,34 +92,44 @@ class Holdings:
 
 
 def standard_books(as_of: str) -> Holdings:
-    """Every book the embedded and imported series allow, with nothing after *as_of*."""
+    """Every book the embedded and imported series allow, with nothing after *as_of*; InputError when there is none."""
     fx, treasury, equity = _currencies(as_of), _treasuries(as_of), _equity(as_of)
-    panels = [_moves("majors", *_between(fx, MAJORS, FLOAT)),
-              _moves("since the euro", *_between(fx, SINCE_EURO, "1999-01-04")),
-              _moves("emerging", *_between(fx, EMERGING, EMERGING_START))]
-    books = [*(_single(f"FX {c}", "currencies", p, c, f"{c} held long against the dollar")
-               for p, names in ((panels[0], MAJORS), (panels[1], ("EUR", "KRW", "MXN", "ZAR"))) for c in names),
-             _equal("FX majors", "currencies", panels[0], "nine major currencies, equal weights"),
-             _equal("FX emerging", "currencies", panels[2], "KRW, MXN, ZAR, BRL, INR, equal weights")]
-    panels.append(_moves("treasuries", *treasury))
-    books += [_single(f"UST {t}", "Treasuries", panels[-1], t, f"{t} zero-coupon bond, fixed DV01")
-              for t in TENORS]
-    books.append(_equal("Treasuries", "Treasuries", panels[-1], "1, 3, 5, 10 years, equal DV01"))
-    panels.append(_moves("equity", *equity))
-    books.append(_single("US equities", "equities", panels[-1], equity[2][0], "fixed dollar amount of "
-                         + ("the US market" if equity[2][0] == "Mkt-RF" else "the S&P 500")))
+    panels: dict[str, Moves] = {}
+    books: list[Book] = []
+    for name, currencies, start in (("majors", MAJORS, FLOAT), ("australasia", AUSTRALASIA, AUSTRALASIA_START),
+                                    ("since the euro", SINCE_EURO, "1999-01-04"),
+                                    ("emerging", EMERGING, EMERGING_START)):
+        if not _add(panels, name, _between(fx, currencies, start)):
+            continue
+        if name == "emerging":
+            books.append(_equal("FX emerging", "currencies", panels[name], "five currencies, equal weights"))
+            continue
+        covered = ("EUR", "KRW", "MXN", "ZAR") if name == "since the euro" else currencies
+        books += [_single(f"FX {c}", "currencies", panels[name], c, f"{c} held long against the dollar")
+                  for c in covered]
+        if name == "majors":
+            books.append(_equal("FX majors", "currencies", panels[name], "seven major currencies, equal weights"))
+    if _add(panels, "treasuries", treasury):
+        books += [_single(f"UST {t}", "Treasuries", panels["treasuries"], t, f"{t} zero-coupon bond, fixed DV01")
+                  for t in TENORS]
+        books.append(_equal("Treasuries", "Treasuries", panels["treasuries"], "1, 3, 5, 10 years, equal DV01"))
+    if equity is not None and _add(panels, "equity", equity):
+        held = "the US market" if equity[2][0] == "Mkt-RF" else "the S&P 500"
+        books.append(_single("US equities", "equities", panels["equity"], equity[2][0],
+                             f"fixed dollar amount of {held}"))
     sectors = _sectors(as_of)
-    if sectors is not None:
-        panels.append(_moves("sectors", *sectors))
-        books += [_single(f"sector {s}", "sectors", panels[-1], s, f"Fama–French industry {s}")
+    if sectors is not None and _add(panels, "sectors", sectors):
+        books += [_single(f"sector {s}", "sectors", panels["sectors"], s, f"Fama–French industry {s}")
                   for s in SECTORS]
-        books.append(_equal("sectors", "sectors", panels[-1], "ten industries, equal weights"))
-    dates, values, labels = _together(_between(fx, MAJORS, FLOAT), treasury, equity)
-    panels.append(_moves("total", dates, values, labels))
-    weights = (*[CURRENCY_SHARE / len(MAJORS)] * len(MAJORS),
-               *[TREASURY_SHARE * TREASURY_DURATION / len(TENORS)] * len(TENORS), EQUITY_SHARE)
-    books.append(Book("total", "total", "total", weights, "40 equities, 60 Treasuries, 20 currencies"))
-    return Holdings(tuple(books), {p.name: p for p in panels})
+        books.append(_equal("sectors", "sectors", panels["sectors"], "ten industries, equal weights"))
+    if equity is not None and _add(panels, "total", _together(_between(fx, MAJORS, FLOAT), treasury, equity)):
+        weights = (*[CURRENCY_SHARE / len(MAJORS)] * len(MAJORS),
+                   *[TREASURY_SHARE * TREASURY_DURATION / len(TENORS)] * len(TENORS), EQUITY_SHARE)
+        books.append(Book("total", "total", "total", weights, "40 equities, 60 Treasuries, 20 currencies"))
+    if not books:
+        raise InputError(Problem("no book has a history yet", field="as_of", got=as_of,
+                                 accepted="a day from 1963 on"))
+    return Holdings(tuple(books), panels)
 
 
 def night_books(as_of: str) -> Holdings:
@@ -174,12 +187,16 @@ def _treasuries(as_of: str) -> Levels:
     return days, moves, TENORS
 
 
-def _equity(as_of: str) -> Levels:
+def _equity(as_of: str) -> Levels | None:
+    """The imported market return where there is one, else the index; None before the first of them."""
     store = active_store()
     if "ff5.Mkt-RF" in store.series:
         dates, values = store.read_as_of("ff5.Mkt-RF", as_of)
         return dates, np.log1p(values / 100.0)[:, None], ("Mkt-RF",)
-    panel = load_panel("equity_daily", as_of)
+    try:
+        panel = load_panel("equity_daily", as_of)
+    except InputError:
+        return None  # an as-of date before the first close
     level = np.log(panel.values[:, panel.axis.index("SP500")])
     keep = np.isfinite(level)
     return (*_difference(panel.dates[keep], level[keep][:, None]), ("SP500",))
@@ -208,9 +225,14 @@ def _together(*parts: Levels) -> Levels:
     return dates, values, tuple(label for _, _, names in parts for label in names)
 
 
-def _moves(name: str, dates: np.ndarray, values: np.ndarray, labels: tuple[str, ...]) -> Moves:
+def _add(panels: dict[str, Moves], name: str, moves: Levels) -> bool:
+    """Put the complete rows of *moves* into *panels*, if there are any."""
+    dates, values, labels = moves
     whole = np.isfinite(values).all(axis=1)
-    return Moves(name, dates[whole].astype("datetime64[D]"), np.ascontiguousarray(values[whole]), labels)
+    if whole.any():
+        panels[name] = Moves(name, dates[whole].astype("datetime64[D]"), np.ascontiguousarray(values[whole]),
+                             labels)
+    return bool(whole.any())
 
 
 def _single(name: str, asset_class: str, panel: Moves, label: str, description: str) -> Book:

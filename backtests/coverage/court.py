@@ -7,8 +7,8 @@ import time
 import numpy as np
 
 from backtests.coverage.books import Holdings, standard_books
-from backtests.coverage.judgement import conclude, find_winners, judge_all
-from backtests.coverage.models import DEFAULT, DESCRIPTIONS
+from backtests.coverage.judgement import DEFAULT, conclude, find_winners, judge_all
+from backtests.coverage.models import DESCRIPTIONS
 from backtests.coverage.rolling import Daily, Progress, check_levels, check_models, forecast_daily
 from riskengine.data.selection import active_store
 from riskengine.result import CoverageReport
@@ -21,7 +21,8 @@ def hold_court(as_of: str, first_year: int | None = None, models: tuple[str, ...
     """Forecast and judge every book by every model on the data known at *as_of*.
 
     first_year : of forecasts, None = as early as the data allow.  models, books : names (or asset classes), None =
-    all.  workers, resume, progress : see ``forecast_daily``.  holdings : None = the standard books.
+    all.  workers, resume, progress : see ``forecast_daily``; with more than one worker a script must guard its
+    entry with ``if __name__ == "__main__"``.  holdings : None = the standard books.
     InputError for an unknown name, a level outside [.9, .999], or no year with enough history.
     """
     started = time.perf_counter()

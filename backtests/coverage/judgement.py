@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from backtests.coverage.models import DEFAULT, MODELS
+from backtests.coverage.models import MODELS
 from backtests.coverage.rolling import Daily
 from backtests.es_tests import acerbi_szekely, diebold_mariano, fz0
 from backtests.scoring import christoffersen, conditional_coverage, kupiec, traffic_light, transitions
@@ -24,6 +24,9 @@ from factors.definitions import CRISIS_WINDOWS, DEFAULT_EWMA_DECAY
 from factors.volatility import garch_filter
 from riskengine.result import CoverageCell, CoverageWinner
 
+DEFAULT = "garch_t"
+"""The model every other is compared with: the noise of the night (configs/nightly.toml ``noise``: student_t is
+garch_t, filtered_historical is garch_fhs)."""
 SIGNIFICANCE = 0.05
 WINDOW = 250
 ROLLING_STEP = 21

@@ -28,11 +28,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import ndtr, ndtri
-from scipy.stats import t as student
+from scipy.special import gammaln, ndtr, ndtri, stdtr, stdtrit
 
 from backtests.coverage.books import Moves
-from backtests.es_tests import TAIL_POINTS
 from factors.covariance import decay_weights, stambaugh_moments, to_correlation
 from factors.definitions import CORRELATION_HALF_LIFE, DEFAULT_EWMA_DECAY
 from factors.tails import profile_dof
@@ -40,6 +38,8 @@ from factors.volatility import VolatilityFit, carry_on, fit_garch, garch_filter
 from riskengine.base.units import BUSINESS_DAYS_PER_YEAR
 
 DEFAULT = "garch_t"
+TAIL_POINTS = 12
+"""Points at which a day's distribution below VaR is kept: midpoints of slices of equal probability."""
 STATIC_WINDOW, STATIC_REFIT = 1000, 21
 FHS_ROWS = 5000
 """Most recent rows of standardised moves kept by filtered historical simulation: about twenty years, what the
@@ -97,33 +97,38 @@ def slices(alpha: float) -> np.ndarray:
     return alpha * (np.arange(TAIL_POINTS) + 0.5) / TAIL_POINTS
 
 
-def put_scale_family(out: YearForecast, b: int, year: Year, sd: np.ndarray, quantile: Callable,
-                     shortfall: Callable, cdf: Callable) -> None:
-    """Fill book *b* of *out*: P&L is *sd* (n,) times a unit variable with these functions of probability."""
+def put_scale_family(out: YearForecast, b: int, year: Year, pnl: np.ndarray, sd: np.ndarray,
+                     quantile: Callable, shortfall: Callable, cdf: Callable) -> None:
+    """Fill book *b* of *out*: P&L is *sd* (n,) times a unit variable with these functions, which map (P,)
+    probabilities to (n or 1, P) quantiles and shortfalls, and (n,) values to probabilities."""
     for i, level in enumerate(year.levels):
         a = 1.0 - level
-        q, e = quantile(a), shortfall(a)
-        out.var[b, :, i], out.es[b, :, i], out.high[b, :, i] = sd * q, sd * e, sd * quantile(level)
-        out.tail[b, :, i, :] = quantile(slices(a)) / e
-    out.pit[b] = cdf(year.pnl[year.past:, b] / sd)
+        q, top = quantile(np.array([a, level])).T
+        e = shortfall(np.array([a]))[:, 0]
+        out.var[b, :, i], out.es[b, :, i], out.high[b, :, i] = sd * q, sd * e, sd * top
+        out.tail[b, :, i, :] = quantile(slices(a)) / e[:, None]
+    out.pit[b] = cdf(pnl / sd)
 
 
-def put_normal(out: YearForecast, b: int, year: Year, sd: np.ndarray) -> None:
-    """Gaussian P&L with standard deviations *sd* (n,)."""
-    put_scale_family(out, b, year, sd, ndtri,
-                     lambda a: -np.exp(-0.5 * ndtri(a) ** 2) / np.sqrt(2 * np.pi) / a, ndtr)
+def put_normal(out: YearForecast, b: int, year: Year, pnl: np.ndarray, sd: np.ndarray) -> None:
+    """Gaussian P&L with standard deviations *sd* (n,); *pnl* (n,) is what came."""
+    put_scale_family(out, b, year, pnl, sd, lambda p: ndtri(p)[None, :],
+                     lambda a: -np.exp(-0.5 * ndtri(a) ** 2)[None, :] / np.sqrt(2 * np.pi) / a, ndtr)
 
 
-def put_student(out: YearForecast, b: int, year: Year, sd: np.ndarray, nu: float) -> None:
-    """Student-t P&L of variance sd² (n,) and ν degrees of freedom."""
-    unit = np.sqrt((nu - 2.0) / nu)
+def put_student(out: YearForecast, b: int, year: Year, pnl: np.ndarray, sd: np.ndarray, nu) -> None:
+    """Student-t P&L of variance sd² (n,) and ν degrees of freedom, one for all days or one a day (n,)."""
+    column = np.atleast_1d(np.asarray(nu, dtype=np.float64))[:, None]
+    unit = np.sqrt((column - 2.0) / column)
+    log_peak = gammaln((column + 1.0) / 2.0) - gammaln(column / 2.0) - 0.5 * np.log(column * np.pi)
 
     def shortfall(a):
-        q = student.ppf(a, nu)
-        return -unit * student.pdf(q, nu) / a * (nu + q * q) / (nu - 1.0)
+        q = stdtrit(column, a)
+        density = np.exp(log_peak - (column + 1.0) / 2.0 * np.log1p(q * q / column))
+        return -unit * density / a * (column + q * q) / (column - 1.0)
 
-    put_scale_family(out, b, year, sd, lambda p: unit * student.ppf(p, nu), shortfall,
-                     lambda z: student.cdf(z / unit, nu))
+    put_scale_family(out, b, year, pnl, sd, lambda p: unit * stdtrit(column, p), shortfall,
+                     lambda z: stdtr(column[:, 0], z / unit[:, 0]))
 
 
 def put_samples(out: YearForecast, b: int, rows: slice, samples: np.ndarray, pnl: np.ndarray,
@@ -182,10 +187,11 @@ def fit_factors(year: Year, asymmetric: np.ndarray) -> FactorFit:
 def forecast_garch_t(year: Year, fit: FactorFit) -> YearForecast:
     """The night's default: GARCH variances, joint Student t."""
     out = YearForecast.empty(len(year.weights), year.days, len(year.levels))
+    pnl = year.pnl[year.past:]
     for b, w in enumerate(year.weights):
         loaded = fit.sd * w
         sd = np.sqrt(np.einsum("ti,ij,tj->t", loaded, fit.correlation, loaded))
-        put_student(out, b, year, sd, fit.nu)
+        put_student(out, b, year, pnl[:, b], sd, fit.nu)
     return out
 
 
@@ -214,7 +220,7 @@ def forecast_ewma_normal(year: Year) -> YearForecast:
     for b in range(pnl.shape[1]):
         level = float(np.mean(pnl[:250, b] ** 2))
         h = garch_filter(pnl[:, b], 1.0 - DEFAULT_EWMA_DECAY, 0.0, DEFAULT_EWMA_DECAY, level)
-        put_normal(out, b, year, np.sqrt(h[:-1][year.past:]))
+        put_normal(out, b, year, pnl[year.past:, b], np.sqrt(h[:-1][year.past:]))
     return out
 
 
@@ -227,7 +233,7 @@ def forecast_garch_normal(year: Year) -> YearForecast:
         level = float(np.mean(past**2))
         alpha, beta = fit_normal_garch(past / np.sqrt(level))
         h = garch_filter(pnl[:, b], alpha, 0.0, beta, level)
-        put_normal(out, b, year, np.sqrt(h[:-1][year.past:]))
+        put_normal(out, b, year, pnl[year.past:, b], np.sqrt(h[:-1][year.past:]))
     return out
 
 
@@ -261,15 +267,12 @@ def forecast_static_t(year: Year) -> YearForecast:
     out = YearForecast.empty(len(year.weights), year.days, len(year.levels))
     pnl, n = year.pnl, year.days
     for b in range(pnl.shape[1]):
+        scale, nu = np.empty(n), np.empty(n)
         for first in range(0, n, STATIC_REFIT):
-            rows = slice(first, min(first + STATIC_REFIT, n))
-            window = pnl[max(0, year.past + first - STATIC_WINDOW):year.past + first, b]
-            scale, nu = fit_student(window)
-            sd = np.full(rows.stop - rows.start, scale * np.sqrt(nu / (nu - 2.0)))
-            part = YearForecast(out.var[:, rows], out.es[:, rows], out.high[:, rows], out.pit[:, rows],
-                                out.tail[:, rows])
-            days = Year(year.x[:year.past + rows.stop], year.past + rows.start, year.weights, year.levels)
-            put_student(part, b, days, sd, nu)
+            now = year.past + first
+            rows = slice(first, first + STATIC_REFIT)
+            scale[rows], nu[rows] = fit_student(pnl[max(0, now - STATIC_WINDOW):now, b])
+        put_student(out, b, year, pnl[year.past:, b], scale * np.sqrt(nu / (nu - 2.0)), nu)
     return out
 
 
@@ -281,14 +284,14 @@ def fit_student(y: np.ndarray) -> tuple[float, float]:
     def negative(log_nu: float) -> float:
         nu = np.exp(log_nu)
         s = state["scale2"]
-        for _ in range(8):
+        for _ in range(5):
             s = float(np.mean((nu + 1.0) * square / (nu + square / s)))
         state["scale2"] = s
-        return -float(student.logpdf(0.0, nu) * len(y) - 0.5 * len(y) * np.log(s)
-                      - 0.5 * (nu + 1.0) * np.log1p(square / (nu * s)).sum())
+        peak = gammaln((nu + 1.0) / 2.0) - gammaln(nu / 2.0) - 0.5 * np.log(nu * np.pi * s)
+        return -float(len(y) * peak - 0.5 * (nu + 1.0) * np.log1p(square / (nu * s)).sum())
 
     found = minimize_scalar(negative, bounds=tuple(np.log(NU_LIMITS)), method="bounded",
-                            options={"xatol": 1e-2})
+                            options={"xatol": 2e-2})
     negative(found.x)
     return float(np.sqrt(state["scale2"])), float(np.exp(found.x))
 

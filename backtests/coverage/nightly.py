@@ -15,7 +15,7 @@ from scipy.stats import norm
 
 from backtests.coverage.books import night_books
 from backtests.coverage.models import ENGINE
-from backtests.coverage.rolling import Daily, forecast_daily
+from backtests.coverage.rolling import MIN_HISTORY_DAYS, Daily, forecast_daily
 from backtests.scoring import christoffersen, conditional_coverage, kupiec, pinball, traffic_light, transitions
 from riskengine.base.errors import InputError, Problem
 from riskengine.result import BacktestResult
@@ -35,13 +35,12 @@ def run_nightly(as_of: str, years: int = 10, level: float = 0.99, folder: Path |
 def forecast_night(as_of: str, years: int = 10, level: float = 0.99, folder: Path | None = None) -> list[Daily]:
     """Out-of-sample daily forecasts of every covered series and of the book, both models."""
     holdings = night_books(as_of)
-    dates = holdings.panels["night"].dates
-    first = int(dates[-1].astype("datetime64[Y]").astype(int)) + 1970 - years + 1
-    daily = forecast_daily(holdings, first, tuple(ENGINE), (level,), workers=None, folder=folder)
-    if years < 1 or int(str(daily[0].dates[0])[:4]) != first:
+    year = holdings.panels["night"].dates.astype("datetime64[Y]").astype(int) + 1970
+    first = int(year[-1]) - years + 1
+    if years < 1 or (year < first).sum() < MIN_HISTORY_DAYS:
         raise InputError(Problem("too little history before the first year to cover", field="years",
-                                 got=str(years), accepted="at least 1000 days before it"))
-    return daily
+                                 got=str(years), accepted=f"at least {MIN_HISTORY_DAYS} days before it"))
+    return forecast_daily(holdings, first, tuple(ENGINE), (level,), workers=1, folder=folder)
 
 
 def judge(d: Daily) -> BacktestResult:

@@ -191,7 +191,7 @@ def _code() -> str:
     if not _hash:
         here = Path(__file__).resolve().parent
         factors = here.parents[1] / "factors"
-        _hash.append(hash_files([here / "models.py", here.parent / "es_tests.py", *(
+        _hash.append(hash_files([here / "models.py", *(
             factors / f"{n}.py" for n in ("covariance", "definitions", "garch_likelihood", "tails",
                                           "volatility"))]))
     return _hash[0]
