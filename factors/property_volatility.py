@@ -37,9 +37,9 @@ import statsmodels.api as sm
 
 from factors.definitions import CONTRAST_LIMIT, HAC_LAGS_QUARTERLY, LONG_HORIZON_QUARTERS
 
-MAX_SMOOTHING = 0.95
+MAX_SMOOTHING = 0.97
 """The smoothing coefficient is held here where its estimate is larger (US house prices to 2008: a = 1.005, a
-bubble's momentum, not smoothing).  At .95 a shock is passed on by half after 14 quarters; its relative error
+bubble's momentum, not smoothing).  At .97 a shock is passed on by half after 23 quarters; its relative error
 then makes the long-horizon estimate the one used for volatility."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from factors.property_volatility import (choose_volatility, desmooth, long_horizon_volatility,
+from factors.property_volatility import (MAX_SMOOTHING, choose_volatility, desmooth, long_horizon_volatility,
                                          share_passed_on)
 from factors.real_estate import dimson_sums, estimate_national
 from factors.shrinkage import combine
@@ -38,9 +38,11 @@ def test_negative_autocorrelation_is_not_smoothing():
     np.testing.assert_array_equal(found.returns, x[1:])
 
 
-def test_unit_root_is_refused():
-    with pytest.raises(ValueError, match="unit root"):
-        desmooth(np.cumsum(np.random.default_rng(3).standard_normal(4000)))
+def test_a_unit_root_is_held_below_one_and_the_long_horizon_is_used():
+    walk = np.cumsum(np.random.default_rng(3).standard_normal(400))
+    held = desmooth(walk)
+    assert held.coefficient == MAX_SMOOTHING and np.isfinite(held.returns).all()
+    assert choose_volatility(walk, held).method == "long horizon"
 
 
 @pytest.mark.parametrize("a", [0.0, 0.5, 0.8])
