@@ -18,7 +18,7 @@ from riskengine.data.readers.findings import Findings, name_rows
 
 MISSING = frozenset({
     "", ".", "..", "...", "-", "--", "---", ":", "*", "na", "n/a", "n.a.", "n.a", "#n/a", "nan", "null", "none",
-    "nd", "nc", "ne", "missing", "not available", "(na)", "(d)", "x",
+    "nd", "nc", "ne", "missing", "not available", "(na)", "(d)",
 })
 """What publishers write for 'no figure' (lower case). Not in here: zero."""
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -63,7 +63,8 @@ def parse_numbers(cells: Sequence[str], lines: Sequence[int], column: str, style
     """(T,) float64, NaN where *cells* say missing; text where a number belongs is noted as an error."""
     if _FAST.issuperset("\n".join(cells)):
         try:
-            return np.array([float(c) if c else np.nan for c in cells], dtype=np.float64)
+            own = missing - MISSING  # figures that stand for no figure, such as -99.99
+            return np.array([float(c) if c and c not in own else np.nan for c in cells], dtype=np.float64)
         except ValueError:
             pass
     values = np.full(len(cells), np.nan)

@@ -160,7 +160,7 @@ def read_holders_blocks(text: str, table: RawTable, findings: Findings, assembly
             months, when = cells, []
         elif cells[0].lower().startswith("country"):
             when = _columns(cells[1:], months, number, findings)
-        elif when and len(cells) > 1 and any(_is_number(c) for c in cells[1:]):
+        elif when and 2 * sum(_is_number(c) or c.lower() in MISSING for c in cells[1:]) > len(cells) - 1:
             values = cells[1:]
             if len(values) != len(when):
                 findings.error("as many figures as months are expected", number, cells[0],
@@ -186,7 +186,8 @@ def _split(text: str, table: RawTable):
         yield from zip(table.lines, table.rows, strict=True)
     else:
         for number, line in enumerate(text.split("\n"), 1):
-            yield number, [c.strip() for c in re.split(r"\s{2,}|\t", line.strip())]
+            name, *rest = re.split(r"\s{2,}|\t", line.strip(), maxsplit=1)
+            yield number, [name, *(rest[0].split() if rest else [])]
 
 
 def _columns(cells: list[str], months: list[str], number: int, findings: Findings) -> list[str]:
