@@ -13,6 +13,7 @@ _PUBLIC = {
     "build_world": "riskengine.workflows.build_world",
     "load_portfolio": "riskengine.workflows.door",
     "load_scenario": "riskengine.data.configs",
+    "what_if": "riskengine.workflows.door",
     "run": "riskengine.engine",
     "run_all": "riskengine.engine",
     "RunSpec": "riskengine.base.sampling",

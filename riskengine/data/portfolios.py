@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
 
@@ -38,30 +39,42 @@ def load_portfolio(path: Path | str, as_of: str,
         raise InputError(Problem("the portfolio file does not exist", file=path.name))
     is_parquet = path.suffix.lower() in (".parquet", ".pq")
     header, rows, problems = _read_parquet(path) if is_parquet else _read_csv(path)
-    _check_header(header, path.name)
+    return read_rows(header, rows, as_of, path.name, problems, skip_bad_rows)
+
+
+def read_rows(
+    header: list[str], rows: Rows, as_of: str, file: str, problems: Sequence[Problem] = (),
+    skip_bad_rows: bool = False,
+) -> tuple[Portfolio, tuple[Problem, ...]]:
+    """A portfolio from rows of text, whatever they came from; as :func:`load_portfolio`.
+
+    header : columns in lower case.  rows : (line, column → text).  problems : found while reading.
+    """
+    _check_header(header, file)
+    problems = list(problems)
     tags = tuple(h for h in header if h not in COLUMNS)
     positions: list[Position] = []
     first_row: dict[str, int] = {}
     for row, cells in rows:
         try:
-            position = parse_position(cells, as_of, path.name, row, tags)
+            position = parse_position(cells, as_of, file, row, tags)
         except InputError as error:
             problems += error.problems
             position = None
         identifier = cells.get("position_id", "").strip()
         if identifier in first_row:
-            problems.append(Problem("position ids must be unique", path.name, row, "position_id",
+            problems.append(Problem("position ids must be unique", file, row, "position_id",
                                     repr(identifier), f"first used in row {first_row[identifier]}"))
         elif identifier:
             first_row[identifier] = row
             if position is not None:
                 positions.append(position)
     if not rows and not problems:
-        problems.append(Problem("the portfolio has no positions", path.name))
+        problems.append(Problem("the portfolio has no positions", file))
     problems.sort(key=lambda p: p.row or 0)
     if problems and (not skip_bad_rows or not positions):
         raise InputError(problems)
-    return Portfolio(as_of, tuple(positions), tags, path.name), tuple(problems)
+    return Portfolio(as_of, tuple(positions), tags, file), tuple(problems)
 
 
 def _check_header(header: list[str], file: str) -> None:
@@ -126,14 +139,17 @@ def _read_parquet(path: Path) -> tuple[list[str], Rows, list[Problem]]:
         raise InputError(Problem("not a Parquet file", path.name, got=reason)) from None
     header = [c.strip().lower() for c in frame.columns]
     rows = [
-        (i + 2, dict(zip(header, (_text(v) for v in values), strict=True)))
+        (i + 2, dict(zip(header, (cell_text(v) for v in values), strict=True)))
         for i, values in enumerate(frame.rows())
     ]
     return header, rows, []
 
 
-def _text(value: object) -> str:
-    if value is None:
+def cell_text(value: object) -> str:
+    """A cell of a typed table as a file would write it; missing values are blank."""
+    if hasattr(value, "item") and not isinstance(value, (str, bytes)):
+        value = value.item()
+    if value is None or value != value:
         return ""
     if isinstance(value, datetime):
         return value.date().isoformat()
