@@ -21,6 +21,7 @@ PACKAGES = ("riskengine", "factors", "backtests")
 ROOMS: dict[str, float] = {
     "riskengine.base": 1, "riskengine.kernels": 1,
     "riskengine.policy": 2, "riskengine.market": 2, "riskengine.result": 2,
+    "riskengine.coverage_result": 2,
     "riskengine.flows": 3, "riskengine.factor_model": 3,
     "riskengine.impact": 4,
     "riskengine.simulation": 5, "riskengine.instruments": 5, "riskengine.measures": 5,
@@ -270,6 +271,7 @@ def test_every_module_and_public_name_has_a_docstring():
 DISK = {"open", "read_text", "write_text", "read_bytes", "write_bytes", "mkdir", "unlink", "iterdir",
         "glob", "rglob"}
 OFF_DISK = ("riskengine.base", "riskengine.policy", "riskengine.market", "riskengine.result",
+            "riskengine.coverage_result",
             "riskengine.flows", "riskengine.factor_model", "riskengine.impact",
             "riskengine.simulation", "riskengine.instruments",
             "riskengine.measures", "riskengine.execution", "riskengine.engine", "riskengine.resident",

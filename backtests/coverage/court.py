@@ -11,7 +11,7 @@ from backtests.coverage.judgement import DEFAULT, conclude, find_winners, judge_
 from backtests.coverage.models import DESCRIPTIONS
 from backtests.coverage.rolling import Daily, Progress, check_levels, check_models, forecast_daily
 from riskengine.data.selection import active_store
-from riskengine.result import CoverageReport
+from riskengine.coverage_result import CoverageReport
 
 
 def hold_court(as_of: str, first_year: int | None = None, models: tuple[str, ...] | None = None,

@@ -22,7 +22,7 @@ from backtests.var_tests import (berkowitz, duration_test, dynamic_quantile, pit
                                  pit_uniform, rolling_counts, zone_shares)
 from factors.definitions import CRISIS_WINDOWS, DEFAULT_EWMA_DECAY
 from factors.volatility import garch_filter
-from riskengine.result import CoverageCell, CoverageWinner
+from riskengine.coverage_result import CoverageCell, CoverageWinner
 
 DEFAULT = "garch_t"
 """The model every other is compared with: the noise of the night (configs/nightly.toml ``noise``: student_t is

@@ -11,7 +11,7 @@ from riskengine.cli.options import AsOfOption, JsonOption, style
 from riskengine.cli.printing import StageProgress, print_table
 
 if TYPE_CHECKING:
-    from riskengine.result import CoverageReport
+    from riskengine.coverage_result import CoverageReport
 
 backtest_app = typer.Typer(help="Judge the models against what happened.", **style)
 

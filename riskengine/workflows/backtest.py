@@ -9,11 +9,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from riskengine.base.errors import InputError, Problem
+from riskengine.coverage_result import CoverageReport
 from riskengine.data.artefacts import cache_folder
 from riskengine.data.catalog import default_as_of
 from riskengine.data.run_files import hash_files, hash_text, write_json, write_table
 from riskengine.data.selection import active_store
-from riskengine.result import BacktestResult, CoverageReport
+from riskengine.result import BacktestResult
 
 COVERAGE_FILES = ("coverage.json", "coverage_daily.parquet")
 
