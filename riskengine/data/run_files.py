@@ -45,9 +45,12 @@ def plain(value: object) -> object:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-def write_json(path: Path, value: object) -> None:
-    """*value* as strict JSON (``plain``), keys in the order given, UTF-8, trailing newline."""
-    text = json.dumps(plain(value), ensure_ascii=False, indent=1, allow_nan=False)
+def write_json(path: Path, value: object, indent: int | None = 1) -> None:
+    """*value* as strict JSON (``plain``), keys in the order given, UTF-8, trailing newline.
+
+    indent : None writes one line, for files that only programs read.
+    """
+    text = json.dumps(plain(value), ensure_ascii=False, indent=indent, allow_nan=False)
     Path(path).write_text(text + "\n", encoding="utf-8")
 
 

@@ -23,6 +23,7 @@ from riskengine.reports import formats
 from riskengine.reports.sections import (
     accounts, claims, exposures, front, heat_map, hierarchy, method, quality, scenario,
 )
+from riskengine.reports.shown import cut_positions
 from riskengine.result import SCHEMA_VERSION, NightResult
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -37,7 +38,9 @@ SECTIONS = (
 
 
 def render_night(night: NightResult) -> str:
-    """The report of one night as a self-contained HTML page."""
+    """The report of one night as a self-contained HTML page; of a large book the positions that matter
+    (``shown``)."""
+    night = cut_positions(night)
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from riskengine.reports import formats
 from riskengine.reports.charts import Bar, bar_chart, figure
 from riskengine.reports.html_table import Cell, Column, Table, amount, is_long, money, percent, status, text
+from riskengine.reports.shown import position_count
 from riskengine.result import LimitStatus, NightResult, PositionRisk, RiskResult, Tail
 
 HEADLINE_VAR = 0.99
@@ -157,8 +158,8 @@ def contributor_cells(p: PositionRisk, unit: formats.MoneyUnit, total: float) ->
 
 def _key_figures(night: NightResult) -> list[tuple[str, str, str, str]]:
     """(heading, value, small print, tone) of the strip at the top."""
-    count = len(night.baseline[0].positions) if night.baseline else 0
-    figures = [("Net asset value", formats.money(night.nav_usd), f"{count} positions", "")]
+    count = position_count(night)
+    figures = [("Net asset value", formats.money(night.nav_usd), f"{count:,} positions", "")]
     for risk in night.baseline:
         tail = risk.total
         for words, values, errors, level in (
@@ -199,7 +200,10 @@ def _contributors(night: NightResult) -> Table | None:
     if not night.baseline or not night.baseline[0].positions:
         return None
     risk = night.baseline[0]
-    total = sum(p.component_es for p in risk.positions if formats.is_number(p.component_es))
+    if position_count(night) > len(risk.positions):  # components add up to the total, also of those not shown
+        total = risk.total.es[at_level(risk.total, risk.position_level)]
+    else:
+        total = sum(p.component_es for p in risk.positions if formats.is_number(p.component_es))
     ordered = sorted(risk.positions, key=lambda p: -abs(_or(p.component_es, 0.0)))[:CONTRIBUTORS]
     unit = formats.money_unit(p.component_es for p in ordered)
     columns = (Column("Position", numeric=False), Column("Description", numeric=False, css="words"),

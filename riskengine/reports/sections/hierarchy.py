@@ -10,6 +10,7 @@ from riskengine.reports.html_table import Column, Table, is_long, money, percent
 from riskengine.reports.sections.front import (
     HEADLINE_ES, HEADLINE_VAR, at_level, comparison_table, level_name, limits_table,
 )
+from riskengine.reports.shown import left_out
 from riskengine.result import NightResult, RiskResult
 
 FIRST_DIMENSIONS = ("desk", "asset_class", "book", "strategy")
@@ -113,7 +114,7 @@ def _components(risk: RiskResult, dimension: str, e: int, es_name: str):
 
 
 def _positions(night: NightResult) -> Table | None:
-    """Every position: value, standalone and component ES at each horizon, largest sensitivities."""
+    """Every position, of a large book the largest: value, standalone and component ES at each horizon, largest sensitivities."""
     if not night.baseline or not night.baseline[0].positions:
         return None
     later = [{p.position_id: p for p in r.positions} for r in night.baseline]
@@ -146,5 +147,8 @@ def _positions(night: NightResult) -> Table | None:
         rows.append(tuple(cells))
     level = level_name(night.baseline[0].position_level)
     marked = any(p.assumed_inputs for p in first)
-    note = "* priced off an assumed market input (section Data quality)" if marked else ""
-    return Table(f"All positions, ES at {level}", tuple(columns), tuple(rows), is_long(len(rows)), note=note)
+    notes = ["* priced off an assumed market input (section Data quality)"] if marked else []
+    missing = left_out(night)
+    notes += [missing] if missing else []
+    caption = f"{'Largest' if missing else 'All'} positions, ES at {level}"
+    return Table(caption, tuple(columns), tuple(rows), is_long(len(rows)), note=". ".join(notes))

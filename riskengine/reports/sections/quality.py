@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from riskengine.reports import formats
 from riskengine.reports.html_table import Column, Table, from_records, is_long, money, status, text
 from riskengine.reports.sections.front import SEVERITY
+from riskengine.reports.shown import left_out
 from riskengine.result import NightResult
 
 
@@ -51,7 +52,7 @@ def _assumed(night: NightResult) -> Table | None:
     rows = tuple((text(p.position_id), text(p.description or p.type), text(formats.name(p.desk)),
                   money(p.value_usd, unit),
                   money(p.notional_usd, unit), text(", ".join(p.assumed_inputs))) for p in marked)
-    return Table("Positions priced off assumed inputs", columns, rows, is_long(len(rows)))
+    return Table("Positions priced off assumed inputs", columns, rows, is_long(len(rows)), note=left_out(night))
 
 
 def _inputs(rows: object) -> Table | None:
