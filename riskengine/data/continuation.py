@@ -132,14 +132,16 @@ def carry_on(panel: str, labels: tuple[str, ...], dates: np.ndarray, values: np.
 
 def read_quotes(source: Continuation, store, last: np.datetime64, close: float
                 ) -> tuple[np.ndarray, np.ndarray]:
-    """Dates and values of *source* in the panel's unit, without figures no market can have (price ≤ 0).
+    """Dates and values of *source* in the panel's unit, without figures no market can have (a price of 0 or
+    less, a yield of 100% or more; ``imported_quality`` names them).
 
     last, close : last embedded day and value, the anchor of a chained series; without a common day near it
     nothing is returned.
     """
     days, figures = store.read(source.series)
     if source.quote == "percent":
-        return days, figures / 100.0
+        good = np.abs(figures) < 100.0
+        return days[good], figures[good] / 100.0
     good = figures > 0
     days, figures = days[good], figures[good]
     if source.quote == "currency" and not store.entry(source.series).unit.startswith("USD per"):

@@ -144,6 +144,7 @@ def _bridged(as_of: str) -> list[DataQualityItem]:
 
 def _levels(known: dict, store) -> list[DataQualityItem]:
     items = []
+    yields = {c.series for sources in continuations("treasury_par_daily").values() for c in sources}
     for name, (dates, values) in known.items():
         entry = store.series[name]
         kind = describe(name, entry.frequency).kind
@@ -151,6 +152,10 @@ def _levels(known: dict, store) -> list[DataQualityItem]:
             bad = dates[values <= 0]
             items.append(DataQualityItem("red", name, f"no market price: 0 or less on {len(bad)} day(s), left out "
                                          f"where it would carry a panel on: {_days(bad)}"))
+        if kind == "rate" and name in yields and (np.abs(values) >= 100.0).any():
+            bad = dates[np.abs(values) >= 100.0]
+            items.append(DataQualityItem("red", name, f"no market yield: 100% or more on {len(bad)} day(s), left "
+                                         f"out of the curve: {_days(bad)}"))
         if kind == "price" or entry.frequency == "daily" and kind != "return":  # slow rates may rise a hundredfold
             dates, values = dates[values > 0], values[values > 0]
             jumps = [f"{dates[i]} ({text})" for i, text in unit_changes(values)]

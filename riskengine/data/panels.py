@@ -158,6 +158,7 @@ def _embedded(name: str) -> tuple[np.ndarray, np.ndarray]:
 
 def _zero_rates(history: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     dates, par = history
+    par = np.where((par > -1.0) & (par <= 1.0), par, np.nan)  # no yield; quality names it, other days stand
     labels = panel_info("treasury_par_daily").labels
     years = np.array([TENOR_YEARS[t] for t in labels])
     return dates.copy(), bootstrap_zero_rates(years, par, np.array(list(KEY_RATES.values())))
