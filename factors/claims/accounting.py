@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from factors.claims.drafts import Draft, Wording, exact, from_regression, signed, variant
+from factors.claims.drafts import Draft, Wording, attempt, exact, from_regression, signed, variant
 from factors.claims.holders import PREFIX, SECOND
 from factors.claims.inflows import KINDS, all_purchases
 from factors.claims.regressions import Measured, regress
@@ -67,13 +67,9 @@ EUROPEANS = ("United Kingdom", "Luxembourg", "Ireland", "Switzerland", "Belgium"
 
 def test_accounting(evidence: Evidence) -> list[Draft]:
     """Identities and recomputed figures."""
-    drafts = [balance_of_payments(evidence)]
-    for wording, test in ((KOREA, korea), (GROSS, gross_purchases), (POSITION, position), (EUROPE, europe)):
-        try:
-            drafts.append(test(evidence))
-        except SeriesMissing as missing:
-            drafts.append(Draft(wording, missing=missing.ids))
-    return drafts
+    return [attempt(IDENTITY, balance_of_payments, evidence), attempt(KOREA, korea, evidence),
+            attempt(GROSS, gross_purchases, evidence), attempt(POSITION, position, evidence),
+            attempt(EUROPE, europe, evidence)]
 
 
 def balance_of_payments(evidence: Evidence) -> Draft:

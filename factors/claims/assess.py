@@ -8,12 +8,11 @@ from factors.claims import (
     accounting, dollar, equities, holders, inflows, property, saving, tariffs, untestable, wealth, yields,
 )
 from factors.claims.drafts import Draft, estimate_of, signed
-from factors.claims.regressions import Measured, TooShort
-from factors.claims.series import Evidence, SeriesMissing, gather_evidence, where_from
+from factors.claims.regressions import Measured
+from factors.claims.series import Evidence, gather_evidence, where_from
 from factors.claims.verdicts import (
     LEVEL, RULE, benjamini_hochberg, decide, decision_p, holm, lean, p_values,
 )
-from riskengine.base.errors import InputError
 from riskengine.result import Claim, ClaimsResult
 
 FAMILIES: tuple[Callable[[Evidence], list[Draft]], ...] = (
@@ -28,17 +27,14 @@ def assess_claims(as_of: str, evidence: Evidence | None = None, data_version: st
     """Every claim with its verdict, on what was known at the close of *as_of*.
 
     evidence : instead of the embedded panels and the active store (tests).  data_version : of the store, for the
-    record.  step : told (family, done, of how many).  InputError for a malformed date or one before the national accounts begin.
+    record.  step : told (family, done, of how many).
     """
     evidence = evidence or gather_evidence(as_of)
     drafts: list[Draft] = []
-    try:
-        for done, family in enumerate(FAMILIES):
-            if step is not None:
-                step(family.__name__.removeprefix("test_"), done, len(FAMILIES))
-            drafts += family(evidence)
-    except (SeriesMissing, TooShort) as why:
-        raise InputError(f"the claims cannot be tested at {as_of}: {why}; a later --as-of is needed") from None
+    for done, family in enumerate(FAMILIES):
+        if step is not None:
+            step(family.__name__.removeprefix("test_"), done, len(FAMILIES))
+        drafts += family(evidence)
     return ClaimsResult(as_of, data_version, RULE, tuple(conclude(drafts)))
 
 
@@ -81,6 +77,8 @@ def _fixed_verdict(draft: Draft) -> tuple[str, str]:
         return ("supported" if holds else "contradicted"), draft.words
     if draft.untestable:
         return "untestable", draft.untestable
+    if draft.short:
+        return "data missing", draft.words
     files = sorted({where_from(name) for name in draft.missing})
     need = f"Needs {', '.join(draft.missing)}: riskengine data import FILE ({'; '.join(files)})."
     return "data missing", f"{draft.words} {need}".strip()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from factors.claims.drafts import Draft, Wording, exact, from_regression, variant
+from factors.claims.drafts import Draft, Wording, attempt, exact, from_regression, variant
 from factors.claims.regressions import TooShort, regress
 from factors.claims.series import Evidence, align, broad_dollar, period_number
 from factors.claims.verdicts import Region
@@ -35,7 +35,7 @@ WORDING = Wording(
 
 def test_dollar(evidence: Evidence) -> list[Draft]:
     """The claim about the dollar and Asia."""
-    return [asia_against_others(evidence)]
+    return [attempt(WORDING, asia_against_others, evidence)]
 
 
 def asia_against_others(evidence: Evidence) -> Draft:

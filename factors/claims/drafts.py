@@ -14,7 +14,7 @@ import numpy as np
 from factors.claims.regressions import (
     Measured, Regression, TooShort, bootstrap_statistic, influential_row,
 )
-from factors.claims.series import period_label, period_number
+from factors.claims.series import Evidence, SeriesMissing, period_label, period_number
 from factors.claims.verdicts import Region
 from riskengine.result import ClaimEstimate
 
@@ -42,7 +42,7 @@ class Wording:
 class Draft:
     """A claim with its measurements; exactly one of measured, identity, untestable, missing decides the verdict.
 
-    identity : (holds, words).  words : a sentence about the numbers for the reason.  without : (what, number).
+    identity : (holds, words).  short : the sample does not suffice yet.  words : a sentence about the numbers for the reason.  without : (what, number).
     """
 
     wording: Wording
@@ -55,6 +55,7 @@ class Draft:
     identity: tuple[bool, str] | None = None
     untestable: str = ""
     missing: tuple[str, ...] = ()
+    short: bool = False
     others: tuple[ClaimEstimate, ...] = ()
     influential: str = ""
     without: tuple[tuple[str, Measured], ...] = ()
@@ -72,6 +73,16 @@ def estimate_of(label: str, measured: Measured, unit: str, sample: str = "", not
     return ClaimEstimate(label, float(measured.value), unit, float(measured.se) if measured.se else None,
                          float(measured.low) if finite else None, float(measured.high) if finite else None,
                          int(measured.n), sample, note)
+
+
+def attempt(wording: Wording, test: Callable[[Evidence], Draft], evidence: Evidence) -> Draft:
+    """The draft of *test*; series that are not there, or too short a sample at this date, are its outcome too."""
+    try:
+        return test(evidence)
+    except SeriesMissing as missing:
+        return Draft(wording, missing=missing.ids)
+    except TooShort as why:
+        return Draft(wording, words=f"Too short a sample at this date: {why}.", short=True)
 
 
 def from_regression(wording: Wording, regression: Regression, region: Region, unit: str, axis: tuple[str, str],

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from factors.claims.drafts import Draft, Wording, from_regression, variant
+from factors.claims.drafts import Draft, Wording, attempt, from_regression, variant
 from factors.claims.regressions import regress
 from factors.claims.series import Evidence, Monthly, SeriesMissing, align, broad_dollar, complete
 from factors.claims.verdicts import Region
@@ -37,10 +37,7 @@ WORDING = Wording(
 
 def test_equities(evidence: Evidence) -> list[Draft]:
     """The claim about exporters and importers."""
-    try:
-        return [exporters(evidence)]
-    except SeriesMissing as missing:
-        return [Draft(WORDING, missing=missing.ids)]
+    return [attempt(WORDING, exporters, evidence)]
 
 
 def returns(evidence: Evidence, name: str) -> Monthly:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from factors.claims.drafts import Draft, Wording, exact, from_regression, signed, variant
+from factors.claims.drafts import Draft, Wording, attempt, exact, from_regression, signed, variant
 from factors.claims.regressions import Regression, regress
 from factors.claims.saving import difference
 from factors.claims.series import Evidence, Monthly, SeriesMissing, align, period_label, period_number
@@ -54,16 +54,16 @@ NO_SPIKE = Wording(
 
 def test_holders(evidence: Evidence) -> list[Draft]:
     """The three claims about China's exit."""
-    drafts = []
-    for wording, test in ((REPLACED, all_others), (EUROPEAN, europeans), (NO_SPIKE, china_and_yields)):
-        try:
-            drafts.append(test(evidence))
-        except SeriesMissing as missing:
-            if wording is REPLACED and len(evidence.tables.get("survey_holdings", ())):
-                drafts.append(by_survey(evidence, missing.ids))
-            else:
-                drafts.append(Draft(wording, missing=missing.ids))
-    return drafts
+    return [attempt(REPLACED, replaced, evidence), attempt(EUROPEAN, europeans, evidence),
+            attempt(NO_SPIKE, china_and_yields, evidence)]
+
+
+def replaced(evidence: Evidence) -> Draft:
+    """By month where the holders are imported, else by annual survey."""
+    try:
+        return all_others(evidence)
+    except SeriesMissing as missing:
+        return by_survey(evidence, missing.ids)
 
 
 def holdings(evidence: Evidence, *names: str) -> list[Monthly]:

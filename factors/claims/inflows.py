@@ -17,7 +17,7 @@ import warnings
 import numpy as np
 from statsmodels.tsa.api import VAR
 
-from factors.claims.drafts import Draft, Wording, exact, from_regression, from_statistic, variant
+from factors.claims.drafts import Draft, Wording, attempt, exact, from_regression, from_statistic, variant
 from factors.claims.regressions import TooShort, regress
 from factors.claims.saving import NIPA, as_quarterly
 from factors.claims.series import (
@@ -58,15 +58,8 @@ SLOWDOWN = Wording(
 
 def test_inflows(evidence: Evidence) -> list[Draft]:
     """The three claims about inflows."""
-    drafts = []
-    for wording, test in ((PUSH, push_or_pull), (LEAD, flows_lead), (SLOWDOWN, slowdown)):
-        try:
-            drafts.append(test(evidence))
-        except SeriesMissing as missing:
-            drafts.append(Draft(wording, missing=missing.ids))
-        except TooShort as why:
-            drafts.append(Draft(wording, untestable=f"The sample is too short: {why}."))
-    return drafts
+    return [attempt(PUSH, push_or_pull, evidence), attempt(LEAD, flows_lead, evidence),
+            attempt(SLOWDOWN, slowdown, evidence)]
 
 
 def all_purchases(evidence: Evidence, who: str) -> Monthly:

@@ -15,9 +15,9 @@ from itertools import combinations
 
 import numpy as np
 
-from factors.claims.drafts import Draft, Wording, estimate_of, exact
+from factors.claims.drafts import Draft, Wording, attempt, estimate_of, exact
 from factors.claims.regressions import CONFIDENCE, Measured, TooShort
-from factors.claims.series import Evidence, SeriesMissing, align, period_label, period_number
+from factors.claims.series import Evidence, align, period_label, period_number
 from factors.claims.verdicts import Region
 from factors.claims.yields import REPORT
 
@@ -42,12 +42,7 @@ WORDING = Wording(
 
 def test_property(evidence: Evidence) -> list[Draft]:
     """The claim about gateway cities."""
-    try:
-        return [gateways(evidence)]
-    except SeriesMissing as missing:
-        return [Draft(WORDING, missing=missing.ids)]
-    except TooShort:
-        return [Draft(WORDING, missing=("case_shiller.* up to December 2018",))]
+    return [attempt(WORDING, gateways, evidence)]
 
 
 def gateways(evidence: Evidence) -> Draft:

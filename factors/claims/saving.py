@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from factors.claims.drafts import Draft, Wording, exact, from_regression, signed, variant
+from factors.claims.drafts import Draft, Wording, attempt, exact, from_regression, signed, variant
 from factors.claims.regressions import regress
 from factors.claims.series import Evidence, Monthly, align, period_label, period_number
 from factors.claims.verdicts import Region
@@ -55,7 +55,8 @@ INVESTMENT_FIRST = Wording(
 
 def test_saving(evidence: Evidence) -> list[Draft]:
     """The four claims about saving and investment."""
-    return [saving_identity(evidence), sector_offset(evidence), oil_balance(evidence), investment_first(evidence)]
+    return [attempt(IDENTITY, saving_identity, evidence), attempt(OFFSET, sector_offset, evidence),
+            attempt(OIL, oil_balance, evidence), attempt(INVESTMENT_FIRST, investment_first, evidence)]
 
 
 def shares(evidence: Evidence, *labels: str) -> tuple[np.ndarray, list[np.ndarray]]:

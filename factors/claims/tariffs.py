@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from factors.claims.drafts import Draft, Wording, estimate_of, exact, from_regression, variant
+from factors.claims.drafts import Draft, Wording, attempt, estimate_of, exact, from_regression, variant
 from factors.claims.regressions import CONFIDENCE, Measured, TooShort, regress, seed_of
 from factors.claims.saving import NIPA, shares
-from factors.claims.series import Evidence, SeriesMissing, period_number
+from factors.claims.series import Evidence, period_number
 from factors.claims.verdicts import Region
 from factors.claims.yields import REPORT
 
@@ -52,14 +52,7 @@ DEFICIT = Wording(
 
 def test_tariffs(evidence: Evidence) -> list[Draft]:
     """The two claims about tariffs."""
-    drafts = []
-    for wording, test in ((DOLLAR, announcements), (DEFICIT, deficit)):
-        try:
-            drafts.append(test(evidence))
-        except (SeriesMissing, TooShort) as why:
-            missing = why.ids if isinstance(why, SeriesMissing) else ("fx_daily up to the end of 2019",)
-            drafts.append(Draft(wording, missing=missing))
-    return drafts
+    return [attempt(DOLLAR, announcements, evidence), attempt(DEFICIT, deficit, evidence)]
 
 
 def daily_dollar(evidence: Evidence) -> tuple[np.ndarray, np.ndarray, str]:

@@ -12,10 +12,10 @@ import numpy as np
 import statsmodels.api as sm
 from statsmodels.tsa.stattools import coint
 
-from factors.claims.drafts import Draft, Wording, exact, from_regression, variant
+from factors.claims.drafts import Draft, Wording, attempt, exact, from_regression, variant
 from factors.claims.regressions import regress
 from factors.claims.saving import NIPA, lines_of
-from factors.claims.series import Evidence, Monthly, SeriesMissing, align, period_label, period_number
+from factors.claims.series import Evidence, Monthly, align, period_label, period_number
 from factors.claims.verdicts import Region
 from factors.claims.yields import REPORT
 
@@ -35,10 +35,7 @@ WORDING = Wording(
 
 def test_wealth(evidence: Evidence) -> list[Draft]:
     """The claim about net worth."""
-    try:
-        return [net_worth(evidence)]
-    except SeriesMissing as missing:
-        return [Draft(WORDING, missing=missing.ids)]
+    return [attempt(WORDING, net_worth, evidence)]
 
 
 def real_rate(evidence: Evidence) -> Monthly:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from factors.claims.drafts import (
-    Draft, Wording, exact, from_regression, from_statistic, scatter_of, signed, variant,
+    Draft, Wording, attempt, exact, from_regression, from_statistic, scatter_of, signed, variant,
 )
 from factors.claims.regressions import regress
 from factors.claims.saving import difference
@@ -66,13 +66,8 @@ SURVEY = ("Foreign share of Treasuries by annual survey (end of June) instead of
 
 def test_yields(evidence: Evidence) -> list[Draft]:
     """The four claims about yields."""
-    drafts = [policy_path(evidence), flows_and_premium(evidence)]
-    for test, wording in ((private_flows, PRIVATE), (japan, JAPAN)):
-        try:
-            drafts.append(test(evidence))
-        except SeriesMissing as missing:
-            drafts.append(Draft(wording, missing=missing.ids))
-    return drafts
+    return [attempt(PATH, policy_path, evidence), attempt(OFFICIAL, flows_and_premium, evidence),
+            attempt(PRIVATE, private_flows, evidence), attempt(JAPAN, japan, evidence)]
 
 
 def policy_path(evidence: Evidence) -> Draft:
@@ -154,10 +149,7 @@ def flows_and_premium(evidence: Evidence) -> Draft:
     """Official purchases and the premium; by annual survey when flows or premium are not imported."""
     needed = ("tic.flows.official.treas_net", "acm.ACMY10", "acm.ACMRNY10")
     if not evidence.has(*needed):
-        try:
-            return survey_share(evidence)
-        except SeriesMissing:
-            return Draft(OFFICIAL, missing=needed)
+        return survey_share(evidence)
     flow, premium = purchases(evidence, "official"), term_premium(evidence)
     neutral = evidence.monthly("acm.ACMRNY10").map(lambda v: 100.0 * v)
     main = _flow_regression(evidence, flow, premium, OFFICIAL.id)

@@ -155,7 +155,12 @@ def estimate_claims(
     print(result.rule)
     missing = sorted({name for c in result.claims for name in c.missing})
     if missing:
-        say(f"Not imported: {', '.join(missing)} (riskengine data import FILE)")
+        by_publisher: dict[str, list[str]] = {}
+        for name in missing:
+            by_publisher.setdefault(name.rsplit(".", 1)[0], []).append(name)
+        named = [", ".join(names) if len(names) < 4 else f"{head}.* ({len(names)} series)"
+                 for head, names in by_publisher.items()]
+        say(f"Not imported: {', '.join(named)}; riskengine data import FILE brings them in")
     if out is not None:
         say(f"Page: {out}")
     return OK

@@ -23,7 +23,7 @@ from riskengine.data.selection import active_store
 from riskengine.data.store import hash_files, hash_text
 from riskengine.result import Claim, ClaimEstimate, ClaimsResult
 
-EARLIEST = "1990-01-01"
+EARLIEST = "2003-01-01"
 FAR = "2999-12-31"
 USED_PANELS = ("external_saving_quarterly", "macro_monthly", "rates_monthly", "fx_monthly", "fx_daily",
                "treasury_par_daily", "equity_daily")
@@ -39,7 +39,7 @@ def run_claims(as_of: str | None = None, step: Callable[[str, int, int], None] |
     day = as_of or latest_known_day()
     parse_as_of(day)
     if day < EARLIEST:
-        raise InputError(Problem("the claims need monthly flows, yields and currencies with some history", field="as_of",
+        raise InputError(Problem("the claims need some years of accounts and currencies since 2000", field="as_of",
                                  got=day, accepted=f"{EARLIEST} or later"))
     store = active_store()
     result = assess_claims(day, data_version=store.version, step=step)
