@@ -29,9 +29,9 @@ from riskengine.instruments.portfolio import Portfolio, Position
 from riskengine.instruments.real_estate import Property
 from riskengine.instruments.treasury import TreasuryCouponBond
 from riskengine.market import MarketInput, MarketSnapshot
-from riskengine.measures.group_tails import GroupTails, measure_group_tails
+from riskengine.measures.group_tails import GroupTails, measure_group_tails, measure_kept_tails, widest_tail
 from riskengine.simulation.feedback import Feedback
-from riskengine.simulation.horizon_pnl import GroupExposures, MoveCovariance, simulate_group_pnl
+from riskengine.simulation.horizon_pnl import GroupExposures, MoveCovariance, simulate_tails
 from riskengine.simulation.noise import chunks
 from riskengine.simulation.path_dependent import PathExposures, prepare_paths
 from riskengine.simulation.variance import PathModel
@@ -61,8 +61,8 @@ class HorizonWorkload:
     def run(self, paths: int, executor: Any = None, precision: str = "float32") -> GroupTails:
         """All outputs of W1."""
         spec = RunSpec(paths, DRAWS, SEED, levels=LEVELS, precision=precision)
-        pnl = simulate_group_pnl(self.moves, self.exposures, spec, executor)
-        return measure_group_tails(pnl.groups, pnl.total, LEVELS, executor)
+        kept = simulate_tails(self.moves, self.exposures, spec, widest_tail(paths, LEVELS), executor)
+        return measure_kept_tails(kept, LEVELS, executor)
 
 
 def horizon_workload(positions: int = POSITIONS) -> HorizonWorkload:

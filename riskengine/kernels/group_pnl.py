@@ -33,6 +33,7 @@ PANEL = 120
 class GroupProducts(NamedTuple):
     """Exposures laid out for the products; ``real`` is the type of draws and products.
 
+    rows : of a panel of linear and diagonal (products.best_rows; MICRO_ROWS without a diagonal).
     linear : pack_rows(delta (G, K)) real.
     diagonal : pack_rows(½ gamma (G, K)) real, empty when all are zero.
     pairs : (M, 2) int64 factors a ≠ b.
@@ -40,6 +41,7 @@ class GroupProducts(NamedTuple):
     last panel is filled up with zeros.
     """
 
+    rows: int
     linear: np.ndarray
     diagonal: np.ndarray
     pairs: np.ndarray
@@ -97,9 +99,9 @@ def multiply_pairs(moves, pairs, begin, products):
 
 
 @kernel
-def add_rows(x, y):
-    """y += x, tile by tile."""
-    for r in range(y.shape[0]):
+def add_rows(x, y, rows):
+    """y += x in the first *rows*, tile by tile."""
+    for r in range(rows):
         source, target = x[r], y[r]
         for i in range(TILE):
             target[i] += source[i]
@@ -171,8 +173,9 @@ def simulate_groups(noise, stream, exposures, first, last, target):
     rows = np.empty(TILE, dtype=np.int64)
     products = empty_tile(depth, like)
     part = empty_tile(padded, like)
-    linear = empty_tile(padded, like)
-    quadratic = empty_tile(padded, like)
+    height = exposures.linear.shape[0] // factors
+    linear = empty_tile(height, like)
+    quadratic = empty_tile(height, like)
     total = np.empty(TILE)
     for begin in range(first, last, TILE):
         for step in range(steps):
@@ -187,13 +190,14 @@ def simulate_groups(noise, stream, exposures, first, last, target):
                 if not single:
                     scale_moves(noise.volatility[step], step_scale, x, moves, step == 0)
         if exposures.diagonal.shape[0] > 0:
-            multiply_quadratic(exposures.linear, exposures.diagonal, factors, moves, linear, quadratic)
+            multiply_quadratic(exposures.linear, exposures.diagonal, factors, exposures.rows, moves, linear,
+                               quadratic)
         else:
             multiply(exposures.linear, factors, moves, linear)
             quadratic[:] = 0.0
         for panel in range(panels):
             multiply_pairs(moves, exposures.pairs, panel * depth, products)
             multiply(exposures.cross[panel], depth, products, part)
-            add_rows(part, quadratic)
+            add_rows(part, quadratic, groups)
         store_groups(linear, quadratic, group_scale, begin - target.origin, min(TILE, last - begin), total,
                      target)

@@ -36,7 +36,7 @@ class Scratch(NamedTuple):
 
     values, work : (n,) float64.  places : (n,) int64.  bucket : (n,) uint32.
     starts, after : counts by bucket.
-    leaves, squares : quanta of the paths.
+    leaves, squares : (3, quanta of the paths).
     """
 
     values: np.ndarray
@@ -58,8 +58,8 @@ def scratch_of(paths: int, kept: int) -> Scratch:
     """Scratch for series of *paths* of which *kept* are kept."""
     quanta = (paths + QUANTUM - 1) // QUANTUM
     return Scratch(np.empty(kept), np.empty(kept), np.empty(kept, np.int64), np.empty(kept, np.uint32),
-                   np.empty(_BUCKETS + 1, np.int64), np.empty(_BUCKETS + 1, np.int64), np.empty(quanta),
-                   np.empty(quanta))
+                   np.empty(_BUCKETS + 1, np.int64), np.empty(_BUCKETS + 1, np.int64), np.empty((3, quanta)),
+                   np.empty((3, quanta)))
 
 
 @intrinsic
@@ -136,6 +136,21 @@ def pilot_threshold(x, largest):
 
 
 @kernel
+def extremes(values):
+    """Smallest and largest of *values* (n ≥ 1, no NaN); four at a time, for one comparison waits for the last."""
+    a = b = c = d = e = f = g = h = values[0]
+    whole = values.shape[0] // 4 * 4
+    for i in range(0, whole, 4):
+        a, e = min(a, values[i]), max(e, values[i])
+        b, f = min(b, values[i + 1]), max(f, values[i + 1])
+        c, g = min(c, values[i + 2]), max(g, values[i + 2])
+        d, h = min(d, values[i + 3]), max(h, values[i + 3])
+    for i in range(whole, values.shape[0]):
+        a, e = min(a, values[i]), max(e, values[i])
+    return min(min(a, b), min(c, d)), max(max(e, f), max(g, h))
+
+
+@kernel
 def sort_by_bucket(values, work, bucket, starts, after):
     """Values in the order of equal-width buckets between their extremes (work, starts (buckets + 1,)).
 
@@ -143,11 +158,7 @@ def sort_by_bucket(values, work, bucket, starts, after):
     False, and nothing written, when the range is not a positive finite number.
     """
     buckets = starts.shape[0] - 1
-    low = values[0]
-    high = values[0]
-    for i in range(values.shape[0]):
-        low = min(low, values[i])
-        high = max(high, values[i])
+    low, high = extremes(values)
     width = (buckets - 1) / (high - low) if high > low else math.inf
     if not (math.isfinite(width) and math.isfinite(high - low)):
         return False
@@ -167,20 +178,30 @@ def sort_by_bucket(values, work, bucket, starts, after):
 
 
 @kernel
-def sum_gaps(values, places, value, leaves, squares):
-    """Leaves of the trees of Σ max(value − x, 0) and of its squares, over kept paths in path order."""
+def sum_gaps(values, places, one, two, three, leaves, squares):
+    """Leaves (3, quanta) of the trees of Σ max(v − x, 0) and of its squares, over kept paths in path order.
+
+    Three v at a time: each sum waits for its last addition, so three take the time of one.
+    """
     i = 0
-    for leaf in range(leaves.shape[0]):
+    for leaf in range(leaves.shape[1]):
         end = (leaf + 1) << _QUANTUM_BITS
-        part = 0.0
-        square = 0.0
+        a = b = c = 0.0
+        d = e = f = 0.0
         while i < values.shape[0] and places[i] < end:
-            gap = max(value - values[i], 0.0)
-            part += gap
-            square += gap * gap
+            x = values[i]
+            gap = max(one - x, 0.0)
+            a += gap
+            d += gap * gap
+            gap = max(two - x, 0.0)
+            b += gap
+            e += gap * gap
+            gap = max(three - x, 0.0)
+            c += gap
+            f += gap * gap
             i += 1
-        leaves[leaf] = part
-        squares[leaf] = square
+        leaves[0, leaf], leaves[1, leaf], leaves[2, leaf] = a, b, c
+        squares[0, leaf], squares[1, leaf], squares[2, leaf] = d, e, f
 
 
 @kernel
@@ -205,14 +226,18 @@ def measure_kept(values, places, paths, ks, wanted, out, scratch):
         k = ks[level]
         while starts[bucket + 1] < k:
             bucket += 1
-        value = select(work, starts[bucket], starts[bucket + 1], k - 1)
-        out[level, 0] = value
+        out[level, 0] = select(work, starts[bucket], starts[bucket + 1], k - 1)
         out[level, 1] = 0.0
         out[level, 2] = 0.0
-        if wanted[level]:
-            sum_gaps(values, places, value, leaves, squares)
-            out[level, 1] = add_pairwise(leaves)
-            out[level, 2] = add_pairwise(squares)
+    levels = np.flatnonzero(wanted)
+    for begin in range(0, levels.shape[0], 3):
+        one = out[levels[begin], 0]
+        two = out[levels[begin + 1], 0] if begin + 1 < levels.shape[0] else -math.inf
+        three = out[levels[begin + 2], 0] if begin + 2 < levels.shape[0] else -math.inf
+        sum_gaps(values, places, one, two, three, leaves, squares)
+        for j in range(min(3, levels.shape[0] - begin)):
+            out[levels[begin + j], 1] = add_pairwise(leaves[j])
+            out[levels[begin + j], 2] = add_pairwise(squares[j])
 
 
 @kernel

@@ -192,12 +192,6 @@ def _tail_polynomial(t):
 
 
 @inline
-def scaled_tail(inverse):
-    """exp(a²/2) Φ(−a) for inverse = 1/(a + 5), 0 ≤ a ≤ 37.6; relative error ≤ 2e-15."""
-    return _tail_polynomial(fma(-10.0, inverse, 1.0)) * inverse
-
-
-@inline
 def normal_cdf(x):
     """Standard normal distribution function Φ(x); relative accuracy 2e-15 down to x = −37.3."""
     a = min(abs(x), 37.6)

@@ -20,16 +20,24 @@ from riskengine.kernels import FULL_VECTORS, kernel
 
 MICRO_ROWS = 6
 """Rows of one register block."""
+FEW_ROWS = 5
+"""Rows of a smaller block, for row counts that fill it better."""
 MICRO_BYTES = 64
 """Bytes of paths in one register block: 16 float32 or 8 float64."""
 WIDE_BYTES = 128 if FULL_VECTORS else 64
 """The same where there are 32 registers of 64 bytes: twelve sums hide the latency of a multiply-add."""
-QUADRATIC_BYTES = 64 if FULL_VECTORS else 32
-"""Bytes of paths in a block that sums y and y² at once."""
+QUADRATIC_BYTES = 128 if FULL_VECTORS else 32
+"""Bytes of paths in a block that sums y and y² at once: 20 or 24 sums in registers of 64 bytes, 12 in those of
+32."""
+NARROW_QUADRATIC_BYTES = min(QUADRATIC_BYTES, MICRO_BYTES)
+"""The same for what is left at the end of a row."""
 
 
-def _block(width_bytes: int, squares: bool):
-    """An intrinsic for one register block of *width_bytes* of paths; with *squares* two sums a row."""
+def _block(width_bytes: int, squares: bool, rows: int = MICRO_ROWS):
+    """An intrinsic for one register block of *width_bytes* of paths; with *squares* two sums a row.
+
+    More than one register of paths is split by the compiler; each coefficient is spread once for all of them.
+    """
 
     def generate_block(context, builder, signature, arguments):
         packed = signature.args[0]
@@ -77,7 +85,7 @@ def _block(width_bytes: int, squares: bool):
         b = builder.phi(index)
         b.add_incoming(z_first, entry)
         sums = []
-        for _ in range(MICRO_ROWS * count):
+        for _ in range(rows * count):
             total = builder.phi(vector)
             total.add_incoming(ir.Constant(vector, [0.0] * lanes), entry)
             sums.append(total)
@@ -86,16 +94,16 @@ def _block(width_bytes: int, squares: bool):
             paths.append(builder.fmul(paths[0], paths[0]))
         after = []
         for j in range(count):
-            for r in range(MICRO_ROWS):
+            for r in range(rows):
                 place = builder.inttoptr(builder.add(a[j], ir.Constant(index, r * size)), scalar.as_pointer())
                 zero = ir.Constant(ir.IntType(32), 0)
                 spread = builder.insert_element(undefined, builder.load(place), zero)
                 spread = builder.shuffle_vector(spread, undefined, lane_zero)
-                after.append(builder.call(multiply_add, [spread, paths[j], sums[j * MICRO_ROWS + r]]))
+                after.append(builder.call(multiply_add, [spread, paths[j], sums[j * rows + r]]))
         k_next = builder.add(k, ir.Constant(index, 1))
         k.add_incoming(k_next, loop)
         for phi in a:
-            phi.add_incoming(builder.add(phi, ir.Constant(index, MICRO_ROWS * size)), loop)
+            phi.add_incoming(builder.add(phi, ir.Constant(index, rows * size)), loop)
         b.add_incoming(builder.add(b, z_step), loop)
         for total, updated in zip(sums, after, strict=True):
             total.add_incoming(updated, loop)
@@ -104,9 +112,9 @@ def _block(width_bytes: int, squares: bool):
         for j, out in enumerate(outs):
             x_step = row_stride(out)
             x_first = address(out.data, builder.mul(column, width))
-            for r in range(MICRO_ROWS):
+            for r in range(rows):
                 place = builder.add(x_first, builder.mul(builder.add(row, ir.Constant(index, r)), x_step))
-                builder.store(after[j * MICRO_ROWS + r], builder.inttoptr(place, vector.as_pointer()),
+                builder.store(after[j * rows + r], builder.inttoptr(place, vector.as_pointer()),
                               align=size)
         return context.get_dummy_value()
 
@@ -115,7 +123,6 @@ def _block(width_bytes: int, squares: bool):
 
 _narrow = _block(MICRO_BYTES, squares=False)
 _wide = _block(WIDE_BYTES, squares=False)
-_quadratic = _block(QUADRATIC_BYTES, squares=True)
 
 
 @intrinsic
@@ -136,22 +143,38 @@ def multiply_wide_block(typing_context, packed, start, depth, z, x, row, column)
     return types.void(packed, integer, integer, z, x, integer, integer), _wide
 
 
-@intrinsic
-def multiply_quadratic_block(typing_context, packed, packed_squares, start, depth, z, x, y, row, column):
-    """multiply_block of *packed* with z into x, and of *packed_squares* with z² into y."""
-    integer = types.int64
-    return types.void(packed, packed, integer, integer, z, x, x, integer, integer), _quadratic
+def _quadratic_block(rows: int, width_bytes: int):
+    """multiply_block of *packed* with z into x, and of *packed_squares* with z² into y; panels of *rows*."""
+
+    @intrinsic
+    def multiply_quadratic_block(typing_context, packed, packed_squares, start, depth, z, x, y, row, column):
+        integer = types.int64
+        signature = types.void(packed, packed, integer, integer, z, x, x, integer, integer)
+        return signature, _block(width_bytes, squares=True, rows=rows)
+
+    return multiply_quadratic_block
 
 
-def pack_rows(matrix: np.ndarray, dtype) -> np.ndarray:
-    """Rows of *matrix* (R, K) in panels of six, column by column: the layout of multiply_block. Zero rows
+_quadratic_six = _quadratic_block(MICRO_ROWS, QUADRATIC_BYTES)
+_quadratic_six_narrow = _quadratic_block(MICRO_ROWS, NARROW_QUADRATIC_BYTES)
+_quadratic_five = _quadratic_block(FEW_ROWS, QUADRATIC_BYTES)
+_quadratic_five_narrow = _quadratic_block(FEW_ROWS, NARROW_QUADRATIC_BYTES)
+
+
+def best_rows(rows: int) -> int:
+    """Rows of a panel, MICRO_ROWS or FEW_ROWS, that leaves fewer zero rows in the last one."""
+    return min((MICRO_ROWS, FEW_ROWS), key=lambda size: -(-rows // size) * size)
+
+
+def pack_rows(matrix: np.ndarray, dtype, size: int = MICRO_ROWS) -> np.ndarray:
+    """Rows of *matrix* (R, K) in panels of *size*, column by column: the layout of multiply_block. Zero rows
     fill up.
     """
     rows, columns = matrix.shape
-    panels = -(-rows // MICRO_ROWS)
-    padded = np.zeros((panels * MICRO_ROWS, columns), dtype=dtype)
+    panels = -(-rows // size)
+    padded = np.zeros((panels * size, columns), dtype=dtype)
     padded[:rows] = matrix
-    return np.ascontiguousarray(padded.reshape(panels, MICRO_ROWS, columns).transpose(0, 2, 1)).ravel()
+    return np.ascontiguousarray(padded.reshape(panels, size, columns).transpose(0, 2, 1)).ravel()
 
 
 @kernel
@@ -187,9 +210,23 @@ def multiply(packed, columns, z, x):
 
 
 @kernel
-def multiply_quadratic(packed, packed_squares, columns, z, x, y):
-    """X = A Z and Y = B (Z ∘ Z) in one pass over Z; shapes as multiply_triangular."""
-    lanes = QUADRATIC_BYTES // x.itemsize
-    for column in range(0, x.shape[1], lanes):
-        for row in range(0, x.shape[0], MICRO_ROWS):
-            multiply_quadratic_block(packed, packed_squares, row * columns, columns, z, x, y, row, column)
+def multiply_quadratic(packed, packed_squares, columns, size, z, x, y):
+    """X = A Z and Y = B (Z ∘ Z) in one pass over Z; shapes as multiply_triangular, panels of *size* rows
+    (best_rows)."""
+    narrow = NARROW_QUADRATIC_BYTES // x.itemsize
+    wide = QUADRATIC_BYTES // x.itemsize
+    whole = x.shape[1] // wide * wide
+    if size == FEW_ROWS:
+        for column in range(0, whole, wide):
+            for row in range(0, x.shape[0], FEW_ROWS):
+                _quadratic_five(packed, packed_squares, row * columns, columns, z, x, y, row, column)
+        for column in range(whole, x.shape[1], narrow):
+            for row in range(0, x.shape[0], FEW_ROWS):
+                _quadratic_five_narrow(packed, packed_squares, row * columns, columns, z, x, y, row, column)
+    else:
+        for column in range(0, whole, wide):
+            for row in range(0, x.shape[0], MICRO_ROWS):
+                _quadratic_six(packed, packed_squares, row * columns, columns, z, x, y, row, column)
+        for column in range(whole, x.shape[1], narrow):
+            for row in range(0, x.shape[0], MICRO_ROWS):
+                _quadratic_six_narrow(packed, packed_squares, row * columns, columns, z, x, y, row, column)

@@ -12,14 +12,17 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from riskengine.base.errors import InputError, ModelError, Problem
-from riskengine.kernels.group_tails import Scratch, add_components, measure_series, room_of, scratch_of
+from riskengine.kernels.group_tails import (
+    Scratch, add_components, measure_kept, measure_series, room_of, scratch_of,
+)
+from riskengine.kernels.tail_candidates import TailCandidates
 from riskengine.measures.tail_risk import TailRank, clustered_error, inverse_density, rank_of_level
 
 
@@ -63,34 +66,129 @@ def measure_group_tails(
     ModelError : NaN anywhere or −inf in the tail, named by group.
     """
     groups, total = _checked(groups, total)
-    ranks = [rank_of_level(total.size, level) for level in levels]
+    ranks = _ranks(total.size, levels)
+    counts = _counts(total.size, draw_of_path, draws)
+    series = _SeriesTask(_Stored(groups, total), ranks, total.size, len(groups), draw_of_path, counts)
+    return _measure(series, lambda places: (groups.__getitem__, places), executor)
+
+
+def widest_tail(paths: int, levels: Sequence[float]) -> int:
+    """How many smallest values of a series VaR, ES and their errors at *levels* need."""
+    return max(rank.high for rank in _ranks(paths, levels))
+
+
+def measure_kept_tails(
+    kept: TailCandidates,
+    levels: Sequence[float] = (0.95, 0.975, 0.99),
+    executor: Any = None,
+    draw_of_path: np.ndarray | None = None,
+    draws: int | None = None,
+) -> GroupTails:
+    """measure_group_tails, to the bit, from what ``simulation.horizon_pnl.simulate_tails`` kept.
+
+    Parameters
+    ----------
+    kept : the widest_tail smallest of every series at least.
+    Others as measure_group_tails.
+
+    Raises
+    ------
+    InputError : too few kept for these levels; else as measure_group_tails.
+    """
+    ranks = _ranks(kept.paths, levels)
+    needed = max(rank.high for rank in ranks)
+    if kept.largest < needed:
+        raise InputError(Problem("the kept tails are too short for these levels", got=str(kept.largest),
+                                 accepted=f"at least {needed}"))
+    counts = _counts(kept.paths, draw_of_path, draws)
+    groups = len(kept.parts[0].members)
+    series = _SeriesTask(_Kept(kept), ranks, kept.paths, groups, draw_of_path, counts)
+    whole = np.concatenate([part.places[-1] for part in kept.parts])
+    return _measure(series, lambda places: (kept.member, np.searchsorted(whole, places)), executor)
+
+
+def _ranks(paths: int, levels: Sequence[float]) -> list[TailRank]:
+    ranks = [rank_of_level(paths, level) for level in levels]
     if not ranks:
         raise InputError(Problem("at least one VaR level is needed"))
-    counts = None
-    if draw_of_path is not None:
-        if draws is None or draws < 2 or draw_of_path.shape != total.shape:
-            raise InputError(Problem("draw_of_path needs one entry per path and at least two draws",
-                                     got=f"{draw_of_path.shape}, {draws} draws"))
-        counts = np.bincount(draw_of_path, minlength=draws)
-    series = _SeriesTask(groups, total, ranks, draw_of_path, counts)
+    return ranks
+
+
+def _counts(paths: int, draw_of_path: np.ndarray | None, draws: int | None) -> np.ndarray | None:
+    """Paths of each parameter draw; None: independent paths."""
+    if draw_of_path is None:
+        return None
+    if draws is None or draws < 2 or draw_of_path.shape != (paths,):
+        raise InputError(Problem("draw_of_path needs one entry per path and at least two draws",
+                                 got=f"{draw_of_path.shape}, {draws} draws"))
+    return np.bincount(draw_of_path, minlength=draws)
+
+
+def _measure(series: _SeriesTask, locate: Callable[[np.ndarray], tuple[Callable, np.ndarray]],
+             executor: Any) -> GroupTails:
+    """Every series, then the contributions; *locate* turns the total's tail paths into rows by group and columns
+    of these."""
     run = (lambda task, items: [task(i) for i in items]) if executor is None else executor.map
     # the total first: it is the widest series, and its tail paths carry the contributions
-    tails = run(series, [len(groups), *range(len(groups))])
-    whole = tails[0]
-    rows = np.array([row for row, _, _ in tails[1:]] + [whole[0]])
-    share = _ComponentTask.build(groups, whole[1], whole[2], ranks, rows[-1, :, 0])
-    components = run(share, range(len(groups)))
-    return GroupTails(tuple(rank.level for rank in ranks), rows[:, :, 0], rows[:, :, 1], rows[:, :, 2],
-                      rows[:, :, 3], np.array(components), counts is not None)
+    tails = run(series, [series.groups, *range(series.groups)])
+    rows = np.array([row for row, _, _ in tails[1:]] + [tails[0][0]])
+    places, weights = weigh_tail(*tails[0][1:], series.ranks, rows[-1, :, 0])
+    components = run(_ComponentTask(*locate(places), weights), range(series.groups))
+    return GroupTails(tuple(rank.level for rank in series.ranks), rows[:, :, 0], rows[:, :, 1], rows[:, :, 2],
+                      rows[:, :, 3], np.array(components), series.counts is not None)
+
+
+class _Source(Protocol):
+    """Where the smallest values of a series come from."""
+
+    def find(self, index: int, ks: np.ndarray, wanted: np.ndarray, out: np.ndarray,
+             room: Callable[[int], Scratch]) -> tuple[np.ndarray, np.ndarray]:
+        """Fill *out* (measure_kept) and return the kept values and places, valid until the next call."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """P&L of all paths: groups (G, P), total (P,)."""
+
+    rows: np.ndarray
+    total: np.ndarray
+
+    def find(self, index: int, ks: np.ndarray, wanted: np.ndarray, out: np.ndarray,
+             room: Callable[[int], Scratch]) -> tuple[np.ndarray, np.ndarray]:
+        x = self.total if index == len(self.rows) else self.rows[index]
+        scratch = room(room_of(x.size, int(ks[-1])))
+        count = measure_series(x, ks, wanted, out, scratch)
+        if count < 0:
+            scratch = room(x.size)
+            count = measure_series(x, ks, wanted, out, scratch)
+        return scratch.values[:count], scratch.places[:count]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Tail candidates only."""
+
+    kept: TailCandidates
+
+    def find(self, index: int, ks: np.ndarray, wanted: np.ndarray, out: np.ndarray,
+             room: Callable[[int], Scratch]) -> tuple[np.ndarray, np.ndarray]:
+        count = self.kept.count(index)
+        scratch = room(count)
+        values, places = scratch.values[:count], scratch.places[:count]
+        self.kept.gather(index, values, places)
+        if np.isfinite(values).all():
+            measure_kept(values, places, self.kept.paths, ks, wanted, out, scratch)
+        return values, places
 
 
 @dataclass(frozen=True, slots=True)
 class _SeriesTask:
-    """VaR, ES and errors (L, 4) of one series; the kept paths only of the total."""
+    """VaR, ES and errors (L, 4) of one series; the kept paths only of the total (series *groups*)."""
 
-    groups: np.ndarray
-    total: np.ndarray
+    source: _Source
     ranks: list[TailRank]
+    paths: int
+    groups: int
     draw_of_path: np.ndarray | None
     counts: np.ndarray | None
     memory: threading.local = field(default_factory=threading.local)
@@ -99,21 +197,15 @@ class _SeriesTask:
         """The calling thread's own, made once."""
         scratch = getattr(self.memory, "scratch", None)
         if scratch is None or scratch.values.size < kept:
-            scratch = self.memory.scratch = scratch_of(self.total.size, kept)
+            scratch = self.memory.scratch = scratch_of(self.paths, kept)
         return scratch
 
     def __call__(self, index: int) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
-        whole = index == len(self.groups)
-        x = self.total if whole else self.groups[index]
+        whole = index == self.groups
         ks = np.unique(np.array([(r.low, r.k, r.high) for r in self.ranks], dtype=np.int64))
         wanted = np.isin(ks, [r.k for r in self.ranks])
         out = np.empty((ks.size, 3))
-        scratch = self._scratch(room_of(x.size, int(ks[-1])))
-        count = measure_series(x, ks, wanted, out, scratch)
-        if count < 0:
-            scratch = self._scratch(x.size)
-            count = measure_series(x, ks, wanted, out, scratch)
-        values, places = scratch.values[:count], scratch.places[:count]
+        values, places = self.source.find(index, ks, wanted, out, self._scratch)
         if not np.isfinite(values).all():
             name = "the total" if whole else f"group {index}"
             raise ModelError(f"P&L of {name} is not finite")
@@ -125,7 +217,7 @@ class _SeriesTask:
     def _row(self, rank: TailRank, quantile: dict[int, float], found: np.ndarray, values: np.ndarray,
              places: np.ndarray) -> tuple[float, float, float, float]:
         value, gaps, squares = found
-        paths, p = self.total.size, rank.probability
+        paths, p = self.paths, rank.probability
         shortfall = gaps / rank.expected
         sparsity = inverse_density(quantile, rank, paths)
         if self.counts is None:
@@ -141,31 +233,34 @@ class _SeriesTask:
         return -value, -value + shortfall, *errors
 
 
+def weigh_tail(values: np.ndarray, places: np.ndarray, ranks: Sequence[TailRank],
+               var: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Tail paths (n,) of the total, and their weights (L, n) in the contributions.
+
+    Paths below the quantile weigh 1/(P p), those equal to it share what is left of the tail.
+    """
+    widest = values <= -var.min()
+    values = values[widest]
+    weights = np.zeros((len(ranks), values.size))
+    for weight, rank, quantile in zip(weights, ranks, -var, strict=True):
+        below, tied = values < quantile, values == quantile
+        weight[below] = 1.0 / rank.expected
+        ties = int(tied.sum())
+        weight[tied] = (rank.expected - int(below.sum())) / (ties * rank.expected)
+    return places[widest], weights
+
+
 @dataclass(frozen=True, slots=True)
 class _ComponentTask:
-    """Euler contributions (L,) of one group."""
+    """Euler contributions (L,) of one group: weights (L, n) on the columns *places* of its P&L row."""
 
-    groups: np.ndarray
+    row: Callable[[int], np.ndarray]
     places: np.ndarray
     weights: np.ndarray
 
-    @classmethod
-    def build(cls, groups: np.ndarray, values: np.ndarray, places: np.ndarray, ranks: Sequence[TailRank],
-              var: np.ndarray) -> _ComponentTask:
-        """Paths below the quantile weigh 1/(P p), those equal to it share what is left of the tail."""
-        widest = values <= -var.min()
-        values = values[widest]
-        weights = np.zeros((len(ranks), values.size))
-        for weight, rank, quantile in zip(weights, ranks, -var, strict=True):
-            below, tied = values < quantile, values == quantile
-            weight[below] = 1.0 / rank.expected
-            ties = int(tied.sum())
-            weight[tied] = (rank.expected - int(below.sum())) / (ties * rank.expected)
-        return cls(groups, places[widest], weights)
-
     def __call__(self, group: int) -> np.ndarray:
         out = np.empty(len(self.weights))
-        add_components(self.groups[group], self.places, self.weights, out)
+        add_components(self.row(group), self.places, self.weights, out)
         return out
 
 

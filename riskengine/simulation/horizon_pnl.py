@@ -9,6 +9,7 @@ measured by ``instruments.exposures.delta_gamma_error``.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,11 +22,18 @@ from riskengine.base.units import Horizon
 from riskengine.factor_model import FactorModel
 from riskengine.kernels.group_pnl import PANEL, GroupProducts, Target, simulate_groups
 from riskengine.kernels.paths import Noise, Stream
-from riskengine.kernels.products import pack_rows
+from riskengine.kernels.group_tails import pilot_threshold
+from riskengine.kernels.products import MICRO_ROWS, best_rows, pack_rows
+from riskengine.kernels.tail_candidates import (
+    KeptPart, TailCandidates, copy_part, room_for, simulate_candidates,
+)
 from riskengine.simulation.noise import _assemble, chunks, mixing_table
 
 CHUNK_PATHS = 32_640
 """Paths per task on threads, 136 tiles, about 5 ms; a cluster wants millions (half a second or more)."""
+
+PILOT_PATHS = 8_160
+"""First paths of a run, from which the thresholds of the tails are read."""
 
 NEGLIGIBLE = 1e-7
 """Share of a group's P&L of one deviation below which a second derivative is taken as zero."""
@@ -132,11 +140,7 @@ def simulate_group_pnl(
     ------
     InputError : axes that differ, a horizon missing or of another step, noise the model does not have.
     """
-    if exposures.axis != model.axis:
-        raise InputError(Problem("exposures and model need the same factors", got=exposures.axis.name,
-                                 accepted=model.axis.name))
-    if chunk_paths < 1:
-        raise InputError(Problem("chunk_paths must be at least 1", got=str(chunk_paths)))
+    _check(model, exposures, chunk_paths)
     noise = _noise_of(model, spec, horizon)
     real = np.dtype(spec.precision)
     groups = np.empty((len(exposures.groups), spec.paths), dtype=real)
@@ -151,6 +155,52 @@ def simulate_group_pnl(
     return GroupPnl(groups, total)
 
 
+def simulate_tails(
+    model: FactorModel | MoveCovariance,
+    exposures: GroupExposures,
+    spec: RunSpec,
+    largest: int,
+    executor: Any = None,
+    horizon: Horizon | None = None,
+    chunk_paths: int = CHUNK_PATHS,
+) -> TailCandidates:
+    """The smallest P&L of every group and of the total, on the paths of simulate_group_pnl, to the bit.
+
+    Nothing of size groups × paths is stored, and a task brings back only its part of the tails.  Measured by
+    ``measures.group_tails.measure_kept_tails``.
+
+    Parameters
+    ----------
+    largest : how many smallest values of each series are wanted at least (``measures.group_tails.widest_tail``);
+    some more are kept.  Others as simulate_group_pnl.
+
+    Raises
+    ------
+    InputError : *largest* outside 1 … paths; else as simulate_group_pnl.
+    """
+    _check(model, exposures, chunk_paths)
+    if not 1 <= largest <= spec.paths:
+        raise InputError(Problem("largest must lie within the paths", got=str(largest),
+                                 accepted=f"1 … {spec.paths}"))
+    noise, real, groups = _noise_of(model, spec, horizon), np.dtype(spec.precision), len(exposures.groups)
+    stream, products = Stream(spec.seed, BLOCK_MIXING, BLOCK_BOOTSTRAP), lay_out(exposures, real)
+    pilot = min(PILOT_PATHS, spec.paths)
+    first = Target(np.empty((groups, pilot), real), np.empty(pilot), 0)
+    simulate_groups(noise, stream, products, 0, pilot, first)
+    share = max(1, -(-largest * pilot // spec.paths))
+    thresholds = np.array([pilot_threshold(row, share) for row in (*first.groups, first.total)])
+    parts = chunks(spec, chunk_paths)
+    while True:
+        task = _TailTask(noise, stream, products, thresholds)
+        answers = [task(part) for part in parts] if executor is None else executor.map(task, parts)
+        kept = TailCandidates(tuple(answers), spec.paths, largest)
+        enough = np.array([kept.count(series) >= largest for series in range(groups + 1)])
+        if enough.all():
+            return kept
+        # a pilot that was far off: these series are kept whole
+        thresholds = np.where(enough, thresholds, np.inf)
+
+
 def lay_out(exposures: GroupExposures, real: np.dtype) -> GroupProducts:
     """Exposures as the kernel reads them: only pairs with an entry in some group are multiplied."""
     size = len(exposures.axis)
@@ -163,16 +213,18 @@ def lay_out(exposures: GroupExposures, real: np.dtype) -> GroupProducts:
                     columns.append(exposures.cross[:, k, j])
     panels = -(-len(pairs) // PANEL)
     depth = -(-len(pairs) // panels) if panels else 0
-    linear = pack_rows(exposures.delta, real)
     curved = bool(np.any(exposures.gamma != 0))
-    diagonal = pack_rows(0.5 * exposures.gamma, real) if curved else np.empty(0, dtype=real)
-    cross = np.zeros((panels, linear.size // size * depth), dtype=real)
+    rows = best_rows(len(exposures.groups)) if curved else MICRO_ROWS
+    linear = pack_rows(exposures.delta, real, rows)
+    diagonal = pack_rows(0.5 * exposures.gamma, real, rows) if curved else np.empty(0, dtype=real)
+    height = -(-len(exposures.groups) // MICRO_ROWS) * MICRO_ROWS
+    cross = np.zeros((panels, height * depth), dtype=real)
     if panels:
         matrix = np.zeros((len(exposures.groups), panels * depth))
         matrix[:, : len(pairs)] = np.array(columns).T
         for p in range(panels):
             cross[p] = pack_rows(matrix[:, p * depth : (p + 1) * depth], real)
-    return GroupProducts(linear, diagonal, np.array(pairs, dtype=np.int64).reshape(-1, 2), cross)
+    return GroupProducts(rows, linear, diagonal, np.array(pairs, dtype=np.int64).reshape(-1, 2), cross)
 
 
 class _ChunkTask:
@@ -197,6 +249,36 @@ class _ChunkTask:
                             chunk.lo)
         simulate_groups(self.noise, self.stream, self.products, chunk.lo, chunk.hi, target)
         return None if target is self.target else (target.groups, target.total)
+
+
+class _TailTask:
+    """What is kept of one chunk of paths, simulated in the calling thread's own memory."""
+
+    __slots__ = ("noise", "stream", "products", "thresholds", "memory")
+
+    def __init__(self, noise: Noise, stream: Stream, products: GroupProducts, thresholds: np.ndarray):
+        self.noise, self.stream, self.products, self.thresholds = noise, stream, products, thresholds
+        self.memory = threading.local()
+
+    def __reduce__(self):
+        return _TailTask, (self.noise, self.stream, self.products, self.thresholds)
+
+    def __call__(self, chunk: Chunk) -> KeptPart:
+        groups, real, paths = self.thresholds.size - 1, self.noise.volatility.dtype, chunk.hi - chunk.lo
+        room = getattr(self.memory, "room", None)
+        if room is None or room.total_values.size < paths:
+            room = self.memory.room = room_for(groups, paths, real)
+        simulate_candidates(self.noise, self.stream, self.products, chunk.lo, chunk.hi,
+                            self.thresholds[:-1].astype(real), float(self.thresholds[-1]), room)
+        return copy_part(room)
+
+
+def _check(model: FactorModel | MoveCovariance, exposures: GroupExposures, chunk_paths: int) -> None:
+    if exposures.axis != model.axis:
+        raise InputError(Problem("exposures and model need the same factors", got=exposures.axis.name,
+                                 accepted=model.axis.name))
+    if chunk_paths < 1:
+        raise InputError(Problem("chunk_paths must be at least 1", got=str(chunk_paths)))
 
 
 def _noise_of(model: FactorModel | MoveCovariance, spec: RunSpec, horizon: Horizon | None) -> Noise:
