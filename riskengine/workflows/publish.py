@@ -17,6 +17,7 @@ from riskengine.engine.paths import World
 from riskengine.policy.night import NightlyConfig
 from riskengine.reports.archive import dump_night
 from riskengine.reports.nightly import render_night
+from riskengine.reports.shown import cut_positions
 from riskengine.reports.summary import summarize
 from riskengine.reports.tables import TABLES
 from riskengine.result import SCHEMA_VERSION, NightResult
@@ -62,9 +63,10 @@ def publish_run(
     plans : of a night at size, one per horizon; empty when every position was revalued on every path.
     """
     with store.begin(night.as_of, night.run_id) as folder:
-        (folder / "report.html").write_text(render_night(night), encoding="utf-8")
+        shown = cut_positions(night)
+        (folder / "report.html").write_text(render_night(shown), encoding="utf-8")
         write_json(folder / "summary.json", summarize(night))
-        write_json(folder / "result.json", dump_night(night))
+        write_json(folder / "result.json", dump_night(shown), indent=None)
         for name, build in TABLES.items():
             build(night).write_parquet(folder / f"{name}.parquet")
         inputs = folder / "inputs"
