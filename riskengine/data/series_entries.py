@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -120,12 +120,12 @@ def check_series(series: Sequence[ImportedSeries]) -> None:
         raise InputError(problems)
 
 
+_MEANING = tuple(f.name for f in fields(SeriesEntry) if f.name not in ("publisher_file", "imported_at", "place"))
+
+
 def meaning_of(entry: SeriesEntry) -> dict:
     """What the version is made of: everything but provenance and place."""
-    described = asdict(entry)
-    for name in ("publisher_file", "imported_at", "place"):
-        del described[name]
-    return described
+    return {name: getattr(entry, name) for name in _MEANING}
 
 
 def version_of(entries: Mapping[str, SeriesEntry]) -> str:

@@ -177,3 +177,15 @@ def test_parquet_with_text_intraday_stamps_nested_or_no_rows():
             read(write(table))
     with pytest.raises(InputError, match="cannot be read"):
         read(write(pl.DataFrame({"date": DAYS, "A": range(10)}))[:200])
+
+
+def test_a_preamble_may_talk_of_months():
+    text = "Series,ten-year yield\nFrequency,Month\nUnit,percent\n\n" + GOOD
+    assert values(text) == EXPECTED
+
+
+def test_another_frequency_goes_in_under_an_id_of_its_own():
+    text = "observation_date,DGS10\n" + "".join(f"2023-{m:02d}-01,4.{m:02d}\n" for m in range(1, 13))
+    (series,) = read_publication(text.encode(), "x.csv", "DGS10_monthly").series
+    assert (series.id, series.frequency, str(series.dates[1])) == ("DGS10_monthly", "monthly", "2023-02-28")
+    assert "assumed" in series.note

@@ -48,7 +48,7 @@ def test_spans_units_and_frequencies(imported):
         ("CSUSHPINSA", "1987-01-31", "2024-12-31", "monthly", "index, January 2000 = 100"),
         ("etf.VNQ", "2004-09-29", "2024-12-31", "daily", "USD per share"),
         ("ff5.Mkt-RF", "1963-07-01", "2024-12-31", "daily", "percent return"),
-        ("h10.KRW", "1981-04-13", "2021-07-30", "daily", "KRW per USD"),
+        ("h10.KRW", "1981-04-13", "2021-07-02", "daily", "KRW per USD"),
         ("h10.EUR", "1999-01-04", "2024-12-31", "daily", "USD per EUR"),
         ("tic.slt.japan.treas_pos", "2020-01-31", "2024-12-31", "monthly", "USD mn"),
         ("tic.flows.official.treas_net", "1985-01-31", "2024-12-31", "monthly", "USD mn"),

@@ -8,7 +8,7 @@ decimals).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -26,10 +26,15 @@ SURE_OF_FREQUENCY = 8
 
 @dataclass(slots=True)
 class Assembly:
-    """Collects the series of one file. latest : no observation may lie after this day (None: not checked)."""
+    """Collects the series of one file.
+
+    latest : no observation may lie after this day (None: not checked).  chosen : id the user gave to the only
+    series of the file.
+    """
 
     findings: Findings
     latest: np.datetime64 | None = None
+    chosen: str | None = None
     series: list[ImportedSeries] = field(default_factory=list)
     _empty: list[str] = field(default_factory=list)
 
@@ -39,6 +44,7 @@ class Assembly:
 
         period : what the date format means ('' for days).  published : day a scenario was printed.
         """
+        series_id = self.chosen or series_id
         found = clean(days, values, lines, column, self.findings)
         days, values, lines = found.days, found.values, found.lines
         if not len(days):
@@ -89,6 +95,9 @@ class Assembly:
             names = ", ".join(self._empty[:6]) + (" …" if len(self._empty) > 6 else "")
             count = len(self._empty)
             self.findings.remark(f"{count} column{'s' if count > 1 else ''} without any observation: {names}")
+        if self.chosen and len(self.series) > 1:
+            raise self.findings.stop("--as gives one id, the file holds several series", got=self.chosen,
+                                     accepted=f"a file with one series, not {len(self.series)}")
         self.findings.raise_errors()
         if not self.series:
             raise self.findings.stop("no observations", got=", ".join(self._empty[:6]))
@@ -127,15 +136,3 @@ def slug(text: str) -> str:
     """A name as an id: 'China, Mainland' → 'china_mainland', 'T-Bonds & Notes' → 't_bonds_and_notes'."""
     plain = text.lower().replace("&", " and ").replace(".", "").replace("'", "")
     return "_".join(filter(None, "".join(c if c.isalnum() and c.isascii() else " " for c in plain).split()))
-
-
-def rename_only(series: list[ImportedSeries], series_id: str, findings: Findings) -> list[ImportedSeries]:
-    """The only series of a file under the id the user chose; InputError when the file holds several."""
-    if len(series) != 1:
-        raise findings.stop("--as gives one id, the file holds several series", got=series_id,
-                            accepted="a file with one series; here: " + ", ".join(s.id for s in series[:6]))
-    known = describe(series_id, series[0].frequency)
-    return [replace(series[0], id=series_id, title=known.title, unit=known.unit, source=known.source,
-                    lag_days=known.lag_days, revised=known.revised, note=known.note,
-                    lag_fourth_quarter=known.lag_fourth_quarter)]
-

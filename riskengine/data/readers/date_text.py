@@ -21,7 +21,7 @@ _MONTHS = {m: i for i, m in enumerate(
     ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), 1)}
 _NAME = r"(?P<mon>jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec)[a-z]*\.?"
 _SHAPES: tuple[tuple[str, str, re.Pattern], ...] = tuple(
-    (name, period, re.compile(pattern, re.IGNORECASE)) for name, period, pattern in (
+    (name, period, re.compile(pattern, re.IGNORECASE | re.ASCII)) for name, period, pattern in (
         ("YYYY-MM-DD", "", r"(?P<y>\d{4})-(?P<m>\d{1,2})-(?P<d>\d{1,2})"),
         ("YYYYMMDD", "", r"(?P<y>1[6-9]\d\d|2[01]\d\d)(?P<m>\d{2})(?P<d>\d{2})"),
         ("n/n/YYYY", "", r"(?P<a>\d{1,2})/(?P<b>\d{1,2})/(?P<y>\d{4}|\d{2})"),

@@ -137,7 +137,7 @@ def _header_at(table: RawTable, findings: Findings) -> int:
              and any(c.lower().replace(" ", "_") in DATE_NAMES for c in table.rows[i])]
     if named:
         following = dict(zip(filled, filled[1:], strict=False))
-        at = named[0]
+        at = next((i for i in named if _dated_below(table, i, following.get(i))), named[0])
         while following.get(at) in named:  # titles for people above names for programs
             at = following[at]
         return at
@@ -151,6 +151,13 @@ def _header_at(table: RawTable, findings: Findings) -> int:
     raise findings.stop("no table found: no column is called date and no row begins with one",
                         got=" | ".join(filter(None, table.rows[filled[0]][:6])),
                         accepted="a header line with a date column, one row per date")
+
+
+def _dated_below(table: RawTable, i: int, below: int | None) -> bool:
+    """True when the row under row i has a date in a column that row i calls one."""
+    return below is not None and any(
+        name.lower().replace(" ", "_") in DATE_NAMES and looks_like_date(cell)
+        for name, cell in zip(table.rows[i], table.rows[below], strict=False))
 
 
 def _date_column(header: list[str], table: RawTable, at: int) -> int:

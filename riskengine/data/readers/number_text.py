@@ -21,10 +21,10 @@ MISSING = frozenset({
     "nd", "nc", "ne", "missing", "not available", "(na)", "(d)",
 })
 """What publishers write for 'no figure' (lower case). Not in here: zero."""
-_PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
-_DECIMAL = re.compile(r"[+-]?\d{1,3}(\.\d{3})*,\d+|[+-]?\d+,\d+")
-_SPACED = re.compile(r"[+-]?\d{1,3}([ \u00a0\u2009\u202f'’]\d{3})+([.,]\d+)?")
+_PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", re.ASCII)
+_DECIMAL = re.compile(r"[+-]?\d{1,3}(\.\d{3})*,\d+|[+-]?\d+,\d+", re.ASCII)
+_SPACED = re.compile(r"[+-]?\d{1,3}([ \u00a0\u2009\u202f'’]\d{3})+([.,]\d+)?", re.ASCII)
 _FAST = frozenset("0123456789.-+\n")
 
 
@@ -103,7 +103,7 @@ def _number(body: str, style: NumberStyle) -> float | None:
             body = body.replace(".", "").replace(",", ".")
         elif not style.decimal_comma and _THOUSANDS.fullmatch(body):
             body = body.replace(",", "")
-    elif style.decimal_comma and re.fullmatch(r"[+-]?\d{1,3}(\.\d{3})+", body):
+    elif style.decimal_comma and re.fullmatch(r"[+-]?\d{1,3}(\.\d{3})+", body, re.ASCII):
         return None  # thousands point or decimal point: not decided by guessing
     if not _PLAIN.fullmatch(body):
         return None

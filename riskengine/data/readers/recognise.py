@@ -16,7 +16,7 @@ import numpy as np
 
 from riskengine.base.errors import Problem
 from riskengine.data.readers import fama_french, fed_stress, long_table, tic
-from riskengine.data.readers.assembly import Assembly, rename_only
+from riskengine.data.readers.assembly import Assembly
 from riskengine.data.readers.families import read_family
 from riskengine.data.readers.findings import Findings
 from riskengine.data.readers.frame import find_frame
@@ -69,7 +69,7 @@ def _collector_at_rest() -> Iterator[None]:
 
 def _read(content: bytes, file: str, series_id: str | None, latest: str | np.datetime64 | None) -> Publication:
     findings = Findings(file)
-    assembly = Assembly(findings, None if latest is None else np.datetime64(latest, "D"))
+    assembly = Assembly(findings, None if latest is None else np.datetime64(latest, "D"), series_id)
     content = unpack(content, findings)
     if content[:4] == MAGIC:
         table = read_parquet_rows(content, findings)
@@ -77,9 +77,9 @@ def _read(content: bytes, file: str, series_id: str | None, latest: str | np.dat
         text = decode(content, findings)
         table = split_rows(text, findings)
         if tic.is_holders_blocks(text) and not any(tic.is_tidy_holders(r) for r in table.rows[:5]):
-            return _finish(tic.read_holders_blocks(text, table, findings, assembly), assembly, series_id)
+            return _finish(tic.read_holders_blocks(text, table, findings, assembly), assembly)
     if fama_french.is_fama_french(table):
-        return _finish(fama_french.read_fama_french(table, findings, assembly), assembly, series_id)
+        return _finish(fama_french.read_fama_french(table, findings, assembly), assembly)
     frame = find_frame(table, findings, EXTRA_ROWS)
     if tic.is_slt(frame.header):
         layout = tic.read_slt(frame, assembly)
@@ -93,11 +93,9 @@ def _read(content: bytes, file: str, series_id: str | None, latest: str | np.dat
         layout = long_table.read_long(frame, assembly)
     else:
         layout = read_family(frame, assembly, file, series_id)
-    return _finish(layout, assembly, series_id)
+    return _finish(layout, assembly)
 
 
-def _finish(layout: str, assembly: Assembly, series_id: str | None) -> Publication:
+def _finish(layout: str, assembly: Assembly) -> Publication:
     series = assembly.finish()
-    if series_id is not None and [s.id for s in series] != [series_id]:
-        series = rename_only(series, series_id, assembly.findings)
     return Publication(assembly.findings.file, layout, tuple(series), tuple(assembly.findings.remarks))
