@@ -79,11 +79,29 @@ class Draft:
 
     def _misfits(self, one: ImportedSeries) -> list[Problem]:
         before = self.entries.get(one.id)
-        return [] if before is None else [
+        if before is None:
+            return []
+        return self._other_scale(one, before) + [
             Problem(f"the {name} differs from the one in the store; import it under another id (--as) or into "
                     "another folder (--data)", file=one.publisher_file, field=one.id, got=getattr(one, name),
                     accepted=f"{getattr(before, name)}, as in {before.publisher_file}")
             for name in ("unit", "frequency") if getattr(before, name) != getattr(one, name)]
+
+    def _other_scale(self, one: ImportedSeries, before: SeriesEntry) -> list[Problem]:
+        """Figures a hundred times larger or smaller than the stored ones of the same dates: another unit."""
+        had, were = self._values(one.id)
+        _, here, there = np.intersect1d(np.asarray(one.dates).astype("datetime64[D]"), had, assume_unique=True,
+                                        return_indices=True)
+        new, old = np.asarray(one.values, dtype=np.float64)[here], were[there]
+        used = (new * old) > 0
+        if used.sum() < 3:
+            return []
+        ratio = float(np.median(new[used] / old[used]))
+        if abs(abs(np.log10(ratio)) - 2) > 0.02:
+            return []
+        return [Problem("on the dates both have, the figures are a hundred times the stored ones, or a hundredth: "
+                        "another unit?", one.publisher_file, field=one.id, got=f"{ratio:.4g} times",
+                        accepted=f"{before.unit}, as in {before.publisher_file}")]
 
     def _merge(self, one: ImportedSeries) -> tuple[SeriesEntry, SeriesChange, np.ndarray | None]:
         """Entry after the merge, what changed, and (T,) rows to store (None: they stay where they are)."""

@@ -25,6 +25,7 @@ from riskengine.data.local_store import (
     versions,
     write_batches,
 )
+from riskengine.data.readers.raw_text import MOST_BYTES
 from riskengine.data.readers.recognise import Publication, read_publication
 
 TABLES = frozenset({".csv", ".txt", ".tsv", ".tab", ".dat", ".asc", ".parquet", ".pq", ".zip", ""})
@@ -84,6 +85,11 @@ def import_files(paths: Sequence[Path | str], folder: Path | str | None = None, 
         if progress:
             progress("reading", k, len(files))
         try:
+            if not path.is_file():
+                raise InputError(Problem("not a file of figures", name, accepted="a regular file"))
+            if path.stat().st_size > MOST_BYTES:
+                raise InputError(Problem("the file is too large", name, got=f"{path.stat().st_size:,} bytes",
+                                         accepted=f"at most {MOST_BYTES:,}; split it"))
             read.append(read_publication(path.read_bytes(), name, series_id, latest))
         except InputError as error:
             read.append(FileOutcome(name, problems=error.problems))

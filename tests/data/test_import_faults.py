@@ -189,3 +189,12 @@ def test_another_frequency_goes_in_under_an_id_of_its_own():
     (series,) = read_publication(text.encode(), "x.csv", "DGS10_monthly").series
     assert (series.id, series.frequency, str(series.dates[1])) == ("DGS10_monthly", "monthly", "2023-02-28")
     assert "assumed" in series.note
+
+
+def test_two_observations_tell_their_period_when_they_begin_or_end_months():
+    for days, frequency, last in ((("2020-01-01", "2020-07-01"), "irregular", "2020-07-01"),
+                                  (("2020-01-01", "2020-04-01"), "quarterly", "2020-06-30"),
+                                  (("2020-01-31", "2020-02-29"), "monthly", "2020-02-29"),
+                                  (("2020-01-02", "2020-01-03"), "daily", "2020-01-03")):
+        (series,) = read("date,MY_OWN\n" + "".join(f"{d},1.5\n" for d in days)).series
+        assert (series.frequency, str(series.dates[-1])) == (frequency, last)

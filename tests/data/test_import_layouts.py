@@ -181,24 +181,26 @@ def test_stress_test_history_and_scenarios_keep_the_boards_quoting_in_their_unit
 
 def test_fama_french_daily_with_preamble_missing_and_footnotes():
     text = ("This file was created for a test.\nThe rate compounds, over the number of trading days\n\n"
-            ",Mkt-RF,SMB,HML,RF\n" + "".join(
-                f"{d.replace('-', '')},  -0.{i}1, -99.99,   0.20,  0.01\n" for i, d in enumerate(DAYS))
+            ",Mkt-RF,SMB,HML,RMW,CMA,RF\n" + "".join(
+                f"{d.replace('-', '')},  -0.{i}1, -99.99,   0.20,  0.1, 0.2, 0.01\n" for i, d in enumerate(DAYS))
             + "\nCopyright of somebody\n")
     series, publication = read(text, "F-F.CSV")
-    assert set(series) == {"ff5.Mkt-RF", "ff5.HML", "ff5.RF"} and publication.layout == "Fama-French"
+    assert set(series) == {f"ff5.{n}" for n in ("Mkt-RF", "HML", "RMW", "CMA", "RF")} and publication.layout == "Fama-French"
     assert pairs(series["ff5.Mkt-RF"])["2023-03-02"] == -0.11
     assert (series["ff5.RF"].unit, series["ff5.RF"].lag_days) == ("percent return", 45)
+    three, _ = read(text.replace("RMW,CMA,", "").replace("0.1, 0.2, ", ""), "F-F.CSV")
+    assert set(three) == {"ff3.Mkt-RF", "ff3.HML", "ff3.RF"}  # another SMB than the five-factor model's
 
 
 def test_fama_french_monthly_industries_stop_before_the_annual_block():
-    months = "".join(f"2023{m:02d}, 1.{m}, 2.0, 3, 4, 5\n" for m in range(1, 13))
-    text = (f"  Average Value Weighted Returns -- Monthly\n,NoDur,Durbl,Manuf,Enrgy,HiTec\n{months}\n"
-            "  Average Equal Weighted Returns -- Monthly\n,NoDur,Durbl,Manuf,Enrgy,HiTec\n"
-            f"{months.replace('1.', '9.')}\n Annual -- January-December\n,NoDur,Durbl,Manuf,Enrgy,HiTec\n2023, 8, 8, 8, 8, 8\n")
+    months = "".join(f"2023{m:02d}, 1.{m}, 2.0, 3, 4, 5, 6\n" for m in range(1, 13))
+    text = (f"  Average Value Weighted Returns -- Monthly\n,NoDur,Durbl,Manuf,Enrgy,HiTec,Other\n{months}\n"
+            "  Average Equal Weighted Returns -- Monthly\n,NoDur,Durbl,Manuf,Enrgy,HiTec,Other\n"
+            f"{months.replace('1.', '9.')}\n Annual -- January-December\n,NoDur,Durbl,Manuf,Enrgy,HiTec,Other\n2023, 8, 8, 8, 8, 8, 8\n")
     series, publication = read(text)
     assert set(series) == {
-        f"ff5.{n}" for n in ("NoDur", "Durbl", "Manuf", "Enrgy", "HiTec")}
-    assert series["ff5.NoDur"].frequency == "monthly" and series["ff5.NoDur"].values.max() < 2
+        f"ff6.{n}" for n in ("NoDur", "Durbl", "Manuf", "Enrgy", "HiTec", "Other")}
+    assert series["ff6.NoDur"].frequency == "monthly" and series["ff6.NoDur"].values.max() < 2
     assert any("later blocks" in str(r) for r in publication.remarks)
 
 

@@ -270,3 +270,11 @@ def test_the_choice_for_the_process_holds_in_every_thread(tmp_path):
 def test_an_entry_says_where_it_came_from_and_what_was_assumed(tmp_path):
     entry = write_series([replace(make(), note="lag assumed")], tmp_path).store.series["X"]
     assert entry.publisher_file == "x.csv" and entry.note == "lag assumed" and entry.imported_at
+
+
+def test_figures_a_hundred_times_the_stored_ones_are_another_unit(tmp_path):
+    write_series([make()], tmp_path)
+    for scale in (100, 0.01):
+        with pytest.raises(InputError, match="another unit"):
+            write_series([make(values=np.array([1.0, 2.0, 3.0]) * scale)], tmp_path)
+    assert write_series([make(values=(1.0, 2.0, 300.0))], tmp_path).changes[0].replaced == 1

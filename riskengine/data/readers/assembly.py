@@ -20,6 +20,7 @@ from riskengine.data.readers.periods import end_of_period, find_frequency
 from riskengine.data.series_entries import ImportedSeries
 
 FIRST_DAY = np.datetime64("1600-01-01", "D")
+WEEK = np.timedelta64(7, "D")
 SURE_OF_FREQUENCY = 8
 """Observations from which a frequency that contradicts the catalogue is an error."""
 
@@ -68,7 +69,8 @@ class Assembly:
             found = period
         stated = (description or describe(series_id)).frequency
         if not stated:
-            return found or ("daily" if len(days) < 3 else "irregular")
+            few = len(days) < 3 and days[-1] - days[0] <= WEEK  # too few to tell
+            return found or ("daily" if few else "irregular")
         if found and found != stated and len(days) >= SURE_OF_FREQUENCY:
             self.findings.error("another frequency than the publisher's series has", int(lines[0]), column,
                                 found, f"{stated}; or give it an id of its own: --as {series_id}_{found}")

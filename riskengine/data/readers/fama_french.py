@@ -17,7 +17,7 @@ from riskengine.data.readers.number_text import MISSING
 from riskengine.data.readers.raw_text import RawTable
 
 _FACTORS = {"Mkt-RF", "SMB", "HML"}
-_INDUSTRIES = {"NoDur", "Durbl", "Manuf", "Enrgy", "HiTec"}
+_INDUSTRIES = {"NoDur", "Durbl", "Manuf", "Enrgy"}
 _NO_FIGURE = frozenset({"-99.99", "-999", "-999.00", "-999.0", "-99.9900", "-99.990"})
 
 
@@ -36,7 +36,7 @@ def _header_at(table: RawTable) -> int | None:
 
 
 def read_fama_french(table: RawTable, findings: Findings, assembly: Assembly) -> str:
-    """The first block as ff5.<factor> (factors of any of the models) or ff<n>.<industry>."""
+    """The first block as ff5.<factor>, ff3.<factor>, ff.<other factor> or ff<n>.<industry>."""
     start = _header_at(table)
     header = table.rows[start]
     end = _end_of_block(table, start, findings)
@@ -46,7 +46,12 @@ def read_fama_french(table: RawTable, findings: Findings, assembly: Assembly) ->
     block = RawTable(rows, table.lines[start:end], table.separator, whole, table.text)
     frame = find_frame(block, findings)
     columns = [h for h in frame.header[1:] if h]
-    prefix = f"ff{len(columns)}" if _INDUSTRIES <= set(columns) else "ff5"
+    if _INDUSTRIES <= set(columns):
+        prefix = f"ff{len(columns)}"
+    elif _FACTORS <= set(columns):  # SMB is not the same in the two models
+        prefix = "ff5" if "RMW" in columns else "ff3"
+    else:
+        prefix = "ff"
     read_wide(frame, assembly, lambda n: f"{prefix}.{n.replace(' ', '_')}", missing=MISSING | _NO_FIGURE)
     return "Fama-French"
 

@@ -149,7 +149,7 @@ _FAMILIES: tuple[tuple[str, Description], ...] = (
     (r"etf\.(.+)", Description("{0}, daily close adjusted for distributions", "USD per share", "exchange close",
                                "daily", 0, True, "price",
                                note="adjusted closes of the past change with every distribution")),
-    (r"ff5\.(.+)", Description("Fama-French factor {0}", "percent return", "Kenneth R. French data library",
+    (r"ff[35]?\.(.+)", Description("Fama-French factor {0}", "percent return", "Kenneth R. French data library",
                                "", 45, True, "return")),
     (r"ff(\d+)\.(.+)", Description("Fama-French {0} industries, {1}, value weighted", "percent return",
                                    "Kenneth R. French data library", "", 45, True, "return")),

@@ -13,9 +13,14 @@ _MONTHS = {"monthly": 1, "quarterly": 3, "annual": 12}
 
 
 def find_frequency(days: np.ndarray) -> str:
-    """Frequency of ascending (T,) days by their usual distance; '' when fewer than 3 or no clear answer."""
+    """Frequency of ascending (T,) days by their usual distance; '' when there is no clear answer.
+
+    Two days tell it only when both begin, or both end, a month.
+    """
     if len(days) < 3:
-        return ""
+        at_edge = any(all(str(d)[8:] == "01" for d in moved) for moved in (days, days + 1))
+        if len(days) < 2 or not at_edge:
+            return ""
     gaps = np.diff(days).astype(np.int64)
     middle = float(np.median(gaps))
     for name, low, high in _SPACING:

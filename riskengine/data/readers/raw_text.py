@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from riskengine.data.readers.findings import Findings
 
-MOST_BYTES = 512 * 2**20
+MOST_BYTES = 200 * 2**20
 """Largest file that is read (as text, and inside a zip archive)."""
 _BINARY = (
     (b"%PDF", "a PDF document"), (b"\xd0\xcf\x11\xe0", "an old Excel workbook (.xls)"),
