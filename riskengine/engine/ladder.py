@@ -17,15 +17,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from riskengine.base.axes import KEY_RATES, Axis
+from riskengine.base.axes import Axis
 from riskengine.base.errors import ModelError
 from riskengine.instruments.book import Book
-from riskengine.instruments.ladder import curve_weights, interpolate_chebyshev
+from riskengine.instruments.ladder import (
+    exponential_legs, interpolate_chebyshev, node_terms, read_curve_legs,
+)
 
 NODES = 7
 """Nodes per segment: interpolation error below 1e-8 of the value when the curve moves by five percentage points,
 below 1e-4 when 20 and 30 years move three points against each other."""
-_TENORS = np.array(list(KEY_RATES.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +49,7 @@ def build_ladder(book: Book) -> tuple[Ladder, np.ndarray, np.ndarray]:
     ladder : as above.  fixing_rows (Z,) int64 rows of the book's fixings.  fixing_amounts (G, Z) USD · e^x.
     """
     groups, axis = len(book.group_labels), book.axis
-    legs = book.legs_by_group
-    index = np.concatenate([np.column_stack([legs.pair_index, legs.pair_index[:, 2]]), legs.triple_index])
-    terms = np.concatenate([
-        np.column_stack([legs.pair_terms[:, :3], np.zeros(len(legs.pair_terms))]), legs.triple_terms])
+    index, terms = exponential_legs(book.legs_by_group)
     on_fixing = (index[:, 1:] >= len(axis)).any(axis=1)
     simple = (terms[:, 1] == 1.0) & (terms[:, 2] == 0.0) & (terms[:, 3] == 0.0)
     if np.any(on_fixing & ~simple):
@@ -63,50 +61,27 @@ def build_ladder(book: Book) -> tuple[Ladder, np.ndarray, np.ndarray]:
 
 
 def _ladder(index: np.ndarray, terms: np.ndarray, groups: int, axis: Axis) -> Ladder:
-    first = axis.index(f"UST_{next(iter(KEY_RATES))}")
-    c = terms[:, 1:]
-    rows = np.where(c == 0.0, -1, index[:, 1:])
-    curve = (rows >= first) & (rows < first + len(_TENORS))
-    time = np.where(curve, c, 0.0).sum(axis=1)
-    sign, years = np.sign(time), np.abs(time)
-    weights = np.zeros((len(c), len(_TENORS)))
-    for j in range(3):
-        at = np.flatnonzero(curve[:, j])
-        np.add.at(weights, (at, rows[at, j] - first), c[at, j])
-    on_curve = np.abs(weights - time[:, None] * curve_weights(years)).max(axis=1, initial=0.0) <= 1e-9 * (1 + years)
-    assets = (~curve & (rows >= 0)).sum(axis=1)
-    asset = np.where(~curve & (rows >= 0), rows, -1).max(axis=1, initial=-1)
-    slope = np.where(~curve & (rows >= 0), c, 0.0).sum(axis=1)
-    segment = np.searchsorted(_TENORS, years, side="left")
-    fits = curve.any(axis=1) & on_curve & (assets <= 1)
+    curve = read_curve_legs(index[:, 1:], terms[:, 1:], axis)
     found_rows, found_terms, found_amounts = [], [], []
-
-    def add(row, term, amount) -> None:
-        found_rows.append(row), found_terms.append(term), found_amounts.append(amount)
-
-    keys = np.column_stack([asset, slope, segment, sign])
-    for key in np.unique(keys[fits], axis=0):
-        members = np.flatnonzero(fits & (keys == key).all(axis=1))
-        nodes, share = interpolate(years[members])
+    keys = curve.keys
+    for key in np.unique(keys[curve.fits], axis=0):
+        members = np.flatnonzero(curve.fits & (keys == key).all(axis=1))
+        nodes, share = interpolate(curve.years[members])
         amounts = np.zeros((groups, len(nodes)))
         np.add.at(amounts, index[members, 0], terms[members, :1] * share)
-        for t, w, amount in zip(nodes, curve_weights(nodes), amounts.T, strict=True):
-            used = np.flatnonzero(w)
-            row = [first + j for j in used] + ([int(key[0])] if key[0] >= 0 else [])
-            term = [key[3] * t * w[j] for j in used] + ([key[1]] if key[0] >= 0 else [])
-            pad = 3 - len(row)
-            add(row + [row[0]] * pad, term + [0.0] * pad, amount)
-    rest = np.column_stack([index[:, 1:], c])[~fits]
+        row, term = node_terms(key, nodes, axis)
+        found_rows.append(row), found_terms.append(term), found_amounts.append(amounts)
+    other = ~curve.fits
+    rest = np.column_stack([np.where(terms[:, 1:] == 0.0, -1, index[:, 1:]), terms[:, 1:]])[other]
     if len(rest):
         distinct, place = np.unique(rest, axis=0, return_inverse=True)
         amounts = np.zeros((groups, len(distinct)))
-        np.add.at(amounts, (index[~fits, 0], place.ravel()), terms[~fits, 0])
-        for row, amount in zip(distinct, amounts.T, strict=True):
-            add(row[:3].astype(int).tolist(), row[3:].tolist(), amount)
-    size = len(found_rows)
-    return Ladder(np.array(found_rows, dtype=np.int64).reshape(size, 3),
-                  np.array(found_terms, dtype=np.float64).reshape(size, 3),
-                  np.array(found_amounts, dtype=np.float64).reshape(size, groups).T.copy())
+        np.add.at(amounts, (index[other, 0], place.ravel()), terms[other, 0])
+        found_rows.append(distinct[:, :3].astype(np.int64))
+        found_terms.append(distinct[:, 3:]), found_amounts.append(amounts)
+    none = np.zeros((0, 3))
+    return Ladder(np.concatenate([none.astype(np.int64), *found_rows]), np.concatenate([none, *found_terms]),
+                  np.ascontiguousarray(np.concatenate([np.zeros((groups, 0)), *found_amounts], axis=1)))
 
 
 def interpolate(years: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
