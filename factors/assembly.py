@@ -11,9 +11,9 @@
 4. Stress correlation from crisis windows, rows for filtered historical simulation, betas, loadings.
 
 Equity volatility is the long-run one: the embedded daily history ends in 2018 and says nothing about today.
-Where imported data carry it to the as-of date, it is today's like every other, baskets of imported sectors are
-factors with a history of their own, and an index without one takes the S&P 500's ratio of today's to long-run
-volatility.
+Where imported data carry it to the as-of date, it is today's like every other, baskets of imported sectors
+are factors with a history of their own, and an index without one takes the S&P 500's ratio of today's to
+long-run volatility.
 Currencies are quoted at noon in New York, yields and equities at the close: daily correlations between them
 are understated, weekly ones less so.
 """

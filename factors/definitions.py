@@ -111,14 +111,14 @@ SECTOR_BASKETS: dict[str, tuple[tuple[str, ...], ...]] = {
     "EQ_DOMESTIC": (("etf.XLU", "etf.XLF"), ("ff10.Utils", "ff10.Other")),
     "EQ_LISTED_REAL_ESTATE": (("etf.IYR",), ("etf.VNQ",), ("etf.XLRE",)),
 }
-"""Factor → imported series whose equally weighted log returns it is estimated on; of several sets the first that
-is imported and current.  Sorted by where sales are made and where goods are bought: technology, materials and
-industrials have the largest foreign share of sales among the sectors that make goods; consumer discretionary is
-retail, apparel and cars, which sell in America what is largely bought abroad; utilities and financials earn at
-home.  Left out on purpose: energy (oil price), staples and health care (large on both sides), communication
-services (a sector of 2018 only), real estate (a factor of its own).  A sector holds firms of both kinds, so the
-contrast of exporters and importers is understated.  Listed real estate: the oldest broad fund first.  ff10:
-Kenneth French's industries."""
+"""Factor → imported series whose equally weighted log returns it is estimated on; of several sets the first
+that is imported and current.  Sorted by where sales are made and where goods are bought: technology,
+materials and industrials have the largest foreign share of sales among the sectors that make goods; consumer
+discretionary is retail, apparel and cars, which sell in America what is largely bought abroad; utilities and
+financials earn at home.  Left out on purpose: energy (oil price), staples and health care (large on both
+sides), communication services (a sector of 2018 only), real estate (a factor of its own).  A sector holds
+firms of both kinds, so the contrast of exporters and importers is understated.  Listed real estate: the
+oldest broad fund first.  ff10: Kenneth French's industries."""
 EQUITY_STALE_DAYS = 31
 """An imported equity history that ends earlier says nothing about today's volatility."""
 

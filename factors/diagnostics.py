@@ -189,7 +189,8 @@ def ljung_box(x: np.ndarray, lags: int = LJUNG_BOX_LAGS) -> float:
 
 
 def basket_rows(baskets: Mapping[str, tuple]) -> list[dict]:
-    """One row per basket estimated on imported sectors: members, days, first and last; none without imports."""
+    """One row per basket estimated on imported sectors: members, days, first and last; none without
+    imports."""
     return [{"kind": "model", "name": f"{factor} estimated on imported sectors", "estimate": float(len(days)),
              "se": None, "unit": "days", "r2": None,
              "method": f"mean log return of {', '.join(members)}, {days[0]} … {days[-1]}"}

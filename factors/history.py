@@ -10,9 +10,9 @@ Daily: consecutive days of the calendar.  Weekly: from calendar week to calendar
 last day (5 business days, 52 a year), the last level on or before each anchor.  Monthly: last level of each
 month.
 
-With sectors imported, SECTOR_BASKETS have levels of their own: the running sum of the mean log return of their
-members, from the first day all of them are quoted.  What of the data store the laboratory uses is one more panel,
-``imported_daily``, cut like the others and part of the artefact's key.
+With sectors imported, SECTOR_BASKETS have levels of their own: the running sum of the mean log return of
+their members, from the first day all of them are quoted.  What of the data store the laboratory uses is one
+more panel, ``imported_daily``, cut like the others and part of the artefact's key.
 """
 
 from __future__ import annotations
@@ -132,8 +132,8 @@ def factor_levels(panels: Mapping[str, Panel]) -> Levels:
 
 def sector_baskets(panels: Mapping[str, Panel]
                    ) -> dict[str, tuple[np.ndarray, np.ndarray, tuple[str, ...]]]:
-    """Factor → (days (T,), log level (T,) starting at 0, members) of the SECTOR_BASKETS that are imported with
-    MIN_REGIME_DAYS of returns; of several sets the one quoted last, in the order of the table."""
+    """Factor → (days (T,), log level (T,) starting at 0, members) of the SECTOR_BASKETS that are imported
+    with MIN_REGIME_DAYS of returns; of several sets the one quoted last, in the order of the table."""
     panel = panels.get(IMPORTED)
     found = {}
     for factor, sets in SECTOR_BASKETS.items() if panel is not None else ():

@@ -48,7 +48,8 @@ OPTIONAL_INPUTS = ("loading.VOL_EQUITY.SP500", "residual_vol.VOL_EQUITY", "resid
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """Λ (K, N_S) on the factors with a daily history, Ψ (K, K) annual residual covariance, pass-through of the 10-year."""
+    """Λ (K, N_S) on the factors with a daily history, Ψ (K, K) annual residual covariance, pass-through of
+    the 10-year."""
 
     loadings: np.ndarray
     residual: np.ndarray

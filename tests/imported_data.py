@@ -1,4 +1,5 @@
-"""A data store of made-up series in the publishers' units, for tests of everything that imported data change."""
+"""A data store of made-up series in the publishers' units, for tests of everything that imported data
+change."""
 
 from __future__ import annotations
 

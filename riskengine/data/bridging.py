@@ -1,13 +1,14 @@
 """Where does a currency stand that was last quoted some weeks ago, given what the others have done since?
 
-Of the currencies quoted at the as-of date, the daily log moves of the missing one are regressed (least squares
-without a constant, the last WINDOW days on which all were quoted) and the fitted move over the gap is added:
+Of the currencies quoted at the as-of date, the daily log moves of the missing one are regressed (least
+squares without a constant, the last WINDOW days on which all were quoted) and the fitted move over the gap is
+added:
 
     ln S(t) = ln S(last) + b' (ln S_others(t) − ln S_others(last)) ± σ_e √(business days of the gap)
 
 It is an estimate for a portfolio that must be valued, not a quotation: it enters the snapshot as an assumed
-input ``spot.<CCY>`` with its standard error, positions priced off it are marked, and data quality says so in red.
-Done only with imported data (without them every currency ends on the same day) and for gaps up to
+input ``spot.<CCY>`` with its standard error, positions priced off it are marked, and data quality says so in
+red. Done only with imported data (without them every currency ends on the same day) and for gaps up to
 LONGEST_GAP_DAYS.
 """
 

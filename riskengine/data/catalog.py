@@ -34,8 +34,8 @@ from riskengine.data.continuation import continuations, source_ids
 from riskengine.data.selection import active_store
 
 DEFAULT_AS_OF = "2024-09-24"
-"""The last day for which both the daily exchange rates and the daily Treasury curve are embedded; with imported
-data the default is ``default_as_of()``."""
+"""The last day for which both the daily exchange rates and the daily Treasury curve are embedded; with
+imported data the default is ``default_as_of()``."""
 IMPORTED = "imported_daily"
 """The panel of the daily series of the data store that carry no embedded panel on."""
 
@@ -280,8 +280,8 @@ def _carried_on(series: SeriesInfo, sources: tuple, store) -> SeriesInfo:
 
 
 def kind_of(entry) -> str:
-    """'price', 'rate', 'flow' or 'return' of a series of the data store; a series nobody knows is a rate where
-    its unit is a percentage, else a price."""
+    """'price', 'rate', 'flow' or 'return' of a series of the data store; a series nobody knows is a rate
+    where its unit is a percentage, else a price."""
     from riskengine.data.readers.known_series import describe
 
     known = describe(entry.id, entry.frequency).kind

@@ -13,8 +13,8 @@ choice on a date never looks at any other date, so that nothing later can change
                          level_t = last embedded close · v_t / v at that day
 
 Only New York business days are added.  ``disagreements`` compares the sources with the embedded figures on
-the dates both have; the tolerance is a tenth of the usual daily move for the same quotation, and a whole day's
-move where the hour differs.
+the dates both have: the same quotation may differ by its rounding, one of another hour by several usual
+daily moves.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from riskengine.base.dates import federal_holidays
 ANCHOR_DAYS = 5
 """An index is chained at a common day at most this many days before its last embedded close."""
 SAME_QUOTE = {"price": 0.0005, "rate": 0.00015}
-"""Largest disagreement of the same quotation: 5 bp of the price (rounding of four digits), 1.5 bp of yield."""
+"""Largest disagreement of the same quotation: 5 bp of price (rounding of four digits), 1.5 bp of yield."""
 OTHER_HOUR = {"price": 0.03, "rate": 0.003}
 """Largest disagreement of quotations at different hours of the day."""
 

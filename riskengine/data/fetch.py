@@ -1,9 +1,10 @@
 """One document from one address, whole or not at all.
 
 A document counts as received when the server said 200, the body has the length it announced, unpacks, is not
-empty and is no HTML page.  Server errors (5xx, 408, 429), time-outs, broken connections and truncated bodies are
-tried again after 0.5, 1, 2 … seconds (or what ``Retry-After`` asks for) until the attempts or the time are used up;
-a refusal (4xx) or a page instead of data is not.  Proxies are those of the environment (``https_proxy`` …).
+empty and is no HTML page.  Server errors (5xx, 408, 429), time-outs, broken connections and truncated bodies
+are tried again after 0.5, 1, 2 … seconds (or what ``Retry-After`` asks for) until the attempts or the time
+are used up; a refusal (4xx) or a page instead of data is not.  Proxies are those of the environment
+(``https_proxy`` …).
 
 Only http and https are spoken, to the addresses given and those they redirect to.
 """
@@ -68,7 +69,7 @@ class Patience:
 
 
 def fetch(url: str, patience: Patience) -> bytes:
-    """The body of *url*, unpacked when it was sent gzipped.  FetchError says what was wrong with the last try."""
+    """The body of *url*, unpacked when it was sent gzipped.  FetchError: what was wrong with the last try."""
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
         raise FetchError(f"not an http(s) address: {url}")
     error = FetchError("no time left")
@@ -161,7 +162,7 @@ def _gunzip(body: bytes) -> bytes:
 
 
 def looks_like_html(body: bytes, kind: str = "") -> bool:
-    """True for a web page: declared as one, or beginning like one (behind blanks, a byte order mark, comments)."""
+    """True for a web page: declared as one, or beginning like one (behind blanks, a byte order mark …)."""
     start = body[:2048].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     return start.startswith((b"<!doctype html", b"<html", b"<head", b"<body", b"<?xml-stylesheet")) or (
         kind in ("text/html", "application/xhtml+xml") and b"<" in start[:1]) or b"<html" in start

@@ -1,9 +1,11 @@
-"""What must be known about the imported series: what fails, contradicts, jumps, stands still or keeps odd days.
+"""What must be known about the imported series: what fails, contradicts, jumps or stands still?
 
-    disagreement   a source and the embedded figure of the same day differ by more than ``continuation`` allows
+    disagreement   a source and the embedded figure of the same day differ by more than ``continuation``
+                   allows
     unit           the level of one week is 100, 1,000, … times that of the week before, or its inverse
-    outlier        a move beyond OUTLIER robust standard deviations; not counted on market-wide days, on which at
-                   least CLUSTER_SHARE (and three) of the series quoted move by more than CLUSTER such deviations
+    outlier        a move beyond OUTLIER robust standard deviations; not counted on market-wide days, on which
+                   at least CLUSTER_SHARE (and three) of the series quoted move by more than CLUSTER such
+                   deviations
     calendar       a few weekend or holiday dates among business days (a series of every calendar day is none)
     stale          the newest observation due at the as-of date is missing
     fails          values cannot be read, or stand where no market can be (a price of 0): named, never dropped

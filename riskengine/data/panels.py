@@ -16,8 +16,8 @@
     imported_daily                every other daily series of the active data store, published units, labels =
                                   series ids (a panel only while something is imported)
 
-``fx_daily``, ``treasury_par_daily`` (and the zero rates) and ``equity_daily`` are carried on, never overwritten,
-by what the active store holds (``continuation``, ``selection``).
+``fx_daily``, ``treasury_par_daily`` (and the zero rates) and ``equity_daily`` are carried on, never
+overwritten, by what the active store holds (``continuation``, ``selection``).
 
 Dates are period ends.  Market quotes of foreign exchange (foreign units per USD) are inverted here and
 nowhere else. The rule of what was known when is in ``catalog``.

@@ -92,11 +92,11 @@ def data_quality(as_of: str) -> tuple[DataQualityItem, ...]:
 
 
 def vintage_policies(as_of: str) -> list[dict]:
-    """One row per series, embedded and imported: when an observation counts as known, and which vintage it is.
+    """One row per series, embedded and imported: when an observation counts as known, and which vintage.
 
-    Keys: id, panel, frequency, last (newest observation known at *as_of*, or None), lag (calendar days after the
-    period end, with the fourth quarter's where it differs), vintage ('final' or 'latest, first release not
-    known', 'assumed …' for a series nobody described), source, note.
+    Keys: id, panel, frequency, last (newest observation known at *as_of*, or None), lag (calendar days after
+    the period end, with the fourth quarter's where it differs), vintage ('final' or 'latest, first release
+    not known', 'assumed …' for a series nobody described), source, note.
     """
     rows = [{"id": r["id"], "panel": r["panel"], "frequency": r["frequency"], "last": r["last"],
              "lag": _lag(SERIES[r["id"]]), "vintage": _vintage(r["revised"], ""), "source": r["source"], "note": ""}

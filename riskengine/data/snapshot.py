@@ -8,11 +8,11 @@
                      (Federal Reserve, quarterly), marked as assumed
 
 A series not quoted for more than ``MAX_AGE_DAYS`` is not the market any more: such a currency is absent from
-the snapshot (with imported data, in which the others go on, it is estimated from them for two months and entered
-in ``inputs`` as ``spot.<CCY>``, assumed: ``bridging``), and a key rate is filled from its neighbours and entered in ``inputs`` as ``par_yield.<TENOR>``,
-assumed. The engine interpolates zero rates linearly between key rates; against the bootstrap's own
-half-yearly grid a par bond is then priced within 0.01 per 100 up to ten years and 0.3 at thirty (largest over
-1990–2024; 0.04 on 2024-09-24).
+the snapshot (with imported data, in which the others go on, it is estimated from them for two months and
+entered in ``inputs`` as ``spot.<CCY>``, assumed: ``bridging``), and a key rate is filled from its neighbours
+and entered in ``inputs`` as ``par_yield.<TENOR>``, assumed. The engine interpolates zero rates linearly
+between key rates; against the bootstrap's own half-yearly grid a par bond is then priced within 0.01 per 100
+up to ten years and 0.3 at thirty (largest over 1990–2024; 0.04 on 2024-09-24).
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ def load_snapshot(as_of: str, inputs: dict[str, MarketInput]) -> MarketSnapshot:
 
 
 def bridged_currencies(as_of: str) -> tuple[tuple[MarketInput, np.datetime64], ...]:
-    """Currencies not quoted at *as_of* whose rate is estimated from the others, each with its last quoted day;
-    none without imported rates."""
+    """Currencies not quoted at *as_of* whose rate is estimated from the others, each with its last quoted
+    day; none without imported rates."""
     if not series_used("fx_daily"):
         return ()
     panel, day = load_panel("fx_daily", as_of), parse_as_of(as_of)

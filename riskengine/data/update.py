@@ -5,13 +5,15 @@ store has stays, when it would be worse than that:
 
     it ends earlier                      the newest stored observation is not in it
     it has holes                         more than HOLES of the stored observations of its span are gone
-    it has shrunk                        fewer than half of the stored observations (but for ``WINDOWED`` series)
+    it has shrunk                        fewer than half of the stored observations (but for ``WINDOWED``
+                                         series)
     its unit or frequency is another     as stated, or past values are a multiple of the stored ones
-    its past is another                  more than PAST of the past values of a series its publisher never revises
+    its past is another                  more than PAST of the past values of a series its publisher never
+                                         revises
     it is gone                           a table that holds every area no longer has this one
 
-A source that fails is reported by name and the others go on; whatever was good is written, in one step, also when
-the user interrupts.
+A source that fails is reported by name and the others go on; whatever was good is written, in one step, also
+when the user interrupts.
 """
 
 from __future__ import annotations
@@ -169,7 +171,7 @@ def judge(new: ImportedSeries, old: SeriesStore) -> str:
 
 
 def _read(source: Source, name: str, content: bytes, today: str | None) -> list[ImportedSeries]:
-    """Series of a document, those asked for or with the source's prefix; FetchError or InputError otherwise."""
+    """Series of a document, those asked for or with the source's prefix; else FetchError or InputError."""
     if source.finished_line and not content.endswith(b"\n"):
         raise FetchError("cut: its last line is not finished")
     file = f"{name}.csv" if name else urlsplit(source.url).path.rsplit("/", 1)[-1] or source.name

@@ -1,8 +1,8 @@
-"""Which public series does ``riskengine data update`` fetch, and from which addresses? No key is needed for any.
+"""Which public series does ``riskengine data update`` fetch, and from where? No key is needed for any.
 
 An address with ``{series}`` is asked once per series, any other once for its whole table.  ``--source-url
-NAME=URL`` replaces one (a mirror, a proxy inside a bank, a test server).  Sector funds and Fama–French factors are
-not here: their figures belong to others and come in by ``riskengine data import``.
+NAME=URL`` replaces one (a mirror, a proxy inside a bank, a test server).  Sector funds and Fama–French
+factors are not here: their figures belong to others and come in by ``riskengine data import``.
 """
 
 from __future__ import annotations

@@ -143,6 +143,13 @@ def input_quality(world: World) -> tuple[DataQualityItem, ...]:
     assumed = sorted(x.id for x in rows if x.assumed)
     accounts = world.accounts
     items = [DataQualityItem("info", "accounts", note) for note in accounts.notes]
+    store = active_store()
+    if store.series:
+        daily = sum(entry.frequency == "daily" for entry in store.series.values())
+        items.append(DataQualityItem(
+            "info", "data store",
+            f"version {store.version[:12]}: {len(store.series):,} imported series, {daily} of them daily, carry the "
+            "embedded data on (a run can be repeated on it: --data-version)"))
     if accounts.accounts_as_of > world.as_of:
         items.append(DataQualityItem(
             "warning", "accounts",

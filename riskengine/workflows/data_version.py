@@ -1,4 +1,4 @@
-"""One version of the data store from the first figure of a run to the last, and what the manifest says of it."""
+"""One version of the data store for a whole run, and what the manifest says of it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ T = TypeVar("T")
 
 
 def on_one_version(run: Callable[P, T]) -> Callable[..., T]:
-    """*run* with two more keywords: ``data`` (folder of the store) and ``data_version`` (an earlier version, its
-    first six digits suffice).
+    """*run* with two more keywords: ``data`` (folder of the store) and ``data_version`` (an earlier version,
+    its first six digits suffice).
 
-    Without them the active store is read; in every case at the version it has when the run starts, whatever is
-    imported meanwhile.  InputError for an unknown version.
+    Without them the active store is read; in every case at the version it has when the run starts, whatever
+    is imported meanwhile.  InputError for an unknown version.
     """
 
     @wraps(run)
@@ -40,8 +40,8 @@ def data_hashes() -> dict[str, str]:
 
 
 def describe_data() -> dict:
-    """For the manifest: ``data_version`` ('embedded' without imports) and ``data_series``, id → SHA-256 of dates
-    and values of every imported series."""
+    """For the manifest: ``data_version`` ('embedded' without imports) and ``data_series``, id → SHA-256 of
+    dates and values of every imported series."""
     store = active_store()
     return {"data_version": store.version,
             "data_series": {name: store.series[name].sha256 for name in sorted(store.series)}}

@@ -1,4 +1,5 @@
-"""Embedded panels carried on by the data store: what is added, what stands, what no later figure can change."""
+"""Embedded panels carried on by the data store: what is added, what stands, what no later figure can
+change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Updating from publishers that behave, and from publishers that do not: nothing bad gets in, nothing good is lost."""
+"""Updating from publishers that behave, and from publishers that do not: nothing bad gets in, nothing good is
+lost."""
 
 from __future__ import annotations
 

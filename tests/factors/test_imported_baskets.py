@@ -1,4 +1,5 @@
-"""Sectors imported: baskets with a history of their own, equity volatility of today, and nothing from tomorrow."""
+"""Sectors imported: baskets with a history of their own, equity volatility of today, and nothing from
+tomorrow."""
 
 from __future__ import annotations
 
