@@ -283,7 +283,7 @@ class _Rest:
         while match := self.take(rf"([+-]?)({_NUMBER}) ?({_SCALE})"):
             amounts.append(self._signed(match[1], read_amount(match[2], match[3])))
             self._currency_beside(match)
-        tenors: list[str] = []
+        tenors = []
         while match := self.take(rf"({_NUMBER})[ -]?({_TENOR})"):
             tenors.append(self._tenor(match[1], vocabulary.TENOR_UNITS[match[2]]))
         either: list[tuple[str, float, bool]] = []
@@ -337,7 +337,7 @@ class _Rest:
         return f"{int(number)}{unit}"
 
     def _signed(self, sign: str, value: float) -> float:
-        """A sign before a size is a side; with a side in words it must not contradict it."""
+        """A sign before a size is a side; a minus beside a side in words is refused."""
         if not sign:
             return value
         if sign == "-" and re.search(r"(?<!\w)(?:BUY|SELL|LONG|SHORT|BOUGHT|SOLD|BOT|SLD)(?!\w)", self.text):
@@ -377,8 +377,7 @@ class _Rest:
             elif word and word not in vocabulary.FILLER:
                 left.append(word)
         if own and found.amount_currency:
-            other = found.names.get("currency", "")
-            if other:
+            if other := found.names.get("currency", ""):
                 found.pair = (found.amount_currency, other)
             elif found.amount_currency != "USD":
                 found.names["currency"] = found.amount_currency

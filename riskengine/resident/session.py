@@ -22,8 +22,9 @@ from riskengine.base.dates import parse_tenor
 from riskengine.base.errors import InputError, Problem
 from riskengine.base.sampling import RunSpec
 from riskengine.base.units import Horizon
-from riskengine.engine.paths import PreparedScenario, World, prepare
+from riskengine.engine.paths import PreparedScenario, World, policy_draws, prepare
 from riskengine.execution import Executor, Serial
+from riskengine.impact.parameters import ParameterDraws
 from riskengine.instruments.portfolio import Portfolio, Position, describe
 from riskengine.instruments.trade_text import parse_trade
 from riskengine.policy.night import Limit
@@ -80,6 +81,7 @@ class Session:
         self._before: OrderedDict[Hashable, Any] = OrderedDict()
         self._prepared: OrderedDict[Hashable, Any] = OrderedDict()
         self._chains: OrderedDict[Hashable, Any] = OrderedDict()
+        self._draws: OrderedDict[Hashable, ParameterDraws] = OrderedDict()
         self._checks: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock = RLock()
 
@@ -184,7 +186,11 @@ class Session:
 
     def _prepare(self, scenario: Scenario) -> PreparedScenario:
         return _kept(self._prepared, scenario, KEPT_SCENARIOS,
-                     lambda: prepare(scenario, self.world, self.spec))
+                     lambda: prepare(scenario, self.world, self.spec, self._policy_draws()))
+
+    def _policy_draws(self) -> ParameterDraws:
+        """Draws of the chain's parameters, made once: the same for every scenario and horizon."""
+        return _kept(self._draws, "draws", 1, lambda: policy_draws(self.world, self.spec))
 
     def _state_before(self, scenario: Scenario | None, horizon: Horizon, detail: bool) -> tuple[Resident, View]:
         def make() -> tuple[Resident, View]:

@@ -13,6 +13,7 @@ from scipy.special import ndtri
 
 from riskengine.base.sampling import BLOCK_LOADINGS, BLOCK_PARAMETERS, BLOCK_PERMUTATION, RunSpec
 from riskengine.kernels.draws import fill_keys, fill_normals, fill_words
+from riskengine.simulation.sobol import sobol_points
 
 
 def draw_of_path(spec: RunSpec, lo: int, hi: int) -> np.ndarray:
@@ -33,13 +34,10 @@ def parameter_normals(spec: RunSpec, dimensions: int) -> np.ndarray:
     counter stream: dimension j depends on (seed, j) only, so that more parameters leave the draws of the
     others alone.
     """
-    from scipy.stats import qmc
-
     bits = spec.draws.bit_length() - 1
     if dimensions == 0:
         return np.empty((spec.draws, 0))
-    points = qmc.Sobol(dimensions, scramble=False, bits=32).random_base2(bits)
-    prefix = (points * 2.0**bits).astype(np.int64)
+    prefix = sobol_points(dimensions, bits)
     normals = np.empty((spec.draws, dimensions))
     words = np.empty((4, spec.draws), dtype=np.uint32)
     for j in range(dimensions):
