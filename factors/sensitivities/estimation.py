@@ -13,6 +13,7 @@ from factors.sensitivities.prior import Findings
 from factors.sensitivities.property_prices import property_rows
 from factors.sensitivities.rates import rate_rows
 from riskengine.base.sensitivity import GROUPS, Exclusion, Prior, Sensitivities
+from riskengine.data.selection import active_store, use_store
 
 
 def estimate_sensitivities(as_of: str, priors: Mapping[str, Prior], store: Any = None) -> Sensitivities:
@@ -21,9 +22,11 @@ def estimate_sensitivities(as_of: str, priors: Mapping[str, Prior], store: Any =
     priors : by key of ``configs/estimation.toml`` ('currency_beta.KRW') or 'parameter.<name>' (data.priors).
     store : imported series; default the active one.  Same data and date, same bits.
     """
-    found = Findings(Observations(as_of, store), priors)
-    for rows in (currency_rows, rate_rows, equity_rows, property_rows, flow_rows):
-        rows(found)
+    source = active_store() if store is None else store
+    with use_store(source.folder, source.version):  # panels and single series from one version
+        found = Findings(Observations(as_of, source), priors)
+        for rows in (currency_rows, rate_rows, equity_rows, property_rows, flow_rows):
+            rows(found)
     order = {g: i for i, g in enumerate(GROUPS)}
     return Sensitivities(
         as_of, found.observations.data_version, tuple(sorted(found.rows, key=lambda r: order[r.group])),

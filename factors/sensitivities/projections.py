@@ -36,13 +36,15 @@ class Projection:
 
 def project(
     y: np.ndarray, x: np.ndarray, months: np.ndarray, names: Sequence[str], extra: np.ndarray | None = None,
-    horizons: Sequence[int] = HORIZONS, controls: int = CONTROL_LAGS,
+    horizons: Sequence[int] = HORIZONS, controls: int = CONTROL_LAGS, cumulative: bool = True,
+    newey_west: int | None = None,
 ) -> Projection:
     """Responses of the level y (T,) to x (T,) on one monthly calendar without holes (NaN where missing).
 
-    extra : (T, Z) contemporaneous controls.  NotEstimable as in :func:`regress`.
+    extra : (T, Z) further controls.  cumulative : False projects y_{t+h} itself, with lags of y as controls.
+    newey_west : lags at every horizon instead of max(h + 1, LEAST_LAGS).  NotEstimable as in :func:`regress`.
     """
-    step = np.r_[np.nan, np.diff(y)]
+    step = np.r_[np.nan, np.diff(y)] if cumulative else y
     design = [x] + [_lagged(x, k) for k in range(1, controls + 1)]
     design += [_lagged(step, k) for k in range(1, controls + 1)]
     labels = [names[1]] + [f"{names[1]}, lag {k}" for k in range(1, controls + 1)]
@@ -51,11 +53,12 @@ def project(
         design += list(extra.T)
         labels += list(names[2:])
     x_all = np.column_stack(design)
-    before = _lagged(y, 1)
+    before = _lagged(y, 1) if cumulative else np.zeros(len(y))
     fits = []
     for h in horizons:
         ahead = np.r_[y[h:], np.full(h, np.nan)]
-        fits.append(regress(ahead - before, x_all, months, max(h + 1, LEAST_LAGS), [names[0], *labels]))
+        lag = max(h + 1, LEAST_LAGS) if newey_west is None else newey_west
+        fits.append(regress(ahead - before, x_all, months, lag, [names[0], *labels]))
     return Projection(
         tuple(horizons), np.array([f.slopes[0] for f in fits]), np.array([f.errors[0] for f in fits]),
         np.array([f.n for f in fits]), np.array([f.lag for f in fits]), fits[0].dates[0], fits[0].dates[-1],

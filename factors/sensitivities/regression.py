@@ -65,7 +65,8 @@ def regress(
 ) -> Fit:
     """OLS of y (T,) on a constant and x (T, J) over the rows without NaN; *names*: y's, then the regressors'.
 
-    NotEstimable: fewer than *minimum* rows, infinite values, a series without variation, collinear regressors.
+    NotEstimable: fewer than *minimum* rows, infinite values, a series without variation, collinear regressors,
+    an exact fit.
     """
     x = x[:, None] if x.ndim == 1 else x
     checked(y, x, names)
@@ -76,6 +77,8 @@ def regress(
     varied(y, x, names)
     model = sm.OLS(y, sm.add_constant(x, has_constant="add"))
     fit = model.fit(cov_type="HAC", cov_kwds={"maxlags": lag})
+    if fit.rsquared > 1.0 - 1e-12:
+        raise NotEstimable(f"an exact fit: {names[0]} is a copy of {', '.join(names[1:])}")
     return Fit(np.asarray(fit.params[1:]), np.asarray(fit.cov_params())[1:, 1:], float(fit.params[0]),
                float(fit.rsquared), lag, dates, y, x, np.asarray(fit.resid))
 
