@@ -154,7 +154,7 @@ def gross_purchases(evidence: Evidence) -> Draft:
 
 def position(evidence: Evidence) -> Draft:
     """Assets less liabilities of every date known; is the newest the largest, and relative to GDP?"""
-    rows = evidence.tables["positions"]
+    rows = evidence.table("positions")
     named = next((r for r in rows if r["date"] == "2025-09-30"), None)
     if named is None:
         return Draft(POSITION, ("configs/markets.toml",), untestable="The position of September 2025 was not yet "
@@ -183,7 +183,7 @@ def position(evidence: Evidence) -> Draft:
 
 def europe(evidence: Evidence) -> Draft:
     """Ratio from TIC's own totals (May 2026), else bounds from the areas of the last survey."""
-    table = {r["area"]: r["total_usd_bn"] for r in evidence.tables["area_holdings"]}
+    table = {r["area"]: r["total_usd_bn"] for r in evidence.table("area_holdings")}
     if table:
         held, world, source = table["Total Europe"], table["Grand Total"], "configs/foreign_holdings_2026-05.csv"
         ratio = held / (world - held)
@@ -191,7 +191,7 @@ def europe(evidence: Evidence) -> Draft:
                  f"Neither 8 tn nor twice the rest.")
         sample = "May 2026"
     else:
-        rows = evidence.tables["survey_holdings"]
+        rows = evidence.table("survey_holdings")
         if not rows:
             raise SeriesMissing("configs/foreign_holdings_by_survey.csv")
         survey = rows[-1]["survey"]

@@ -158,7 +158,7 @@ def china_and_yields(evidence: Evidence) -> Draft:
 def by_survey(evidence: Evidence, wanted: tuple[str, ...]) -> Draft:
     """The same identity on the embedded annual surveys (long-term Treasuries, end of June)."""
     table: dict[str, dict[int, float]] = {}
-    for row in evidence.tables["survey_holdings"]:
+    for row in evidence.table("survey_holdings"):
         if row["survey"].endswith("-06") and row["treasury_usd_bn"] is not None:
             table.setdefault(row["area"], {})[int(row["survey"][:4])] = row["treasury_usd_bn"]
     china, total = table.get("China", {}), table.get("Total", {})

@@ -178,7 +178,7 @@ def granger(flow: np.ndarray, trade: np.ndarray, lags: int = 4) -> list:
 
 def slowdown(evidence: Evidence) -> Draft:
     """The engine's elasticities times half of the usual purchases; 16th to 84th percentile of each elasticity."""
-    sizes = [r for r in evidence.tables["market_sizes"] if "treasury" in r]
+    sizes = [r for r in evidence.table("market_sizes") if "treasury" in r]
     parameters = evidence.tables["parameters"]
     gdp = evidence.quarterly(NIPA + "GDP")
     if not sizes:

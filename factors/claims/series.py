@@ -67,6 +67,10 @@ class Evidence:
         dates, values = self.read(name)
         return by_period(dates, values, "Q", last)
 
+    def table(self, name: str) -> list[dict]:
+        """Rows of a table of published facts; empty when there are none."""
+        return list(self.tables.get(name, ()))
+
     def need(self, *names: str) -> None:
         """SeriesMissing with every name that cannot be read, at once."""
         absent = []

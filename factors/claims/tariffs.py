@@ -31,6 +31,7 @@ RELIEFS = {"2018-12-03": "truce of Buenos Aires", "2019-07-01": "truce of Osaka"
 """First trading day on which each was known. Dates recalled from the public record (mark R)."""
 YEARS = ("2017-01-01", "2019-12-31")
 PLACEBOS = 9999
+FEWEST_EVENTS = 8
 
 DOLLAR = Wording(
     "D6-dollar", "Tariffs", "Tariffs strengthen the dollar",
@@ -83,15 +84,19 @@ def announcements(evidence: Evidence) -> Draft:
     window = np.full(len(dates), np.nan)
     window[1:-1] = 100.0 * (level[2:] - level[:-2])
     average = float(window[where].mean())
-    moves = {d: float(window[np.searchsorted(dates, np.datetime64(d))] - average) for d in ESCALATIONS}
-    reliefs = {d: float(window[np.searchsorted(dates, np.datetime64(d))] - average) for d in RELIEFS}
+    moves = _around(ESCALATIONS, dates, window - average)
+    reliefs = _around(RELIEFS, dates, window - average)
+    if len(moves) < FEWEST_EVENTS:
+        raise TooShort(f"{len(moves)} announcements")
     values = np.array(list(moves.values()))
     measured = against_placebo(values, window[where] - average, DOLLAR.id)
     at = int(np.argmax(np.abs(values - values.mean())))
     name = list(moves)[at]
     rest = against_placebo(np.delete(values, at), window[where] - average, DOLLAR.id)
-    eased = against_placebo(np.array(list(reliefs.values())), window[where] - average, DOLLAR.id)
     first, last = (int(np.searchsorted(dates, np.datetime64(d))) for d in ("2018-03-21", "2018-12-24"))
+    eased = () if not reliefs else (estimate_of(
+        f"{len(reliefs)} truces", against_placebo(np.array(list(reliefs.values())), window[where] - average, DOLLAR.id),
+        "%", note="below 0 if tariffs lift the dollar"),)
     ups = int((values > 0).sum())
     rows = [(f"{d} {ESCALATIONS[d]}", round(v, 3), None, None) for d, v in moves.items()]
     return Draft(
@@ -99,12 +104,18 @@ def announcements(evidence: Evidence) -> Draft:
         f"{next(iter(moves))} to {list(moves)[-1]}",
         words=f"The dollar rose in {ups} of {len(values)} windows. The dollar is {source}.",
         others=(exact("windows in which the dollar rose", ups / len(values), "share", n=len(values)),
-                estimate_of("four truces", eased, "%", note="below 0 if tariffs lift the dollar"),
+                *eased,
                 exact("dollar from 21 March to 24 December 2018", 100 * (level[last] - level[first]), "%",
                       note="the Federal Reserve raised rates three times in these months")),
         influential=name, without=((f"without {name}", rest),),
         chart={"kind": "bars", "unit": "% over two days, less the average", "decimals": 2, "rows": rows,
                "title": "The dollar around tariff announcements"})
+
+
+def _around(events: dict[str, str], dates: np.ndarray, window: np.ndarray) -> dict[str, float]:
+    """Date → move around it, for the events whose window is over and known."""
+    at = {d: int(np.searchsorted(dates, np.datetime64(d))) for d in events}
+    return {d: float(window[i]) for d, i in at.items() if i < len(dates) and np.isfinite(window[i])}
 
 
 def against_placebo(values: np.ndarray, everything: np.ndarray, claim: str) -> Measured:

@@ -109,7 +109,7 @@ def policy_path(evidence: Evidence) -> Draft:
 
 def outstanding(evidence: Evidence) -> Monthly:
     """Treasuries outstanding by month, USD bn: between the year-ends on a line, after the last one flat."""
-    rows = [r for r in evidence.tables["market_sizes"] if "treasury" in r]
+    rows = [r for r in evidence.table("market_sizes") if "treasury" in r]
     if len(rows) < 2:
         raise SeriesMissing("markets.toml: Treasuries outstanding")
     december = np.array([period_number(f"{r['year']}-12", "M") for r in rows])
@@ -171,7 +171,7 @@ def flows_and_premium(evidence: Evidence) -> Draft:
 
 def survey_share(evidence: Evidence) -> Draft:
     """Yearly: Δ foreign share of Treasuries outstanding, and the ten-year beyond its answer to the two-year."""
-    held = {int(r["survey"][:4]): r["treasury_usd_bn"] for r in evidence.tables["survey_holdings"]
+    held = {int(r["survey"][:4]): r["treasury_usd_bn"] for r in evidence.table("survey_holdings")
             if r["area"] == "Total" and r["survey"].endswith("-06") and r["treasury_usd_bn"]}
     stock = outstanding(evidence)
     years = np.arange(min(held, default=0), max(held, default=-1) + 1)
