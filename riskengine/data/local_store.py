@@ -25,7 +25,7 @@ taken out and reported as vanished.  A series whose unit or frequency differs fr
 Series ids: a FRED id as it is (``DGS10``, ``DTWEXBGS``, ``VIXCLS``, ``SP500``, ``CSUSHPINSA``); others
 ``<publisher>.<column>``:
 
-    etf.SPY · ff5.Mkt-RF · ff10.Durbl · fx_close.DXY             percent returns (ff*), closes
+    etf.SPY · ff5.Mkt-RF · ff3.SMB · ff10.Durbl · fx_close.DXY   percent returns (ff*), closes
     h10.EUR (H.10's own quote: unit says which way) · h10_per_usd.EUR, g5_per_usd.EUR (foreign units per USD)
     treasury.10Y (Treasury's par yields) · acm.ACMY10 · sovereign10y.DE
     tic.flows.official.treas_net · tic.holders.japan · tic.slt.china_mainland.treas_pos
@@ -256,7 +256,7 @@ def write_batches(batches: Sequence[Sequence[ImportedSeries]], folder: Path | st
     place = store_folder(folder)
     with writing(place):
         old = open_store(place)
-        moment = datetime.now(UTC).isoformat(timespec="seconds")
+        moment = datetime.now(UTC).isoformat(timespec="microseconds")
         draft = Draft(old.series, old.read, moment)
         results: list[tuple[SeriesChange, ...] | InputError] = []
         for batch in batches:

@@ -87,7 +87,7 @@ def test_light_commands_import_no_numpy(line, absent):
 
 def test_help_names_only_commands_that_exist_and_each_has_help():
     for line in ("nightly", "scenarios list", "scenarios show", "scenarios check", "check", "init", "compare",
-                 "report", "data status", "warmup", "estimate", "backtest coverage"):
+                 "report", "data status", "data import", "data versions", "warmup", "estimate", "backtest coverage"):
         assert cli.run([*line.split(), "--help"]) == 0
     assert cli.run(["what-if", "--help"]) == 1
 
