@@ -35,7 +35,12 @@ def made_up(first: str = FIRST, last: str = LAST, seed: int = 11) -> list[Import
     def path(beta: float, own: float, start: float) -> np.ndarray:
         return start * np.exp(np.cumsum(beta * market + own * rng.standard_normal(len(days))))
 
-    found = [series("SP500", days, path(1.0, 0.0, 1000.0)),
+    index = path(1.0, 0.0, 1000.0)
+    anchor = np.flatnonzero(days <= np.datetime64("2018-12-31"))
+    if len(anchor):  # from 2019 on it carries the embedded index on
+        index *= 2506.850098 / index[anchor[-1]]
+    funds_from = days if not len(anchor) else days[anchor[-1] - 5:]
+    found = [series("SP500", funds_from, index[-len(funds_from):]),
              series("VIXCLS", days, np.clip(18 + np.cumsum(0.3 * rng.standard_normal(len(days))), 9, 60))]
     for name, beta in (("XLK", 1.3), ("XLB", 1.0), ("XLI", 1.0), ("XLY", 1.1), ("XLU", 0.5), ("XLF", 1.1),
                        ("IYR", 0.9)):

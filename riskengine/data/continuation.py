@@ -28,6 +28,8 @@ from riskengine.base.dates import federal_holidays
 
 ANCHOR_DAYS = 5
 """An index is chained at a common day at most this many days before its last embedded close."""
+JOIN_DAYS = 60
+"""Common days on which a source must look like the series it carries on."""
 SAME_QUOTE = {"price": 0.0005, "rate": 0.00015}
 """Largest disagreement of the same quotation: 5 bp of price (rounding of four digits), 1.5 bp of yield."""
 OTHER_HOUR = {"price": 0.03, "rate": 0.003}
@@ -111,6 +113,8 @@ def carry_on(panel: str, labels: tuple[str, ...], dates: np.ndarray, values: np.
             if source.series not in store.series:
                 continue
             days, figures = read_quotes(source, store, last, close)
+            if mismatch(panel, dates[seen], values[seen, j], days, figures):
+                continue
             new = (days > last) & business_days(days)
             fresh = [(d, v) for d, v in zip(days[new], figures[new], strict=True) if d not in found]
             if fresh:
@@ -128,6 +132,57 @@ def carry_on(panel: str, labels: tuple[str, ...], dates: np.ndarray, values: np.
         at = np.searchsorted(every, np.array(list(found), dtype="datetime64[D]"))
         out[at, labels.index(label)] = list(found.values())
     return every, out, used
+
+
+def mismatch(panel: str, days: np.ndarray, embedded: np.ndarray, others: np.ndarray, figures: np.ndarray) -> str:
+    """Why a source is not the series it should carry on; '' when it is, or nothing can be compared.
+
+    days, embedded : the embedded observations.  others, figures : the source in the panel's unit.  The median
+    gap over the last JOIN_DAYS common days, else the step from the last embedded to the next observation, must
+    stay below what no two quotations of one thing differ by.  Nothing after the end of the embedded data
+    enters but that one step, so that what is known at an earlier date does not depend on it.
+    """
+    price = panel != "treasury_par_daily"
+
+    def gap(a, b):
+        return np.abs(np.log(a / b)) if price else np.abs(a - b)
+
+    _, left, right = np.intersect1d(days, others, return_indices=True)
+    if len(left):
+        typical = float(np.median(gap(figures[right[-JOIN_DAYS:]], embedded[left[-JOIN_DAYS:]])))
+        if typical > (0.10 if price else 0.01):
+            return f"it differs by {_amount(typical, price)} on the last common days"
+        return ""
+    after = np.flatnonzero((others > days[-1]) & (others <= days[-1] + np.timedelta64(31, "D")))
+    if len(after):
+        step = float(gap(figures[after[0]], embedded[-1]))
+        if step > (0.25 if price else 0.02):
+            return f"it begins {_amount(step, price)} away from the last embedded figure"
+    return ""
+
+
+def _amount(gap: float, price: bool) -> str:
+    return f"{100 * np.expm1(gap):,.0f}%" if price else f"{1e4 * gap:,.0f} bp"
+
+
+def mismatches(panel: str, labels: tuple[str, ...], dates: np.ndarray, values: np.ndarray, store,
+               day: np.datetime64) -> list[tuple[str, str, str]]:
+    """[(label, series, reason)] of the sources that ``carry_on`` leaves out as another series, told from the
+    day on which it matters: *day* after the end of the embedded figures."""
+    found = []
+    for label, sources in continuations(panel).items():
+        column = values[:, labels.index(label)]
+        seen = np.isfinite(column)
+        if dates[seen][-1] >= day:
+            continue
+        for source in sources:
+            if source.series in store.series:
+                days, figures = read_quotes(source, store, dates[seen][-1], column[seen][-1])
+                days, figures = days[days <= day], figures[days <= day]
+                reason = mismatch(panel, dates[seen], column[seen], days, figures)
+                if reason:
+                    found.append((label, source.series, reason))
+    return found
 
 
 def read_quotes(source: Continuation, store, last: np.datetime64, close: float

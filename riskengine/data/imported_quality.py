@@ -21,7 +21,7 @@ import numpy as np
 
 from riskengine.base.errors import InputError
 from riskengine.data.catalog import IMPORTED, PanelInfo, kind_of, panels_in_use
-from riskengine.data.continuation import business_days, continuations, disagreements
+from riskengine.data.continuation import business_days, continuations, disagreements, mismatches
 from riskengine.data.panels import embedded_history, known_dates, parse_as_of
 from riskengine.data.readers.known_series import describe
 from riskengine.data.series_entries import known_on
@@ -121,6 +121,10 @@ def _disagreements(as_of: str, store) -> list[DataQualityItem]:
         dates, values = embedded_history(panel)
         values = np.where(known_dates(info, dates) <= day, values, np.nan)
         kind = info.series[0].kind
+        items += [DataQualityItem("red", f"{panel}.{label}", f"{series} is not used, it is another series or another "
+                                  f"unit: {reason}")
+                  for label, series, reason in mismatches(panel, info.labels, *embedded_history(panel), store,
+                                                             day)]
         for label, series, days, gaps, tolerance in disagreements(panel, kind, info.labels, dates, values, store):
             worst = int(np.argmax(np.abs(gaps)))
             recent = (day - days[-1]).astype(int) < 365

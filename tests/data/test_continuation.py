@@ -77,7 +77,7 @@ def test_only_new_york_business_days_are_added(imported):
 
 
 def test_a_fund_continues_the_index_by_its_returns(tmp_path):
-    days = business_days("2018-12-03", "2019-03-29")
+    days = business_days("2018-12-28", "2019-03-29")
     closes = np.linspace(250.0, 280.0, len(days))
     write(tmp_path, [series("etf.SPY", days, closes)])
     with use_store(tmp_path):
@@ -90,6 +90,20 @@ def test_a_fund_continues_the_index_by_its_returns(tmp_path):
     write(tmp_path / "no_anchor", [series("etf.SPY", days[late], closes[late])])
     with use_store(tmp_path / "no_anchor"):
         assert max(column(load_panel("equity_daily", "2019-12-31"), "SP500")) == "2018-12-31"
+
+
+@pytest.mark.parametrize("wrong", [0.9, 1.0 / 1.1, 110.0], ids=["another", "inverted", "cents"])
+def test_a_source_that_is_another_series_is_not_used_and_named(wrong, tmp_path):
+    days = business_days("2024-09-02", "2025-01-31")
+    write(tmp_path, [series("DEXUSEU", days, np.full(len(days), wrong))])
+    with use_store(tmp_path):
+        assert max(column(load_panel("fx_daily", "2025-06-30"), "EUR")) == "2024-11-29"
+        red = [i for i in data_quality("2024-12-02") if i.severity == "red" and i.series == "fx_daily.EUR"]
+    assert len(red) == 1 and "DEXUSEU is not used" in red[0].message
+    late = days > np.datetime64("2024-11-29")
+    write(tmp_path / "late", [series("DEXUSEU", days[late], np.full(int(late.sum()), wrong / 1.5))])
+    with use_store(tmp_path / "late"):
+        assert max(column(load_panel("fx_daily", "2025-06-30"), "EUR")) == "2024-11-29"
 
 
 def test_euro_rates_are_crossed(tmp_path):
@@ -115,7 +129,7 @@ def test_other_series_have_a_panel_of_their_own(imported):
 def test_the_default_day_is_the_last_with_currencies_yields_and_the_index(imported, tmp_path):
     assert default_as_of() == "2025-03-31" and str(covered_range()[1]) == "2025-03-31"
     some = [s for s in made_up() if s.id.startswith(("DEX", "DGS", "h10"))]
-    days = business_days("2018-12-03", "2025-03-14")
+    days = business_days("2018-12-28", "2025-03-14")
     write(tmp_path, [*some, series("SP500", days, np.linspace(2500, 5600, len(days)))])
     with use_store(tmp_path):
         assert default_as_of() == "2025-03-14"

@@ -45,7 +45,7 @@ def test_baskets_are_estimated_on_their_members(imported_models, models):
              / daily.vol_long_run[i("EQ_SP500")] for f in SECTOR_BASKETS}
     made = {"EQ_EXPORTERS": 1.1, "EQ_IMPORTERS": 1.1, "EQ_DOMESTIC": 0.8, "EQ_LISTED_REAL_ESTATE": 0.9}
     for factor, beta in made.items():
-        assert betas[factor] == pytest.approx(beta, abs=0.12)  # the last years weigh most
+        assert 0.5 * beta < betas[factor] < beta  # they move with the made-up index, which begins in 2019
 
 
 def test_equity_volatility_is_of_today_where_the_history_is(imported_models, models):
