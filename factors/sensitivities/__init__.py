@@ -3,8 +3,8 @@
     estimate_sensitivities(as_of, priors, parameters) -> Sensitivities
 
 observations   the series as known at the as-of date, on one monthly, weekly and quarterly calendar
-regression     least squares with Newey–West errors; broken, short, constant, collinear series are refused by name
-stability      rolling windows, sup-F and CUSUM tests, the most influential observation
+regression     least squares with Newey–West errors; broken, short, constant, collinear series are refused by
+name stability      rolling windows, sup-F and CUSUM tests, the most influential observation
 projections    local projections;   quantiles   quantile regressions;   prior   the normal–normal rule
 currencies, rates, equities, property_prices, flows   what is regressed on what
 """

@@ -1,12 +1,12 @@
 """Equity index, sectors and baskets on the market, the dollar and rates; earnings on the dollar.
 
-    r_SPX = a + b d + e                                    d = log change of the dollar, + = the dollar rises
-    r_SPX = a + β_path Δ2y − λ u + e                       u = remainder of the 10-year (factors.sensitivities.rates)
-    r_i   = a + b r_SPX + c d + g Δ10y + e                 sectors, baskets; month-end closes
-    Δ₄ ln EPS = a + Σ_{k=0,1} c_k s_{t−4k} + f Δ₄ ln GDP    earnings channel, s over four quarters
+    r_SPX = a + b d + e                      d = log change of the dollar, + = the dollar rises
+    r_SPX = a + β_path Δ2y − λ u + e         u = remainder of the 10-year (factors.sensitivities.rates)
+    r_i   = a + b r_SPX + c d + g Δ10y + e   sectors and baskets, month-end closes
+    Δ₄ ln EPS = a + c_0 s_t + c_1 s_{t−4} + f Δ₄ ln GDP + e   earnings channel, s = depreciation over a year
 
-Dollar–equity betas are diagnostics: the engine moves equity by flow, earnings and discounting and adds none of them
-(METHOD 7).  λ is confounded: premia rise with growth as well as with sales.
+Dollar–equity betas are diagnostics: the engine moves equity by flow, earnings and discounting and adds none
+of them (METHOD 7).  λ is confounded: premia rise with growth as well as with sales.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ from factors.sensitivities.quantiles import TAUS, quantile_slopes
 from factors.sensitivities.regression import QUARTERLY_MINIMUM, regress
 from riskengine.base.sensitivity import QuantileFit
 
-SECTORS = {"XLB": "materials", "XLC": "communication", "XLE": "energy", "XLF": "financials", "XLI": "industrials",
-           "XLK": "technology", "XLP": "staples", "XLRE": "real estate", "XLU": "utilities", "XLV": "health care",
+SECTORS = {"XLB": "materials", "XLC": "communication", "XLE": "energy", "XLF": "financials",
+           "XLI": "industrials",
+           "XLK": "technology", "XLP": "staples", "XLRE": "real estate", "XLU": "utilities",
+           "XLV": "health care",
            "XLY": "discretionary"}
 BASKETS = {"EXPORTERS": ("XLK", "XLB", "XLI"), "IMPORTERS": ("XLY", "XLP"), "DOMESTIC": ("XLU", "XLF")}
-"""Equally weighted sector funds standing for the engine's baskets (assumption: sectors with the largest foreign sales;
-consumer sectors that import; regulated and domestic sectors)."""
+"""Equally weighted sector funds standing for the engine's baskets (assumption: sectors with the largest
+foreign sales; consumer sectors that import; regulated and domestic sectors)."""
 SECTOR_START = "2005-01"
 EARNINGS = ("fredqd.s_and_p_500", "fredqd.s_and_p_pe_ratio")
 
@@ -36,7 +38,8 @@ def equity_rows(found: Findings) -> None:
                                    ("since_2008", "2008-02", None, DXY)):
         found.attempt(f"spx_on_dollar.{name}", "equity",
                       lambda n=name, a=first, b=last, i=ids: _index_on_dollar(found, n, a, b, i))
-    found.attempt("spx_on_dollar.broad", "equity", lambda: _index_on_dollar(found, "broad", "2006-02", None, None))
+    found.attempt("spx_on_dollar.broad", "equity",
+                  lambda: _index_on_dollar(found, "broad", "2006-02", None, None))
     found.attempt("spx_on_premium", "equity", lambda: _index_on_rates(found, "spx_on_premium"))
     found.attempt("spx_on_path", "equity", lambda: _index_on_rates(found, "spx_on_path"))
     found.attempt("earnings_on_dollar", "equity", lambda: _earnings(found))
@@ -60,7 +63,8 @@ def basket_return(found: Findings, funds: tuple[str, ...]) -> np.ndarray:
 
 
 def dollar_move(found: Findings) -> tuple[np.ndarray, str]:
-    """(T,) monthly % change of the dollar, up = it rises, and its name: DXY where imported, else the broad one."""
+    """(T,) monthly % change of the dollar, up = it rises, and its name: DXY where imported, else the broad
+    one."""
     seen = found.observations
     held = [d for d in DXY if seen.has(d)]
     if held:
@@ -69,7 +73,8 @@ def dollar_move(found: Findings) -> tuple[np.ndarray, str]:
     return moves(-log_dollar, 100.0), name
 
 
-def _index_on_dollar(found: Findings, name: str, first: str, last: str | None, ids: tuple[str, ...] | None) -> None:
+def _index_on_dollar(found: Findings, name: str, first: str, last: str | None,
+                     ids: tuple[str, ...] | None) -> None:
     seen = found.observations
     r = moves(seen.sp500("month_end"), 100.0)
     if ids is None:
@@ -77,12 +82,15 @@ def _index_on_dollar(found: Findings, name: str, first: str, last: str | None, i
         d = moves(-log_dollar, 100.0)
     else:
         source = seen.first_of(ids)
-        d, dollar = moves(log_of(seen.month_end(source), source), 100.0), "major" if ids == ("DTWEXM",) else "DXY"
+        d, dollar = moves(log_of(seen.month_end(source), source), 100.0), "major" if ids == ("DTWEXM",
+            ) else "DXY"
     fit = regress(seen.since(seen.months, r, first, last), d, seen.months, HAC_LAGS_MONTHLY,
                   ["S&P 500", f"{dollar} dollar"])
-    found.add(f"spx_on_dollar.{name}", fit, group="equity", dependent="S&P 500, month end", regressor=f"{dollar} dollar",
+    found.add(f"spx_on_dollar.{name}", fit, group="equity", dependent="S&P 500, month end",
+              regressor=f"{dollar} dollar",
               dollar=dollar, unit="% per +1% of the dollar", prior=f"spx_on_dollar.{name}",
-              note="the published sample used DXY" if dollar == "major" else "", keep_fit="%" if name != "before_2008" else "")
+              note="the published sample used DXY" if dollar == "major" else "",
+              keep_fit="%" if name != "before_2008" else "")
 
 
 def _index_on_rates(found: Findings, row_id: str) -> None:
@@ -91,19 +99,24 @@ def _index_on_rates(found: Findings, row_id: str) -> None:
     d2 = moves(seen.ten_year("month_end", "2Y"))
     d10 = moves(seen.ten_year("month_end"))
     start = "2000-01"
-    split = regress(seen.since(seen.months, d10, start), d2, seen.months, HAC_LAGS_MONTHLY, ["10-year", "2-year"])
+    split = regress(seen.since(seen.months, d10, start), d2, seen.months, HAC_LAGS_MONTHLY,
+                    ["10-year", "2-year"])
     u = d10 - split.slopes[0] * d2
     fit = regress(seen.since(seen.months, r, start), stack([u, d2]), seen.months, HAC_LAGS_MONTHLY,
                   ["S&P 500", "remainder of the 10-year", "2-year"])
     if row_id == "spx_on_premium":
         found.add(row_id, fit, group="equity", sign=-1.0, dependent="S&P 500, month end, sign turned",
                   regressor="remainder of the 10-year (2-year held)", unit="% per 100 bp",
-                  prior="parameter.equity_flow_term_premium", engine="prior", used_as="equity_flow_term_premium",
-                  note="λ: positive = equity falls when the premium rises; the remainder rises with growth too", keep_fit="%",
+                  prior="parameter.equity_flow_term_premium", engine="prior",
+                  used_as="equity_flow_term_premium",
+                  note="λ: positive = equity falls when the premium rises; the remainder rises with "
+                       "growth too", keep_fit="%",
                   identified=False)
     else:
-        found.add(row_id, fit, group="equity", slope=1, dependent="S&P 500, month end", regressor="2-year yield",
-                  unit="% per 100 bp", note="the engine takes the policy-path beta from the factor model's covariance")
+        found.add(row_id, fit, group="equity", slope=1, dependent="S&P 500, month end",
+                  regressor="2-year yield",
+                  unit="% per 100 bp",
+                  note="the engine takes the policy-path beta from the factor model's covariance")
 
 
 def _three_rows(found: Findings, kind: str, name: str, words: str, r: np.ndarray, first: str) -> None:
@@ -116,10 +129,12 @@ def _three_rows(found: Findings, kind: str, name: str, words: str, r: np.ndarray
                   [name, "S&P 500", f"{dollar} dollar", "10-year"])
     shared = {"group": "equity", "dependent": f"{words}, month end", "dollar": dollar}
     basket = kind == "basket"
-    found.add(f"{kind}_market.{name}", fit, regressor="S&P 500", unit="× index", prior=f"{kind}_market.{name}",
+    found.add(f"{kind}_market.{name}", fit, regressor="S&P 500", unit="× index",
+              prior=f"{kind}_market.{name}",
               engine="prior" if basket else "diagnostic",
               used_as=f"market_inputs: loading.{name}.SP500" if basket else "", **shared)
-    found.add(f"{kind}_dollar.{name}", fit, slope=1, regressor=f"{dollar} dollar", unit="% per +1% of the dollar",
+    found.add(f"{kind}_dollar.{name}", fit, slope=1, regressor=f"{dollar} dollar",
+              unit="% per +1% of the dollar",
               prior=f"{kind}_dollar.{name}", **shared)
     found.add(f"{kind}_rates.{name}", fit, slope=2, regressor="10-year yield", unit="% per 100 bp",
               prior=f"{kind}_rates.{name}", **shared)
@@ -140,9 +155,12 @@ def _earnings(found: Findings) -> None:
     value, se = float(contrast @ fit.slopes), float(np.sqrt(contrast @ fit.covariance @ contrast))
     found.rows.append(posterior_row(
         "earnings_on_dollar", value, se, found.priors.get("parameter.eps_per_10pct_usd_fall"), group="equity",
-        dependent="S&P 500 earnings, log change over four quarters", regressor="depreciation, this year and the year before",
-        dollar="H.10 broad", unit="% of earnings per 10% fall", lag=fit.lag, first=str(fit.dates[0]), last=str(fit.dates[-1]),
-        n=fit.n, r2=fit.r2, method=f"OLS, overlapping years, Newey–West ({fit.lag}), sum of two years", engine="prior",
+        dependent="S&P 500 earnings, log change over four quarters",
+        regressor="depreciation, this year and the year before",
+        dollar="H.10 broad", unit="% of earnings per 10% fall", lag=fit.lag, first=str(fit.dates[0]),
+        last=str(fit.dates[-1]),
+        n=fit.n, r2=fit.r2, method=f"OLS, overlapping years, Newey–West ({fit.lag}), sum of two years",
+        engine="prior",
         used_as="eps_per_10pct_usd_fall", note="earnings = index / price-earnings ratio; 2008–09 dominates"))
 
 
@@ -150,7 +168,8 @@ def _quarterly_dollar(found: Findings) -> np.ndarray:
     """(Q,) log H.10 broad dollar with fixed weights from monthly averages: a history before 2006."""
     seen = found.observations
     total = sum(BROAD_DOLLAR_WEIGHTS.values())
-    monthly = sum(w / total * np.log(seen.average(f"panel:fx_monthly.{c}")) for c, w in BROAD_DOLLAR_WEIGHTS.items())
+    monthly = sum(w / total * np.log(seen.average(f"panel:fx_monthly.{c}")) for c,
+                  w in BROAD_DOLLAR_WEIGHTS.items())
     return np.asarray(monthly)[2::3][: len(seen.quarters)]
 
 
@@ -164,8 +183,10 @@ def _tails(found: Findings) -> None:
                   ["S&P 500", f"{dollar} dollar", "10-year"], minimum=500)
     slopes, errors = quantile_slopes(fit)
     for j, (key, words, unit, name) in enumerate((
-            ("dollar", f"{dollar} dollar", "% per +1% of the dollar", dollar), ("10y", "10-year yield", "% per 100 bp", ""))):
+            ("dollar", f"{dollar} dollar", "% per +1% of the dollar", dollar),
+            ("10y", "10-year yield", "% per 100 bp", ""))):
         found.quantiles.append(QuantileFit(
             f"spx_quantiles_on_{key}", "S&P 500, weekly (Wednesday)", words, name, unit, TAUS,
-            tuple(float(v) for v in slopes[:, j]), tuple(float(v) for v in errors[:, j]), float(fit.slopes[j]),
+            tuple(float(v) for v in slopes[:, j]), tuple(float(v) for v in errors[:, j]),
+            float(fit.slopes[j]),
             float(fit.errors[j]), str(fit.dates[0])[:10], str(fit.dates[-1])[:10], fit.n, "weekly"))

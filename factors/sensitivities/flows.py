@@ -1,13 +1,15 @@
 """Do foreign purchases move the term premium, the dollar and equities? Local projections on TIC flows.
 
-    official, private, total purchases of Treasuries, % of outstanding  →  ACM term premium, ACM expected path, 10-year, bp
-    purchases of all long-term securities, share of yearly GDP          →  broad dollar, log
-    purchases of equity, share of the market                            →  S&P 500, log
+    Treasuries bought, % of outstanding                →  ACM term premium, ACM expected path, 10-year, bp
+    all long-term securities, share of yearly GDP      →  broad dollar, log
+    equity bought, share of the market                 →  S&P 500, log
 
-TIC long-term securities (Bertaut and Tryon 2007, Bertaut and Judson 2014 to 2020, SLT since 2023; the flows of 2021–22
-were not published).  Private = total − official, from 2011.  Custody in London or Brussels hides official buyers.
-The published priors come from instruments or events; these projections have none, so a small coefficient here is
-as much an answer of flows to prices as an effect on them.
+each for official, private and all buyers.  TIC long-term securities (Bertaut and Tryon 2007, Bertaut and Judson
+2014 to 2020, SLT since; most flows of 2021–22 were not published).  Private = total − official, from 2011.
+Custody in London or Brussels hides official buyers.
+
+The published priors come from instruments or events.  These projections have no instrument, so a coefficient
+here is as much an answer of flows to prices as an effect on them: the rows are marked as not identified.
 """
 
 from __future__ import annotations
@@ -44,7 +46,8 @@ def purchases(seen: Observations, holders: str, classes: tuple[str, ...]) -> np.
 
 
 def on_months(seen: Observations, dates: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """(T,) log-linear interpolation of year-end stocks; the last known one carried on, NaN before the first."""
+    """(T,) log-linear interpolation of year-end stocks; the last known one carried on, NaN before the
+    first."""
     ends = (seen.months + 1).astype("datetime64[D]").astype(np.int64) - 1
     at = dates.astype(np.int64)
     out = np.exp(np.interp(ends, at, np.log(values)))
@@ -66,7 +69,8 @@ def _treasury(found: Findings, holders: str, response: str) -> None:
     name = f"purchases of Treasuries, {holders}"
     got = project(y, seen.since(seen.months, x, START), seen.months, [words, name, "2-year"], extra)
     controls = f"{CONTROL_LAGS} lags of both" + (", the 2-year of the month" if extra is not None else "")
-    _keep(found, f"flow.{response}.{holders}", got, words, f"{name}, 1% of outstanding", holders, "bp", controls)
+    _keep(found, f"flow.{response}.{holders}", got, words, f"{name}, 1% of outstanding", holders, "bp",
+          controls)
     if response != "premium":
         return
     official = holders == "official"
@@ -75,9 +79,12 @@ def _treasury(found: Findings, holders: str, response: str) -> None:
                                      (12, "ust_long_run", "flow_long_run.official", "")):
         found.add(f"{row}.{holders}", got.fits[h], group="flows", sign=-1.0,
                   dependent=f"{words}, {'month of the flow' if h == 0 else 'twelve months on'}, sign turned",
-                  regressor=f"{name}, 1% of outstanding", unit="bp per 1% of outstanding", prior=prior if official else "",
-                  engine="prior" if official and parameter else "diagnostic", used_as=parameter if official else "",
-                  note=CAVEAT if official else SINGLE, method="local projection", identified=False, checks=h == 0,
+                  regressor=f"{name}, 1% of outstanding", unit="bp per 1% of outstanding",
+                  prior=prior if official else "",
+                  engine="prior" if official and parameter else "diagnostic",
+                  used_as=parameter if official else "",
+                  note=CAVEAT if official else SINGLE, method="local projection", identified=False,
+                  checks=h == 0,
                   keep_fit="bp" if official and h == 0 else "")
 
 
@@ -88,13 +95,17 @@ def _dollar(found: Findings, holders: str) -> None:
     x = purchases(seen, holders, CLASSES) / gdp
     name = f"purchases of long-term securities, {holders}"
     got = project(-log_dollar, seen.since(seen.months, x, START), seen.months, [f"{dollar} dollar", name])
-    _keep(found, f"flow.dollar.{holders}", got, f"{dollar} dollar, + = it rises", f"{name}, 1% of yearly GDP", holders, "%",
+    _keep(found, f"flow.dollar.{holders}", got, f"{dollar} dollar, + = it rises",
+          f"{name}, 1% of yearly GDP", holders, "%",
           f"{CONTROL_LAGS} lags of both")
     total = holders == "total"
-    found.add(f"dollar_flow.{holders}", got.fits[3], group="flows", dependent=f"{dollar} dollar, three months on",
+    found.add(f"dollar_flow.{holders}", got.fits[3], group="flows",
+              dependent=f"{dollar} dollar, three months on",
               regressor=f"{name}, share of yearly GDP", dollar=dollar, unit="log points per unit of GDP",
-              prior="parameter.gamma_broad_per_gdp" if total else "", engine="prior" if total else "diagnostic",
-              used_as="gamma_broad_per_gdp" if total else "", note=CAVEAT if total else SINGLE, method="local projection", identified=False,
+              prior="parameter.gamma_broad_per_gdp" if total else "",
+              engine="prior" if total else "diagnostic",
+              used_as="gamma_broad_per_gdp" if total else "", note=CAVEAT if total else SINGLE,
+              method="local projection", identified=False,
               keep_fit="log" if total else "")
 
 
@@ -113,11 +124,13 @@ def _equity(found: Findings, holders: str) -> None:
     found.add(f"equity_flow.{holders}", got.fits[3], group="flows", dependent="S&P 500, three months on",
               regressor=f"{name}, share of the market", unit="log price per share of the market",
               prior="parameter.equity_multiplier" if total else "", engine="prior" if total else "diagnostic",
-              used_as="equity_multiplier" if total else "", note=CAVEAT if total else SINGLE, method="local projection", identified=False)
+              used_as="equity_multiplier" if total else "", note=CAVEAT if total else SINGLE,
+              method="local projection", identified=False)
 
 
 def _monthly_gdp(seen: Observations) -> np.ndarray:
-    """(T,) nominal GDP, USD bn a year: the quarter's figure for each of its months, the last known carried on."""
+    """(T,) nominal GDP, USD bn a year: the quarter's figure for each of its months, the last known carried
+    on."""
     gdp = seen.vector("panel:external_saving_quarterly.GDP", "quarter_end")
     known = np.flatnonzero(np.isfinite(gdp))
     at = (np.arange(len(seen.months)) // 3).clip(known[0], known[-1])

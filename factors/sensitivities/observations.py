@@ -1,9 +1,10 @@
 """Which figures were known at the as-of date, on one monthly, weekly and quarterly calendar without holes?
 
-Every reader returns a vector on the whole calendar (:attr:`Observations.months`, ``weeks``, ``quarters``) with NaN
-where nothing was observed or known, so that a difference or a lag never jumps over a gap.  A month (quarter) counts
-only when it had ended by the as-of date.  Sources: the embedded panels of ``riskengine.data.panels`` and the user's
-store (``riskengine.data.selection``); both cut by date *and* publication lag, and by date once more here.
+Every reader returns a vector on the whole calendar (:attr:`Observations.months`, ``weeks``, ``quarters``)
+with NaN where nothing was observed or known, so that a difference or a lag never jumps over a gap.  A month
+(quarter) counts only when it had ended by the as-of date.  Sources: the embedded panels of
+``riskengine.data.panels`` and the user's store (``riskengine.data.selection``); both cut by date *and*
+publication lag, and by date once more here.
 
 Units: yields in percentage points, returns in per cent (100 × log change), flows in USD bn.
 """
@@ -91,10 +92,12 @@ class Observations:
         if calendar == "month_average":
             out = _average(dates, values, self.months)
         elif calendar == "month_end":
-            out = _last_within(dates, values, (self.months + 1).astype("datetime64[D]") - np.timedelta64(1, "D"),
+            out = _last_within(dates, values,
+                               (self.months + 1).astype("datetime64[D]") - np.timedelta64(1, "D"),
                                np.timedelta64(STALE_DAYS, "D"))
         elif calendar == "quarter_end":
-            out = _last_within(dates, values, (self.quarters + 1).astype("datetime64[D]") - np.timedelta64(1, "D"),
+            out = _last_within(dates, values,
+                               (self.quarters + 1).astype("datetime64[D]") - np.timedelta64(1, "D"),
                                np.timedelta64(31, "D"))
         else:
             out = _last_within(dates, values, self.weeks, np.timedelta64(4, "D"))
@@ -112,7 +115,8 @@ class Observations:
     def broad_dollar(self, calendar: str) -> tuple[np.ndarray, str]:
         """(log value of foreign currency, name of the dollar): up = the dollar fell.
 
-        The Federal Reserve's broad index (DTWEXBGS) where imported, else the H.10 currencies with fixed weights.
+        The Federal Reserve's broad index (DTWEXBGS) where imported, else the H.10 currencies with fixed
+        weights.
         """
         if self.has("DTWEXBGS"):
             return -np.log(self.vector("DTWEXBGS", calendar)), "broad"
@@ -124,7 +128,8 @@ class Observations:
 
     def sp500(self, calendar: str) -> np.ndarray:
         """Log S&P 500: the imported closes, else the panel."""
-        return log_of(self.vector("SP500" if self.has("SP500") else "panel:equity_daily.SP500", calendar), "SP500")
+        return log_of(self.vector("SP500" if self.has("SP500") else "panel:equity_daily.SP500", calendar),
+                      "SP500")
 
     def ten_year(self, calendar: str, tenor: str = "10Y") -> np.ndarray:
         """Par yield in percentage points."""
@@ -189,7 +194,8 @@ def _average(dates: np.ndarray, values: np.ndarray, grid: np.ndarray) -> np.ndar
     return np.where(whole, sums / np.maximum(count, 1), np.nan)
 
 
-def _last_within(dates: np.ndarray, values: np.ndarray, ends: np.ndarray, stale: np.timedelta64) -> np.ndarray:
+def _last_within(dates: np.ndarray, values: np.ndarray, ends: np.ndarray,
+                 stale: np.timedelta64) -> np.ndarray:
     if not len(dates):
         return np.full(len(ends), np.nan)
     at = np.searchsorted(dates, ends, side="right") - 1

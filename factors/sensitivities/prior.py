@@ -42,7 +42,8 @@ class Findings:
             return None
 
     def add(
-        self, row_id: str, fit: Fit, *, group: str, dependent: str, regressor: str, unit: str, dollar: str = "",
+        self, row_id: str, fit: Fit, *, group: str, dependent: str, regressor: str, unit: str,
+        dollar: str = "",
         slope: int = 0, sign: float = 1.0, prior: str = "", engine: str = "diagnostic", used_as: str = "",
         note: str = "", keep_fit: str = "", window: int = WINDOW_MONTHS, checks: bool = True,
         method: str = "OLS", identified: bool = True,
@@ -71,7 +72,8 @@ def posterior_row(row_id: str, value: float, se: float, prior: Prior | None, **r
     if prior is None:
         return Sensitivity(id=row_id, estimate=value, se=se, posterior=value, posterior_se=se, **rest)
     both = combine(prior.value, prior.se, value, se)
-    return Sensitivity(id=row_id, estimate=value, se=se, posterior=both.value, posterior_se=both.se, prior=prior,
+    return Sensitivity(id=row_id, estimate=value, se=se, posterior=both.value, posterior_se=both.se,
+                       prior=prior,
                        conflict=both.conflict, **rest)
 
 
@@ -91,7 +93,8 @@ def _first(fit: Fit, slope: int) -> Fit:
     if slope == 0:
         return fit
     order = [slope, *(j for j in range(fit.x.shape[1]) if j != slope)]
-    return Fit(fit.slopes[order], fit.covariance[np.ix_(order, order)], fit.intercept, fit.r2, fit.lag, fit.dates,
+    return Fit(fit.slopes[order], fit.covariance[np.ix_(order, order)], fit.intercept, fit.r2, fit.lag,
+               fit.dates,
                fit.y, fit.x[:, order], fit.residuals)
 
 

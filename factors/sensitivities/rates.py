@@ -44,7 +44,8 @@ def remainder(found: Findings, start: str = PATH_SAMPLE_START) -> np.ndarray:
     """(T,) u: the change of the 10-year not explained by the 2-year, percentage points, from *start* on."""
     seen = found.observations
     two, ten = moves(yields(found, "2Y")), moves(yields(found, "10Y"))
-    fit = regress(seen.since(seen.months, ten, start), two, seen.months, HAC_LAGS_MONTHLY, ["10-year", "2-year"])
+    fit = regress(seen.since(seen.months, ten, start), two, seen.months, HAC_LAGS_MONTHLY,
+                  ["10-year", "2-year"])
     return np.where(seen.months >= np.datetime64(start, "M"), ten - fit.slopes[0] * two, np.nan)
 
 
@@ -68,7 +69,8 @@ def _profile(found: Findings, tenor: str) -> None:
     y = seen.since(seen.months, moves(yields(found, tenor)), PATH_SAMPLE_START)
     x = stack([remainder(found), moves(yields(found, "2Y"))])
     fit = regress(y, x, seen.months, HAC_LAGS_MONTHLY, [f"{tenor} yield", "remainder", "2-year"])
-    found.add(f"premium_profile.{tenor}", fit, group="rates", dependent=f"{tenor} Treasury yield, monthly average",
+    found.add(f"premium_profile.{tenor}", fit, group="rates",
+              dependent=f"{tenor} Treasury yield, monthly average",
               regressor="remainder of the 10-year (2-year held)", unit="× remainder of the 10-year",
               prior=f"premium_profile.{tenor}", checks=tenor in ("5Y", "30Y"),
               note="compare the tenor profile of the flow channel: the engine uses the stated hump")
@@ -80,7 +82,8 @@ def _acm(found: Findings, on: str) -> None:
     two, ten = seen.ten_year("month_end", "2Y"), seen.ten_year("month_end")
     y = seen.since(seen.months, moves(premium), "1990-01")
     d2, d10 = moves(two), moves(ten)
-    fit_u = regress(seen.since(seen.months, d10, "1990-01"), d2, seen.months, HAC_LAGS_MONTHLY, ["10-year", "2-year"])
+    fit_u = regress(seen.since(seen.months, d10, "1990-01"), d2, seen.months, HAC_LAGS_MONTHLY,
+                    ["10-year", "2-year"])
     u = d10 - fit_u.slopes[0] * d2
     names = ["ACM 10-year premium", "remainder", "2-year"]
     fit = regress(y, stack([u, d2]), seen.months, HAC_LAGS_MONTHLY, names)

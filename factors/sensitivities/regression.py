@@ -1,6 +1,7 @@
 """Least squares with Newey–West (HAC) errors on what was observed; what cannot be estimated is said by name.
 
-    y_t = a + b' x_t + e_t,    V(b) = (X'X)⁻¹ S (X'X)⁻¹,    S = Σ_{|j| ≤ L} (1 − |j|/(L + 1)) Σ_t x_t e_t e_{t−j} x_{t−j}'
+    y_t = a + b' x_t + e_t,    V(b) = (X'X)⁻¹ S (X'X)⁻¹,    S = Σ_{|j| ≤ L} (1 − |j|/(L + 1)) Σ_t x_t e_t
+    e_{t−j} x_{t−j}'
 
 Newey and West (1987), Bartlett kernel, no small-sample factor: the defaults of statsmodels
 ``OLS(...).fit(cov_type="HAC", cov_kwds={"maxlags": L})``.
@@ -22,7 +23,8 @@ CONDITION_LIMIT = 1e4
 
 
 class NotEstimable(ValueError):
-    """A regression that has no answer on these data; the message is the reason, ``needs`` the missing series."""
+    """A regression that has no answer on these data; the message is the reason, ``needs`` the missing
+    series."""
 
     def __init__(self, reason: str, needs: str = "") -> None:
         super().__init__(reason)
@@ -65,15 +67,16 @@ def regress(
 ) -> Fit:
     """OLS of y (T,) on a constant and x (T, J) over the rows without NaN; *names*: y's, then the regressors'.
 
-    NotEstimable: fewer than *minimum* rows, infinite values, a series without variation, collinear regressors,
-    an exact fit.
+    NotEstimable: fewer than *minimum* rows, infinite values, a series without variation, collinear
+    regressors, an exact fit.
     """
     x = x[:, None] if x.ndim == 1 else x
     checked(y, x, names)
     rows = np.isfinite(y) & np.isfinite(x).all(axis=1)
     y, x, dates = y[rows], np.ascontiguousarray(x[rows]), dates[rows]
     if len(y) < minimum:
-        raise NotEstimable(f"too short: {len(y)} complete observations of {', '.join(names)}, at least {minimum}")
+        raise NotEstimable(f"too short: {len(y)} complete observations of {', '.join(names)}, "
+                           f"at least {minimum}")
     varied(y, x, names)
     model = sm.OLS(y, sm.add_constant(x, has_constant="add"))
     fit = model.fit(cov_type="HAC", cov_kwds={"maxlags": lag})

@@ -3,11 +3,12 @@
     sup-F    max over break dates τ in the middle 70% of the sample of the Wald statistic of
              δ in  y_t = a + b'x_t + 1{t > τ}(a_δ + δ'x_t) + e_t,  HAC covariance (Andrews 1993)
     CUSUM    sup of the cumulated OLS residuals (Ploberger and Krämer 1992), by statsmodels
-    DFBETA   the observation whose absence moves the coefficient most, (X'X)⁻¹ x_t e_t / (1 − h_t) (Belsley, Kuh
-             and Welsch 1980)
+    DFBETA   the observation whose absence moves the coefficient most, (X'X)⁻¹ x_t e_t / (1 − h_t)
+             (Belsley, Kuh and Welsch 1980)
 
-Critical values: Andrews (2003), Econometrica 71, 395–397, trimming 15%; they hold for all coefficients that may
-break, here the first slope alone (the others may break too, and are allowed to).
+The statistic is that of the first slope; the other coefficients are allowed to break with it.  Critical values:
+Andrews (2003), Econometrica 71, 395–397, one coefficient, trimming 15%.  With HAC errors in short samples the test
+rejects more often than 5%: a statistic near the critical value is weak evidence.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ def sup_f(fit: Fit) -> tuple[float, int]:
 
 
 def hac_least_squares(y: np.ndarray, design: np.ndarray, lag: int) -> tuple[np.ndarray, np.ndarray]:
-    """(β, V) of y on *design* with Newey–West covariance: the loop of many small fits (equal to statsmodels')."""
+    """(β, V) of y on *design* with Newey–West covariance: the loop of many small fits (equal to
+    statsmodels')."""
     inverse = np.linalg.inv(design.T @ design)
     beta = inverse @ (design.T @ y)
     scores = design * (y - design @ beta)[:, None]

@@ -19,7 +19,8 @@ FORMAT = 1
 class Prior:
     """A published value ± se with its source and mark (C, R, O, D, A).
 
-    overlaps : the value was itself computed on (part of) the same data; then the posterior's error is too small.
+    overlaps : the value was itself computed on (part of) the same data; then the posterior's error is too
+    small.
     parameter : name in ``configs/impact`` where the prior is a parameter of the engine, else ''.
     """
 
@@ -72,13 +73,13 @@ class Fitted:
 class Sensitivity:
     """One coefficient: what the data say, what was published, what remains of both.
 
-    dollar : the dollar that is meant, 'broad' (Federal Reserve broad index), 'H.10 broad' (built from the H.10
-    currencies with fixed weights), 'DXY', 'major' (Federal Reserve major currencies), or ''.
-    estimate, se : least squares with Newey–West errors of *lag* lags, in *unit*.  posterior, posterior_se : normal–normal rule;
-    without a prior they equal the data's.  engine : what the engine uses, 'data', 'prior', or
-    'diagnostic' (nothing uses it).  used_as : the parameter or model field that holds it.
-    identified : False where cause and answer are mixed (flows and prices of one month, without an instrument):
-    the rule still gives a posterior, but its error leaves the bias of the data out.
+    dollar : the dollar that is meant, 'broad' (Federal Reserve broad index), 'H.10 broad' (built from the
+    H.10 currencies with fixed weights), 'DXY', 'major' (Federal Reserve major currencies), or ''.
+    estimate, se : least squares with Newey–West errors of *lag* lags, in *unit*.  posterior, posterior_se :
+    normal–normal rule; without a prior they equal the data's.  engine : what the engine uses, 'data',
+    'prior', or 'diagnostic' (nothing uses it).  used_as : the parameter or model field that holds it.
+    identified : False where cause and answer are mixed (flows and prices of one month, without an
+    instrument): the rule still gives a posterior, but its error leaves the bias of the data out.
     """
 
     id: str

@@ -20,17 +20,21 @@ estimate_app = typer.Typer(
 StoreOption = Annotated[Optional[Path], typer.Option(
     "--data", metavar="DIR", help="Folder of the data store.",
     show_default="$RISKENGINE_DATA, else the user's data folder")]
-OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the page, the tables and the artefact go.")]
+OutOption = Annotated[Path,
+                      typer.Option("--out", metavar="DIR",
+                                   help="Where the page, the tables and the artefact go.")]
 
 
 @estimate_app.callback()
 def estimate(
-    context: typer.Context, as_of: AsOfOption = None, data: StoreOption = None, out: OutOption = Path("estimates"),
+    context: typer.Context, as_of: AsOfOption = None, data: StoreOption = None,
+    out: OutOption = Path("estimates"),
     check: Annotated[bool, typer.Option("--check/--no-check", help="Price the shipped book under each set of "
                                                                    "elasticities.")] = True,
     as_json: JsonOption = False,
 ) -> int | None:
-    """Estimate every sensitivity on what was known at the as-of date: prior, data, posterior, and how far it holds.
+    """Estimate every sensitivity on what was known at the as-of date: prior, data, posterior, and how far it
+    holds.
 
     Writes OUT/<as-of>/estimate.html, sensitivities.json (the artefact), .parquet and .csv. What cannot be
     estimated is listed with its reason and the series it needs.
@@ -46,7 +50,8 @@ def estimate(
         import json
 
         print(json.dumps({"as_of": outcome.found.as_of, "data_version": outcome.found.data_version,
-                          "sensitivities": table_rows(outcome.found), "factor_models": list(outcome.table.rows)},
+                          "sensitivities": table_rows(outcome.found),
+                          "factor_models": list(outcome.table.rows)},
                          indent=1, ensure_ascii=False, default=str))
     else:
         _print_sensitivities(outcome.found)
@@ -72,7 +77,8 @@ def estimate_check(as_of: AsOfOption = None, data: StoreOption = None, as_json: 
         import json
         from dataclasses import asdict
 
-        print(json.dumps({"as_of": found.as_of, "data_version": found.data_version, **asdict(result)}, indent=1,
+        print(json.dumps({"as_of": found.as_of, "data_version": found.data_version, **asdict(result)},
+                         indent=1,
                          ensure_ascii=False))
     else:
         _print_check(result)
@@ -87,7 +93,8 @@ def _day(as_of: str | None) -> str | None:
 
 def _print_sensitivities(found: Sensitivities) -> None:
     print(f"As of {found.as_of}, data {found.data_version[:12]}\n")
-    print_table(("sensitivity", "unit", "prior", "data", "posterior", "engine", "sample", "n", "R2", "break"), [
+    print_table(("sensitivity", "unit", "prior", "data", "posterior", "engine", "sample", "n", "R2",
+                 "break"), [
         (r.id, r.unit, f"{r.prior.value:.3g} ({r.prior.se:.2g})" if r.prior else "",
          f"{r.estimate:.3g} ({r.se:.2g})", f"{r.posterior:.3g} ({r.posterior_se:.2g})" if r.prior else "",
          ("" if r.engine == "diagnostic" else r.engine) + ("" if r.identified else " not identified"),
@@ -102,12 +109,14 @@ def _print_check(result: StructuralCheck) -> None:
     print_table(("elasticity", "unit", "engine", "prior", "data", "posterior", "remark"), [
         (e.name, e.unit, *(f"{v:.3g}" + (f" ({s:.2g})" if s else "") if v is not None else ""
                            for v, s in zip(e.values, e.errors, strict=True)),
-         ("wrong sign, enters at 5% of the prior; " if e.floored else "") + ("" if e.identified else "not identified"))
+         ("wrong sign, enters at 5% of the prior; "
+          if e.floored else "") + ("" if e.identified else "not identified"))
         for e in result.elasticities])
     print_table(("scenario", "set", "expected P&L", "ES 97.5%"), [
         (o.scenario, o.chosen, f"{o.expected_pnl_usd / 1e6:,.1f} ± {o.se_expected_pnl_usd / 1e6:.1f} mn",
          f"{o.es_usd / 1e6:,.1f} mn") for o in result.outcomes])
-    print_records([{"elasticity to its posterior": n, "scenario": s, "change of expected P&L, USD mn": round(x / 1e6, 1)}
+    print_records([{"elasticity to its posterior": n, "scenario": s,
+                    "change of expected P&L, USD mn": round(x / 1e6, 1)}
                    for n, s, x in result.single if abs(x) >= 1e5], False)
 
 
@@ -117,13 +126,14 @@ def estimate_claims(
         "--as-of", metavar="DATE", help="Nothing published after it is used.",
         show_default="the first day on which everything at hand was published")] = None,
     data: StoreOption = None,
-    out: Annotated[Optional[Path], typer.Option("--out", metavar="FILE", help="Write the page (HTML) here.")] = None,
+    out: Annotated[Optional[Path],
+                   typer.Option("--out", metavar="FILE", help="Write the page (HTML) here.")] = None,
     as_json: JsonOption = False,
 ) -> int:
     """Put the sources' claims to the test: identity or regression, interval, verdict, and what turns it.
 
-    A verdict follows from the numbers by one stated rule, corrected for testing many claims. A claim whose series
-    are not imported says which. The result is kept: the nightly report of the same data shows it.
+    A verdict follows from the numbers by one stated rule, corrected for testing many claims. A claim whose
+    series are not imported says which. The result is kept: the nightly report of the same data shows it.
     """
     import json
     from dataclasses import asdict

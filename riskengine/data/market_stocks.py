@@ -23,13 +23,16 @@ def stock_outstanding(kind: str, as_of: str, root: Path | None = None) -> tuple[
     known = sorted((r["year"], float(r[kind])) for r in rows if r["known"] <= as_of and kind in r)
     known = [(y, v) for y, v in known if f"{y}-12-31" <= as_of]
     if not known:
-        raise InputError(Problem(f"no size of the {kind} market known yet", file="markets.toml", field="as_of", got=as_of))
+        raise InputError(Problem(f"no size of the {kind} market known yet", file="markets.toml",
+                                 field="as_of", got=as_of))
     return np.array([f"{y}-12-31" for y, _ in known], dtype="datetime64[D]"), np.array([v for _, v in known])
 
 
 def foreign_share_of_equity(years: np.ndarray, root: Path | None = None) -> np.ndarray:
-    """Foreigners' share of US equity at fractional *years*: the rule of ``markets.toml``, linear between its years."""
-    steps = sorted((s["from"], s["share"]) for s in _markets(root)["rules"]["equity"]["foreign_share_of_equity"])
+    """Foreigners' share of US equity at fractional *years*: the rule of ``markets.toml``, linear between its
+    years."""
+    steps = sorted((s["from"], s["share"])
+                   for s in _markets(root)["rules"]["equity"]["foreign_share_of_equity"])
     return np.interp(years, [y for y, _ in steps], [s for _, s in steps])
 
 

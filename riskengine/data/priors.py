@@ -1,4 +1,5 @@
-"""Published values of sensitivities from ``configs/estimation.toml`` and ``configs/impact``: every problem at once."""
+"""Published values of sensitivities from ``configs/estimation.toml`` and ``configs/impact``: every problem
+at once."""
 
 from __future__ import annotations
 
@@ -18,8 +19,8 @@ _TAGS = ("C", "R", "O", "D", "A")
 def load_priors(parameters: ImpactParameters, root: Path | None = None) -> dict[str, Prior]:
     """'currency_beta.KRW' → prior, and 'parameter.<name>' → prior of every uncertain parameter of the chain.
 
-    The error of a parameter is half the distance of its 16th and 84th percentile, of a uniform one its standard
-    deviation.  InputError lists every problem of the file.
+    The error of a parameter is half the distance of its 16th and 84th percentile, of a uniform one its
+    standard deviation.  InputError lists every problem of the file.
     """
     path = (root or config_root()) / "estimation.toml"
     priors = {f"parameter.{name}": _of_parameter(name, distribution, parameters.tag(name))
@@ -40,12 +41,14 @@ def load_priors(parameters: ImpactParameters, root: Path | None = None) -> dict[
         problems += [Problem("missing", file=place, field=k)
                      for k in ("source", "tag", "values") if k not in row]
         if row.get("tag", "A") not in _TAGS:
-            problems.append(Problem("mark", file=place, field="tag", got=str(row["tag"]), accepted=", ".join(_TAGS)))
+            problems.append(Problem("mark", file=place, field="tag", got=str(row["tag"]),
+                                    accepted=", ".join(_TAGS)))
         for name, pair in row.get("values", {}).items():
             numbers = isinstance(pair, list) and len(pair) == 2 and all(
                 isinstance(x, int | float) and not isinstance(x, bool) for x in pair)
             if not numbers or not pair[1] > 0:
-                problems.append(Problem("needs [value, standard error > 0]", file=place, field=name, got=str(pair)))
+                problems.append(Problem("needs [value, standard error > 0]", file=place, field=name,
+                                        got=str(pair)))
                 continue
             priors[f"{group}.{name}"] = Prior(float(pair[0]), float(pair[1]), row.get("source", ""),
                                               row.get("tag", ""), bool(row.get("overlaps", False)))

@@ -1,7 +1,8 @@
 """Where do the estimated sensitivities rest, and what did the last estimate say?
 
-One JSON file per estimate with its own hash, written beside its place and moved there.  A file that is missing,
-truncated, altered or of another format is an :class:`ArtefactError`; nothing is read from half a file.
+One JSON file per estimate with its own hash, written beside its place and moved there.  A file that is
+missing, truncated, altered or of another format is an :class:`ArtefactError`; nothing is read from half a
+file.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ def cached_path(as_of: str, data_version: str) -> Path:
 
 
 def previous_estimate(folder: Path, as_of: str) -> Sensitivities | None:
-    """The latest whole estimate in ``folder/<date>/`` of *as_of* or an earlier day; None when there is none."""
+    """The latest whole estimate in ``folder/<date>/`` of *as_of* or an earlier day; None when there is
+    none."""
     if not folder.is_dir():
         return None
     days = sorted((p.parent.name for p in folder.glob(f"*/{NAME}") if p.parent.name <= as_of), reverse=True)
@@ -69,4 +71,5 @@ def previous_estimate(folder: Path, as_of: str) -> Sensitivities | None:
 
 
 def _digest(body: dict) -> str:
-    return hashlib.sha256(json.dumps(body, sort_keys=True, ensure_ascii=False, allow_nan=False).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(body, sort_keys=True, ensure_ascii=False,
+                                     allow_nan=False).encode()).hexdigest()

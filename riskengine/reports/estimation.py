@@ -1,4 +1,5 @@
-"""The page of the laboratory: prior, data and posterior of every sensitivity, how far each holds, what it costs.
+"""The page of the laboratory: prior, data and posterior of every sensitivity, how far each holds, what it
+costs.
 
 ``render_estimation`` fills ``templates/estimation.html``; styles and drawings are inside the file, nothing is
 fetched.  Every value is escaped by Jinja or markupsafe.
@@ -20,7 +21,8 @@ from riskengine.reports.charts.estimates import (
     ForestRow, coefficient_path, forest, quantile_plot, realised_and_fitted, response,
 )
 from riskengine.reports.estimation_tables import (
-    CHARTED_UNITS, GROUP_NAMES, changes_table, elasticity_table, engine_table, exclusion_table, influence_table,
+    CHARTED_UNITS, GROUP_NAMES, changes_table, elasticity_table, engine_table, exclusion_table,
+    influence_table,
     outcome_tables, full_name, projection_table, sensitivity_table, short_name, single_table,
 )
 from riskengine.reports.html_table import Table, from_mixed_records
@@ -35,21 +37,25 @@ def render_estimation(
 ) -> str:
     """The page of one estimate.
 
-    previous : the estimate to compare with, None for the first.  structural : a structural check, the reason why
-    there is none, or None.  diagnostics : rows of the factor models.
+    previous : the estimate to compare with, None for the first.  structural : a structural check, the reason
+    why there is none, or None.  diagnostics : rows of the factor models.
     """
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
                               trim_blocks=True, lstrip_blocks=True)
-    sections = [("overview", "Overview"), ("sensitivities", "Prior, data, posterior"), ("stability", "Stability"),
-                ("fit", "Realised and fitted"), ("flows", "Flows: local projections"), ("tails", "Tails: quantiles"),
+    sections = [("overview", "Overview"), ("sensitivities", "Prior, data, posterior"),
+                ("stability", "Stability"),
+                ("fit", "Realised and fitted"), ("flows", "Flows: local projections"),
+                ("tails", "Tails: quantiles"),
                 ("volatility", "Volatility and correlation"), ("structural", "Structural check"),
                 ("changes", "Since the last estimate"), ("excluded", "Not estimated")]
     return environment.get_template("estimation.html").render(
         found=found, contents=sections, figures=_figures(found), groups=_groups(found),
         engine=engine_table(found), paths=_paths(found), influence=influence_table(found), fits=_fits(found),
         responses=_responses(found), projections=projection_table(found), quantiles=_quantiles(found),
-        diagnostics=_diagnostics(diagnostics), check=_check(structural), changes=changes_table(found, previous),
-        previous=previous, excluded=exclusion_table(found), unidentified=[r for r in found.rows if not r.identified
+        diagnostics=_diagnostics(diagnostics), check=_check(structural),
+        changes=changes_table(found, previous),
+        previous=previous, excluded=exclusion_table(found),
+        unidentified=[r for r in found.rows if not r.identified
                                                                           and r.used_as])
 
 
@@ -59,9 +65,11 @@ def _figures(found: Sensitivities) -> list[tuple[str, str, str]]:
     apart = [r for r in priors if r.conflict is not None and r.conflict > 2]
     return [
         ("Coefficients", str(len(found.rows)), f"{len(found.exclusions)} more asked for, not estimated"),
-        ("With a published value", str(len(priors)), f"{sum(r.prior.overlaps for r in priors if r.prior)} of them from overlapping data"),
+        ("With a published value", str(len(priors)),
+         f"{sum(r.prior.overlaps for r in priors if r.prior)} of them from overlapping data"),
         ("Prior and data apart", str(len(apart)), "by more than 2 standard errors"),
-        ("Break in the sample", f"{sum(r.stability.breaks for r in tested if r.stability)} of {len(tested)}", "sup-F beyond its 5% value"),
+        ("Break in the sample", f"{sum(r.stability.breaks for r in tested if r.stability)} of {len(tested)}",
+         "sup-F beyond its 5% value"),
         ("Used by the engine", str(sum(bool(r.used_as) for r in found.rows)), "the rest are diagnostics"),
     ]
 
@@ -87,7 +95,8 @@ def _groups(found: Sensitivities) -> list[tuple[str, str, list[Markup], Table]]:
 
 def _forest_row(r: Sensitivity) -> ForestRow:
     prior = (r.prior.value, r.prior.se) if r.prior else None
-    return ForestRow(short_name(r), (prior, (r.estimate, r.se), (r.posterior, r.posterior_se) if r.prior else None))
+    return ForestRow(short_name(r),
+                     (prior, (r.estimate, r.se), (r.posterior, r.posterior_se) if r.prior else None))
 
 
 def _decimals(rows: Sequence[Sensitivity]) -> int:
@@ -97,8 +106,10 @@ def _decimals(rows: Sequence[Sensitivity]) -> int:
 
 def _paths(found: Sensitivities) -> list[Markup]:
     with_path = [r for r in found.rows if r.stability is not None and r.stability.rolling]
-    used = sorted((r for r in with_path if r.used_as), key=lambda r: (r.group == "currencies", r.group == "rates"))
-    rest = sorted((r for r in with_path if not r.used_as), key=lambda r: -(r.stability.sup_f or 0.0))  # type: ignore[union-attr]
+    used = sorted((r for r in with_path if r.used_as),
+                  key=lambda r: (r.group == "currencies", r.group == "rates"))
+    rest = sorted((r for r in with_path if not r.used_as),
+                  key=lambda r: -(r.stability.sup_f or 0.0))  # type: ignore[union-attr]
     out = []
     for r in [*used, *rest][:MOST_PATHS]:
         s = r.stability
@@ -153,6 +164,7 @@ def _check(structural: Any) -> dict[str, Any] | None:
         return None
     if isinstance(structural, str):
         return {"reason": structural}
-    return {"reason": "", "elasticities": elasticity_table(structural), "outcomes": outcome_tables(structural),
+    return {"reason": "", "elasticities": elasticity_table(structural),
+            "outcomes": outcome_tables(structural),
             "single": single_table(structural), "missing": structural.missing, "book": structural.book,
             "paths": f"{structural.paths:,}"}

@@ -31,7 +31,8 @@ from riskengine.result import EstimationResult
 
 @dataclass(frozen=True, slots=True)
 class EstimateOutcome:
-    """Models, sensitivities, the last estimate (None: the first one), the structural check, where it is saved.
+    """Models, sensitivities, the last estimate (None: the first one), the structural check, where it is
+    saved.
 
     structural : a StructuralCheck; the reason where the book could not be priced; None when not asked for.
     """
@@ -45,7 +46,8 @@ class EstimateOutcome:
 
 
 def run_estimate(as_of: str | None = None) -> EstimationResult:
-    """Estimate (or load the cached artefact of) both factor models and tabulate coefficients with standard errors."""
+    """Estimate (or load the cached artefact of) both factor models and tabulate coefficients with standard
+    errors."""
     from factors.diagnostics import estimate_table
 
     return estimate_table(_models(as_of or default_as_of()))
@@ -99,7 +101,8 @@ def estimate_all(
 
 
 def table_rows(found: Sensitivities) -> list[dict[str, Any]]:
-    """The table: one record per coefficient, then one per exclusion with its reason; missing numbers are None."""
+    """The table: one record per coefficient, then one per exclusion with its reason; missing numbers are
+    None."""
     return [_row(r) for r in found.rows] + [_excluded(e) for e in found.exclusions]
 
 
@@ -126,8 +129,10 @@ def _row(r: Sensitivity) -> dict[str, Any]:
 
 
 _EMPTY: dict[str, Any] = dict.fromkeys((
-    "dependent", "regressor", "dollar", "unit", "prior", "prior_se", "data", "data_se", "posterior", "posterior_se",
-    "conflict", "engine", "used_as", "lag", "first", "last", "n", "r2", "method", "identified", "sup_f", "sup_f_critical_5",
+    "dependent", "regressor", "dollar", "unit", "prior", "prior_se", "data", "data_se", "posterior",
+    "posterior_se",
+    "conflict", "engine", "used_as", "lag", "first", "last", "n", "r2", "method", "identified", "sup_f",
+    "sup_f_critical_5",
     "break_date", "cusum_p", "without_influential", "influential_date", "prior_source", "prior_mark",
     "prior_overlaps", "note"))
 
@@ -168,7 +173,8 @@ def _projection_rows(found: Sensitivities) -> list[dict[str, Any]]:
 
 
 def _quantile_rows(found: Sensitivities) -> list[dict[str, Any]]:
-    return [{"id": q.id, "dependent": q.dependent, "regressor": q.regressor, "dollar": q.dollar, "unit": q.unit,
+    return [{"id": q.id, "dependent": q.dependent, "regressor": q.regressor, "dollar": q.dollar,
+             "unit": q.unit,
              "tau": tau, "beta": q.beta[i], "se": q.se[i], "ols": q.ols, "ols_se": q.ols_se, "n": q.n,
              "first": q.first, "last": q.last}
             for q in found.quantiles for i, tau in enumerate(q.taus)]

@@ -6,9 +6,10 @@
     posterior   the normal–normal rule
     identified  the posterior where cause and answer can be told apart, else the engine's value
 
-Every set runs the same scenarios on the same random numbers.  An elasticity whose estimate has the wrong sign for
-its distribution (a negative price impact) enters at FLOOR of its prior, and the row says so.  Then one elasticity
-after the other is moved from the engine's value to the posterior, which shows where the difference comes from.
+Every set runs the same scenarios on the same random numbers.  An elasticity whose estimate has the wrong
+sign for its distribution (a negative price impact) enters at FLOOR of its prior, and the row says so.  Then
+one elasticity after the other is moved from the engine's value to the posterior, which shows where the
+difference comes from.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from riskengine.impact.parameters import ImpactParameters
 from riskengine.instruments.portfolio import Portfolio
 from riskengine.policy.scenario import Scenario
 
-SCENARIOS = ("china_sells_treasuries", "withholding_tax_30_no_exemptions", "exodus_10pct", "mar_a_lago_accord")
+SCENARIOS = ("china_sells_treasuries", "withholding_tax_30_no_exemptions", "exodus_10pct",
+             "mar_a_lago_accord")
 BOOK = "portfolios/global_macro.csv"
 SPEC = RunSpec(paths=8_192, draws=256)
 SINGLE_SPEC = RunSpec(paths=2_048, draws=256)
@@ -42,7 +44,8 @@ LEVEL = 0.975
 
 @dataclass(frozen=True, slots=True)
 class Elasticity:
-    """One elasticity of the engine: value in each set (engine, prior, data, posterior), and what was floored."""
+    """One elasticity of the engine: value in each set (engine, prior, data, posterior), and what was
+    floored."""
 
     name: str
     row: str
@@ -70,7 +73,8 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class StructuralCheck:
-    """Elasticities beside the data, outcomes by scenario and set, and one-at-a-time changes of expected P&L, USD.
+    """Elasticities beside the data, outcomes by scenario and set, and one-at-a-time changes of expected P&L,
+    USD.
 
     single : (elasticity, scenario, change of expected P&L when it alone goes from the engine's value to the
     posterior).
@@ -121,11 +125,13 @@ def structural_check(
     silent = tuple(n for n, d in world.parameters.items()
                    if d.kind != "fixed" and world.parameters.tag(n) != "score" and n not in spoken
                    and n not in ("ust_path_beta_10y_on_2y", "currency_beta_score"))
-    return StructuralCheck(tuple(_elasticities(found, world)), tuple(outcomes), tuple(single), silent, BOOK, spec.paths)
+    return StructuralCheck(tuple(_elasticities(found, world)), tuple(outcomes), tuple(single), silent, BOOK,
+                           spec.paths)
 
 
 def with_set(world: World, found: Sensitivities, which: str, only: frozenset[str] | None = None) -> World:
-    """*world* with the elasticities of one of SETS; *only*: row ids that are changed, the others stay as they are."""
+    """*world* with the elasticities of one of SETS; *only*: row ids that are changed, the others stay as
+    they are."""
     if which == "engine":
         return world
     rows = [r for r in found.rows if r.used_as and (only is None or r.id in only)
@@ -148,7 +154,8 @@ def _distribution(old: Distribution, r: Sensitivity, which: str) -> Distribution
     value, se = (r.estimate, r.se) if which == "data" else (r.posterior, r.posterior_se)
     if old.kind == "lognormal2":
         value = max(value, FLOOR * old.default)
-        return replace(old, default=value, lo=value * value / (value + se), hi=value + se, source=f"{which}: {r.id}")
+        return replace(old, default=value, lo=value * value / (value + se), hi=value + se,
+                       source=f"{which}: {r.id}")
     return replace(old, default=value, lo=value - se, hi=value + se, kind="normal", source=f"{which}: {r.id}")
 
 
@@ -163,7 +170,8 @@ def _betas(model, rows: Sequence[Sensitivity], which: str):
         pair = _value(r, which)
         if pair is not None:
             values[axis.index(label)], errors[axis.index(label)] = pair
-    return replace(model, currency_beta=fields["currency_beta"][0], currency_beta_se=fields["currency_beta"][1],
+    return replace(model, currency_beta=fields["currency_beta"][0],
+                   currency_beta_se=fields["currency_beta"][1],
                    path_beta=fields["path_beta"][0], path_beta_se=fields["path_beta"][1])
 
 

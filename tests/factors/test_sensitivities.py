@@ -1,4 +1,5 @@
-"""Sensitivities: the rule of prior and data, named exclusions, breaks, and nothing from after the as-of date."""
+"""Sensitivities: the rule of prior and data, named exclusions, breaks, and nothing from after the as-of
+date."""
 
 from __future__ import annotations
 
@@ -57,11 +58,13 @@ def made_up(months, seed=1):
 
 # -- the rule ----------------------------------------------------------------------------------------------
 
-@given(prior=st.floats(-50, 50), se_prior=st.floats(1e-3, 50), data=st.floats(-50, 50), se=st.floats(1e-3, 50))
+@given(prior=st.floats(-50, 50), se_prior=st.floats(1e-3, 50), data=st.floats(-50, 50),
+       se=st.floats(1e-3, 50))
 @settings(max_examples=60, deadline=None)
 def test_the_posterior_is_the_precision_weighted_mean(prior, se_prior, data, se):
     row = posterior_row("x", data, se, Prior(prior, se_prior, "made up", "A"), **dict.fromkeys(
-        ("group", "dependent", "regressor", "dollar", "unit", "first", "last", "method"), ""), lag=0, n=1, r2=0.0)
+        ("group", "dependent", "regressor", "dollar", "unit", "first", "last", "method"), ""), lag=0, n=1,
+        r2=0.0)
     w, v = 1 / se_prior**2, 1 / se**2
     assert row.posterior == pytest.approx((w * prior + v * data) / (w + v), rel=1e-12, abs=1e-12)
     assert row.posterior_se == pytest.approx((w + v) ** -0.5, rel=1e-12)
@@ -74,7 +77,8 @@ def test_every_row_obeys_the_rule_and_says_what_the_engine_uses(priors):
     found = estimate_sensitivities("2024-09-24", priors, open_store("/nonexistent/store"))
     assert len(found.rows) > 40
     for r in found.rows:
-        assert np.isfinite([r.estimate, r.se, r.posterior, r.posterior_se, r.r2]).all() and r.se > 0 and r.n >= 40
+        assert np.isfinite([r.estimate, r.se, r.posterior, r.posterior_se,
+                            r.r2]).all() and r.se > 0 and r.n >= 40
         assert r.last <= "2024-08" or "Q" in r.last or len(r.last) == 10 and r.last <= "2024-09-24"
         assert r.engine in ("prior", "data", "diagnostic") and bool(r.used_as) == (r.engine != "diagnostic")
         if r.prior is None:
@@ -85,7 +89,8 @@ def test_every_row_obeys_the_rule_and_says_what_the_engine_uses(priors):
     korea = found["currency_beta.KRW"]
     assert korea.prior.value == 1.28 and korea.engine == "prior" and korea.prior.overlaps
     needs = {e.id: e for e in found.exclusions}
-    assert needs["flow.premium.official"].reason == "needs series tic.flows.official.treas_net: riskengine data import"
+    reason = needs["flow.premium.official"].reason
+    assert reason == "needs series tic.flows.official.treas_net: riskengine data import"
     assert needs["sector.XLK"].needs == "etf.XLK"
 
 
@@ -134,7 +139,8 @@ def test_faulty_imports_become_exclusion_rows(tmp_path, priors):
     zero = np.array(good["etf.IYR"].values)
     zero[10] = 0.0
     short = MONTHS[-20:]
-    store = store_with(tmp_path, *(s for k, s in good.items() if k != "etf.IYR"), imported("etf.IYR", MONTHS, zero),
+    store = store_with(tmp_path, *(s for k, s in good.items() if k != "etf.IYR"),
+                       imported("etf.IYR", MONTHS, zero),
                        imported("etf.XLK", MONTHS, np.full(len(MONTHS), 7.0)),
                        imported("etf.XLE", short, np.linspace(1, 2, 20)),
                        imported("etf.XLF", MONTHS, np.asarray(good["SP500"].values) * 2))
@@ -144,8 +150,11 @@ def test_faulty_imports_become_exclusion_rows(tmp_path, priors):
     assert reasons["sector.XLK"].startswith("constant: XLK does not move")
     assert reasons["sector.XLE"].startswith("too short: 18 complete observations")  # December has not ended
     assert "exact fit" in reasons["sector.XLF"]
-    ids = {r.id for r in found.rows} | set(reasons) | {q.id for q in found.quantiles} | {p.id for p in found.projections}
-    for asked in ("sector.XLB", "flow.premium.official", "currency_beta.KRW", "path_beta.10Y", "homes_on_10y"):
+    ids = {r.id for r in found.rows} | set(reasons) | {q.id
+                                                       for q in found.quantiles} | {p.id
+                                                           for p in found.projections}
+    for asked in ("sector.XLB", "flow.premium.official", "currency_beta.KRW", "path_beta.10Y",
+                  "homes_on_10y"):
         assert asked in ids  # never silently dropped
     plain = json.dumps(to_plain(found), allow_nan=False)  # no NaN anywhere
     assert from_plain(json.loads(plain)) == found
@@ -168,7 +177,8 @@ def test_garbage_after_the_as_of_date_changes_no_bit(tmp_path, priors, monkeypat
     def poison(name):
         dates, values = honest(name)
         late = dates > np.datetime64(AS_OF)
-        return dates, np.where(late[:, None] & np.isfinite(values), 1e6 * (1 + np.arange(values.shape[1])), values)
+        return dates, np.where(late[:, None] & np.isfinite(values), 1e6 * (1 + np.arange(values.shape[1])),
+                               values)
 
     with monkeypatch.context() as patch:
         patch.setattr(panels, "full_history", poison)
@@ -182,7 +192,8 @@ def test_a_figure_not_yet_published_is_not_used(tmp_path, priors):
     at_once = store_with(tmp_path / "a", *made_up(MONTHS))
     late = store_with(tmp_path / "b", *(dataclasses.replace(s, lag_days=49) if s.id.startswith("tic") else s
                                         for s in made_up(MONTHS)))
-    last = [next(p.last for p in estimate_sensitivities(AS_OF, priors, s).projections if p.id == "flow.yield.total")
+    last = [next(p.last for p in estimate_sensitivities(AS_OF, priors, s).projections
+                 if p.id == "flow.yield.total")
             for s in (at_once, late)]
     assert last == ["2016-11", "2016-10"]
 
@@ -215,7 +226,8 @@ def test_a_break_is_found_where_it_is_and_a_stable_slope_has_none():
     steady = regress(0.8 * x + e, x, when, 3, ["y", "x"])
     found = stability(broken)
     assert found.breaks and abs(np.datetime64(found.break_date, "M") - when[179]) <= np.timedelta64(6, "M")
-    assert found.rolling[0] == pytest.approx(0.5, abs=0.25) and found.rolling[-1] == pytest.approx(1.5, abs=0.25)
+    assert found.rolling[0] == pytest.approx(0.5, abs=0.25) and found.rolling[-1] == pytest.approx(1.5,
+        abs=0.25)
     assert sup_f(steady)[0] < 8.68 and not stability(steady).breaks
     assert stability(steady).rolling_dates[-1] == str(when[-1])
 
@@ -246,7 +258,8 @@ def test_a_known_flow_effect_is_recovered(tmp_path, priors):
     share = rng.normal(0, 0.4, len(MONTHS))
     premium = 2.0 + np.cumsum(-0.30 * share + rng.normal(0, 0.05, len(MONTHS)))
     path = np.asarray(series["acm.ACMRNY10"].values)
-    series["tic.flows.official.treas_net"] = imported("tic.flows.official.treas_net", MONTHS, share / 100 * level * 1000)
+    series["tic.flows.official.treas_net"] = imported("tic.flows.official.treas_net", MONTHS,
+                                                      share / 100 * level * 1000)
     series["acm.ACMY10"] = imported("acm.ACMY10", MONTHS, path + premium)
     found = estimate_sensitivities(AS_OF, priors, store_with(tmp_path, *series.values()))
     impact = found["ust_impact.official"]

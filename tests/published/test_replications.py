@@ -1,8 +1,9 @@
 """Figures that others printed, re-obtained by the laboratory's own functions, to the digits they print.
 
-Newey–West: Stata's ``newey g_realinv g_realgdp L.realint, lag(4)`` and R's sandwich::NeweyWest(lag = 4, prewhite =
-FALSE) on the US macro data shipped with statsmodels.  Local projections: R's lm with sandwich::NeweyWest on the same
-data.  Quantiles: R's quantreg on Engel's data (Koenker and Hallock 2001).  GARCH: documentation of ``arch``, S&P 500.
+Newey–West: Stata's ``newey g_realinv g_realgdp L.realint, lag(4)`` and R's sandwich::NeweyWest(lag = 4,
+prewhite = FALSE) on the US macro data shipped with statsmodels.  Local projections: R's lm with
+sandwich::NeweyWest on the same data.  Quantiles: R's quantreg on Engel's data (Koenker and Hallock 2001). 
+GARCH: documentation of ``arch``, S&P 500.
 """
 
 from __future__ import annotations
@@ -28,20 +29,23 @@ def macro():
 
 def test_newey_west_of_stata_and_of_r(macro):
     y = 400 * np.diff(np.log(macro["realinv"].to_numpy()))
-    x = np.column_stack([400 * np.diff(np.log(macro["realgdp"].to_numpy())), macro["realint"].to_numpy()[:-1]])
+    x = np.column_stack([400 * np.diff(np.log(macro["realgdp"].to_numpy())),
+                         macro["realint"].to_numpy()[:-1]])
     fit = regress(y, x, np.arange(len(y)), 4, ["g_realinv", "g_realgdp", "L.realint"])
     assert fit.n == 202 and fit.r2 == pytest.approx(0.6769775594319388, abs=1e-12)
     assert fit.slopes == pytest.approx([4.3742216647032, -0.61399696947899], abs=1e-10)
     # R: without the small-sample factor
     assert fit.covariance == pytest.approx(np.array([[0.108101169035130618, 0.000389440793564339],
-                                                     [0.000389440793564336, 0.086211852740503622]]), abs=1e-12)
+                                                     [0.000389440793564336, 0.086211852740503622]]),
+                                                     abs=1e-12)
     # Stata multiplies by n / (n − k) = 202 / 199
     assert fit.errors * np.sqrt(202 / 199) == pytest.approx([0.33125644884286, 0.29582347593197], abs=1e-9)
 
 
 def test_the_fast_path_of_the_break_tests_is_the_same_newey_west(macro):
     y = 400 * np.diff(np.log(macro["realinv"].to_numpy()))
-    x = np.column_stack([400 * np.diff(np.log(macro["realgdp"].to_numpy())), macro["realint"].to_numpy()[:-1]])
+    x = np.column_stack([400 * np.diff(np.log(macro["realgdp"].to_numpy())),
+                         macro["realint"].to_numpy()[:-1]])
     beta, covariance = hac_least_squares(y, np.column_stack([np.ones(len(y)), x]), 4)
     assert beta == pytest.approx([-9.4816727746549, 4.3742216647032, -0.61399696947899], abs=1e-9)
     assert covariance[0, 0] == pytest.approx(1.3855512908840137, abs=1e-10)
@@ -55,14 +59,17 @@ def test_local_projections_of_r(macro):
     shock = np.r_[gdp[:-4], np.full(4, np.nan)]  # R keeps the rows on which all five horizons are observed
     got = project(cons, shock, np.arange(len(gdp)), ["realcons", "realgdp", "realinv 1", "realinv 2"],
                   np.column_stack(lag), horizons=range(5), controls=2, cumulative=False, newey_west=4)
-    assert got.beta == pytest.approx([0.52364991703, 0.09970743380, 0.07627130443, 0.07068916493, -0.05310649472],
+    assert got.beta == pytest.approx([0.52364991703, 0.09970743380, 0.07627130443, 0.07068916493,
+                                      -0.05310649472],
                                      abs=1e-10)
-    assert got.se == pytest.approx([0.06609432437, 0.06672041817, 0.05843115593, 0.06149871824, 0.06632669683],
+    assert got.se == pytest.approx([0.06609432437, 0.06672041817, 0.05843115593, 0.06149871824,
+                                    0.06632669683],
                                    abs=1e-10)
 
 
 @pytest.mark.parametrize(("tau", "intercept", "slope"), [
-    (0.05, 124.88004, 0.34336), (0.25, 95.48354, 0.47410), (0.5, 81.48225, 0.56018), (0.75, 62.39659, 0.64401),
+    (0.05, 124.88004, 0.34336), (0.25, 95.48354, 0.47410), (0.5, 81.48225, 0.56018),
+    (0.75, 62.39659, 0.64401),
     (0.95, 64.10396, 0.70907)])
 def test_quantile_regression_of_r_on_engels_data(tau, intercept, slope):
     sm = pytest.importorskip("statsmodels.api")
@@ -73,7 +80,8 @@ def test_quantile_regression_of_r_on_engels_data(tau, intercept, slope):
     slopes, errors = quantile_slopes(fit, [tau])
     assert slopes[0, 0] == pytest.approx(slope, abs=2e-5)
     residual = fit.y - slopes[0, 0] * fit.x[:, 0]
-    assert np.quantile(residual, tau) == pytest.approx(intercept, abs=0.6)  # the line passes through the quantile
+    assert np.quantile(residual, tau) == pytest.approx(intercept,
+                                                       abs=0.6)  # the line passes through the quantile
     assert 0.005 < errors[0, 0] < 0.06
 
 
@@ -108,8 +116,8 @@ def test_garch_of_the_laboratory_against_arch():
 
 
 def test_ten_year_on_two_year_since_2010_on_embedded_data():
-    """Published: .87 (.06), R² .59, 2010–25.  The embedded monthly averages to December 2025 give .885 (.063), .59:
-    a quarter of a standard error away, since the published sample ends earlier in 2025."""
+    """Published: .87 (.06), R² .59, 2010–25.  The embedded monthly averages to December 2025 give .885
+    (.063), .59: a quarter of a standard error away, since the published sample ends earlier in 2025."""
     row = _embedded("2026-01-05")["path_beta.10Y"]
     assert row.n == 192 and row.first == "2010-01" and row.last == "2025-12"
     assert row.estimate == pytest.approx(0.87, abs=0.02)
@@ -125,7 +133,8 @@ def test_ten_year_on_two_year_since_1976_on_embedded_data():
 
 
 def test_currency_betas_on_the_h10_dollar_agree_with_the_published_ones():
-    """The dollar is built from the H.10 currencies with fixed weights, not DTWEXBGS: within half a standard error."""
+    """The dollar is built from the H.10 currencies with fixed weights, not DTWEXBGS: within half a standard
+    error."""
     found = _embedded("2025-10-05")
     for name in ("KRW", "EUR", "CNY", "JPY", "TWD", "SGD", "AUD", "BRL", "MXN", "GBP"):
         row = found[f"currency_beta.{name}"]
@@ -160,17 +169,20 @@ def imported(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("est_replications")
     files = [LOCAL / "fx" / name for name in ("DTWEXBGS.csv", "DTWEXM.csv", "dxy_krw_jpy_mxn_close.csv")]
-    files += [LOCAL / "equity" / "SP500.csv", LOCAL / "equity" / "etf_close.csv", LOCAL / "treasury" / "DGS10.csv",
+    files += [LOCAL / "equity" / "SP500.csv", LOCAL / "equity" / "etf_close.csv",
+              LOCAL / "treasury" / "DGS10.csv",
               LOCAL / "treasury" / "DGS2.csv"]
     import_files(files, folder)
     with use_store(folder) as store:
         return estimate_sensitivities("2024-12-31", load_priors(load_parameters()), store)
 
 
-@pytest.mark.parametrize("name", ["KRW", "MYR", "SGD", "INR", "THB", "TWD", "JPY", "CNY", "EUR", "GBP", "CHF", "CAD",
+@pytest.mark.parametrize("name",
+                         ["KRW", "MYR", "SGD", "INR", "THB", "TWD", "JPY", "CNY", "EUR", "GBP", "CHF", "CAD",
                                   "AUD", "NOK", "MXN", "BRL"])
 def test_currency_betas_on_the_published_broad_dollar(imported, name):
-    """Same regression, DTWEXBGS, ten months fewer (the published sample ends in September 2025): within .45 s.e."""
+    """Same regression, DTWEXBGS, ten months fewer (the published sample ends in September 2025): within .45
+    s.e."""
     row = imported[f"currency_beta.{name}"]
     assert row.dollar == "broad"
     assert abs(row.estimate - row.prior.value) < 0.45 * row.prior.se
@@ -179,8 +191,8 @@ def test_currency_betas_on_the_published_broad_dollar(imported, name):
 
 def test_the_equity_index_on_the_dollar_before_and_after_2008(imported):
     """Published with DXY: −.02 (.11) before, −.95 (.14) after.  Before 2008 only the Federal Reserve's major
-    currencies index reaches back to 1973 here: −.13 (.13), R² .00, no relation either.  After: DXY from February
-    2008 to 2024 instead of 2026, one year of it less negative: −1.04 (.13), R² .25, .6 s.e. away."""
+    currencies index reaches back to 1973 here: −.13 (.13), R² .00, no relation either.  After: DXY from
+    February 2008 to 2024 instead of 2026, one year of it less negative: −1.04 (.13), R² .25, .6 s.e. away."""
     before, after = imported["spx_on_dollar.before_2008"], imported["spx_on_dollar.since_2008"]
     assert before.dollar == "major" and after.dollar == "DXY"
     assert before.r2 < 0.01 and abs(before.estimate) < 1.5 * before.se and before.conflict < 1
@@ -189,7 +201,8 @@ def test_the_equity_index_on_the_dollar_before_and_after_2008(imported):
 
 
 def test_listed_real_estate_and_sectors(imported):
-    """Published 2000–26: market .97 (.11), −4.7% (1.2) per 100 bp; energy +7.0 (1.6), technology on the dollar +.19."""
+    """Published 2000–26: market .97 (.11), −4.7% (1.2) per 100 bp; energy +7.0 (1.6), technology on the
+    dollar +.19."""
     assert imported["reit_market.IYR"].estimate == pytest.approx(0.97, abs=0.03)
     assert imported["reit_rates.IYR"].estimate == pytest.approx(-4.7, abs=0.4)
     assert imported["sector_rates.XLE"].estimate == pytest.approx(7.0, abs=0.8)

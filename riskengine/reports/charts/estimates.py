@@ -1,4 +1,5 @@
-"""Charts of estimates: prior, data and posterior side by side; a coefficient through time; responses; quantiles."""
+"""Charts of estimates: prior, data and posterior side by side; a coefficient through time; responses;
+quantiles."""
 
 from __future__ import annotations
 
@@ -19,15 +20,16 @@ KEYS = (("c7", "prior"), ("c2", "data"), ("c3", "posterior"))
 
 @dataclass(frozen=True, slots=True)
 class ForestRow:
-    """One coefficient: up to three (value, standard error) in the order prior, data, posterior; None is left out."""
+    """One coefficient: up to three (value, standard error) in the order prior, data, posterior; None is left
+    out."""
 
     label: str
     estimates: tuple[tuple[float, float] | None, ...]
 
 
 def forest(rows: Sequence[ForestRow], title: str, unit: str, decimals: int = 2, width: float = 540) -> Markup:
-    """Points with 68% (thick) and 90% (thin) intervals, three lines a coefficient, zero marked; in figures the posterior, or the
-    data without one."""
+    """Points with 68% (thick) and 90% (thin) intervals, three lines a coefficient, zero marked; in figures
+    the posterior, or the data without one."""
     line, gap = 8.0, 7.0
     tall = 3 * line + gap
     left = min(0.38 * width, max((len(r.label) for r in rows), default=1) * CHARACTER + 12)
@@ -48,12 +50,14 @@ def forest(rows: Sequence[ForestRow], title: str, unit: str, decimals: int = 2, 
         sheet.text(left - 8, y + 1.5 * line + 4, short(row.label, int((left - 6) / TIGHT)), "label", "end")
         for j, estimate in enumerate(row.estimates):
             if estimate is not None:
-                _point(sheet, scale, y + line * (j + 0.5), estimate, KEYS[j], f"{row.label}, ", unit, decimals)
+                _point(sheet, scale, y + line * (j + 0.5), estimate, KEYS[j], f"{row.label}, ", unit,
+                       decimals)
         sheet.text(width - 2, y + 1.5 * line + 4, texts[i], "value", "end")
     return sheet.render()
 
 
-def _point(sheet: Sheet, scale: Scale, y: float, estimate: tuple[float, float], key: tuple[str, str], label: str,
+def _point(sheet: Sheet, scale: Scale, y: float, estimate: tuple[float, float], key: tuple[str, str],
+           label: str,
            unit: str, decimals: int) -> None:
     value, se = estimate
     css, words = key
@@ -67,7 +71,8 @@ def _point(sheet: Sheet, scale: Scale, y: float, estimate: tuple[float, float], 
 
 def coefficient_path(
     dates: Sequence[str], values: Sequence[float], errors: Sequence[float], title: str, unit: str,
-    whole: float, posterior: float | None = None, break_date: str = "", width: float = 540, height: float = 190,
+    whole: float, posterior: float | None = None, break_date: str = "", width: float = 540,
+    height: float = 190,
 ) -> Markup:
     """Estimates of moving windows with their 90% band, the estimate of the whole sample, the break date.
 
@@ -80,7 +85,8 @@ def coefficient_path(
     y_scale, marks = fit_scale([*low, *high, whole, posterior if posterior is not None else whole],
                                height - bottom, top, zero=False)
     x_scale = Scale(x[0], x[-1] if x[-1] > x[0] else x[0] + 1, left, width - right)
-    sheet = Sheet(width, height, title, f"{unit}: last window {number(values[-1], 2)}, whole sample {number(whole, 2)}")
+    sheet = Sheet(width, height, title,
+                  f"{unit}: last window {number(values[-1], 2)}, whole sample {number(whole, 2)}")
     keys = [("c1", "moving window, 90% band"), ("c7", f"whole sample {number(whole, 2)}")]
     if posterior is not None:
         keys.append(("c3", f"posterior {number(posterior, 2)}"))
@@ -90,7 +96,8 @@ def coefficient_path(
         sheet.text(left - 5, y_scale(mark) + 4, tick_text(mark, marks), "tick", "end")
     _years(sheet, x_scale, height - bottom)
     xs = [x_scale(v) for v in x]
-    sheet.path([*zip(xs, map(y_scale, high), strict=True), *reversed(list(zip(xs, map(y_scale, low), strict=True)))],
+    sheet.path([*zip(xs, map(y_scale, high), strict=True),
+                *reversed(list(zip(xs, map(y_scale, low), strict=True)))],
                "band c1", closed=True)
     sheet.path([(xs[0], y_scale(whole)), (xs[-1], y_scale(whole))], "line sc7")
     if posterior is not None:
@@ -104,7 +111,8 @@ def coefficient_path(
 
 
 def response(
-    horizons: Sequence[int], beta: Sequence[float], se: Sequence[float], title: str, unit: str, width: float = 360,
+    horizons: Sequence[int], beta: Sequence[float], se: Sequence[float], title: str, unit: str,
+    width: float = 360,
     height: float = 180,
 ) -> Markup:
     """Response at each horizon with 68% and 90% bands."""
@@ -131,7 +139,8 @@ def response(
 
 
 def quantile_plot(
-    taus: Sequence[float], beta: Sequence[float], se: Sequence[float], ols: float, ols_se: float, title: str, unit: str,
+    taus: Sequence[float], beta: Sequence[float], se: Sequence[float], ols: float, ols_se: float, title: str,
+    unit: str,
     width: float = 540, height: float = 210,
 ) -> Markup:
     """Slope at each quantile with 90% intervals; least squares as a line with its band."""
@@ -141,7 +150,8 @@ def quantile_plot(
     slot = (width - left - right) / len(taus)
     sheet = Sheet(width, height, title, f"{unit}: " + "; ".join(
         f"{tau:.0%} {number(b, 2)} ± {number(s, 2)}" for tau, b, s in zip(taus, beta, se, strict=True)))
-    legend(sheet, [("c1", "quantile slope, 68% and 90%"), ("c3", f"least squares {number(ols, 2)}")], left, 10)
+    legend(sheet, [("c1", "quantile slope, 68% and 90%"), ("c3", f"least squares {number(ols, 2)}")], left,
+           10)
     for mark in marks:
         sheet.line(left, y_scale(mark), width - right, y_scale(mark), "zero" if mark == 0 else "grid")
         sheet.text(left - 5, y_scale(mark) + 4, tick_text(mark, marks), "tick", "end")
@@ -161,7 +171,8 @@ def quantile_plot(
 
 
 def realised_and_fitted(
-    dates: Sequence[str], realised: Sequence[float], fitted: Sequence[float], title: str, unit: str, width: float = 540,
+    dates: Sequence[str], realised: Sequence[float], fitted: Sequence[float], title: str, unit: str,
+    width: float = 540,
     height: float = 250,
 ) -> Markup:
     """Realised and fitted above, residuals below, on one time axis."""
@@ -172,7 +183,8 @@ def realised_and_fitted(
     upper, upper_marks = fit_scale([*realised, *fitted], middle, top, target=4)
     lower, lower_marks = fit_scale(residual, height - bottom, middle + 14, target=2)
     largest = max(range(len(residual)), key=lambda i: abs(residual[i]))
-    sheet = Sheet(width, height, title, f"{unit}; largest residual {number(residual[largest], 2)} in {dates[largest]}")
+    sheet = Sheet(width, height, title,
+                  f"{unit}; largest residual {number(residual[largest], 2)} in {dates[largest]}")
     legend(sheet, [("c7", "realised"), ("c1", "fitted"), ("c3", "residual")], left, 10)
     for scale, marks in ((upper, upper_marks), (lower, lower_marks)):
         for mark in marks:
@@ -184,7 +196,8 @@ def realised_and_fitted(
     for values, scale, css in ((realised, upper, "sc7"), (fitted, upper, "sc1"), (residual, lower, "sc3")):
         for a, b in zip([0, *pen_up], [*pen_up, len(x)], strict=True):
             sheet.path([(u, scale(v)) for u, v in zip(xs[a:b], values[a:b], strict=True)], f"line thin {css}")
-    sheet.text(xs[largest], lower(residual[largest]) + (-4 if residual[largest] > 0 else 11), dates[largest][:7], "small",
+    sheet.text(xs[largest], lower(residual[largest]) + (-4 if residual[largest] > 0 else 11),
+               dates[largest][:7], "small",
                "middle")
     return sheet.render()
 
