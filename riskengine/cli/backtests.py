@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from riskengine.cli.options import AsOfOption, JsonOption, style
-from riskengine.cli.printing import StageProgress, print_table
+from riskengine.cli.printing import ERROR, OK, StageProgress, print_table, say
 
 if TYPE_CHECKING:
     from riskengine.coverage_result import CoverageReport
@@ -59,6 +59,69 @@ def backtest_coverage(
     _print_report(report)
     if out is not None:
         print(f"Written to {out}: coverage.json, coverage_daily.parquet")
+
+
+@backtest_app.command("episodes")
+def backtest_episodes(
+    names: Annotated[Optional[list[str]], typer.Argument(
+        metavar="[NAME | FILE.toml]...", help="Episodes by name or file.", show_default="all")] = None,
+    data: Annotated[Optional[Path], typer.Option("--data", help="Folder of imported series.")] = None,
+    out: Annotated[Optional[Path], typer.Option(
+        "--out", help="Folder for episodes.json and episodes.parquet.")] = None,
+    workers: Annotated[Optional[int], typer.Option(min=1, help="Processes.", show_default="all cores")] = None,
+    resume: Annotated[bool, typer.Option(
+        "--resume/--fresh", help="Use what earlier runs left on disk, or replay everything again.")] = True,
+    as_json: JsonOption = False,
+) -> int:
+    """What would the engine have said the evening before, and was it right?"""
+    from riskengine.workflows.episodes import run_episodes
+
+    if data is not None:
+        from riskengine.data.selection import select_store
+
+        select_store(data)
+    with StageProgress() as progress:
+        result = run_episodes(tuple(names or ()), out, workers, resume, progress)
+    if as_json:
+        import json
+
+        from riskengine.data.run_files import plain
+
+        print(json.dumps(plain(result), indent=1, ensure_ascii=False, allow_nan=False))
+    else:
+        _print_episodes(result)
+        if out is not None:
+            print(f"Written to {out}: episodes.json, episodes.parquet")
+    for name, reason in result["failed"].items():
+        say(f"{name}: not replayed: {reason}")
+    return ERROR if result["failed"] else OK
+
+
+def _print_episodes(result: dict) -> None:
+    """Hits and skill per episode, skill by group, controls, where a rival is better."""
+    print(f"Episodes on data {result['data_version'][:12]}: predicted the evening before against what happened\n")
+    own = {row["episode"]: row for row in result["leave_one_out"]}
+    print_table(
+        ("episode", "announced", "kind", "in 80% band", "skill", "all without it"),
+        [(e["name"], e["announced"], e["kind"],
+          "not applicable" if e["not_applicable"] else f"{own[e['name']]['inside_80']:.0%}",
+          "" if e["not_applicable"] else f"{own[e['name']]['own_skill']:+.1%}",
+          "" if e["not_applicable"] else f"{own[e['name']]['skill_without']:+.1%}")
+         for e in result["episodes"]])
+    print("Skill: 1 - CRPS / CRPS of the rival; [lowest, highest] leaving one episode out\n")
+    print_table(
+        ("group", "horizon", "rival", "skill", "leave one out", "in 80% band", "expected", "sign hits"),
+        [(s["group"], "1 day" if s["weeks"] == 0 else f"{s['weeks']} weeks", s["rival"].replace("_", " "),
+          f"{s['skill']:+.1%}", f"[{s['lowest']:+.1%}, {s['highest']:+.1%}]", f"{s['inside']:.0%}",
+          f"{s['expected_low']:.0%}-{s['expected_high']:.0%}", f"{s['sign_hits']} of {s['sign_cells']}")
+         for s in result["skill"]])
+    print_table(
+        ("negative control", "factor", "limit", "largest response", "small"),
+        [(c["episode"], c["factor"], f"{c['most'] * 1e4:.0f} bp" if c["factor"].startswith("UST") else f"{c['most']:.1%}",
+          "absent" if c["response"] is None else f"{c['response'] * 1e4:.1f} bp", {True: "yes", False: "NO", None: ""}[c["small"]])
+         for c in result["controls"]])
+    for sentence in result["worse"]:
+        print(sentence)
 
 
 def _names(text: str) -> tuple[str, ...] | None:
