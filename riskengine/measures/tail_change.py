@@ -45,6 +45,10 @@ class Estimate:
             raise ModelError("a difference needs two estimates on the same paths and draws")
         return Estimate(self.value - other.value, self.sums - other.sums, self.counts)
 
+    def plus(self, other: Estimate) -> Estimate:
+        """The sum of two estimates on the same paths."""
+        return Estimate(self.value + other.value, self.sums + other.sums, self.counts)
+
 
 @dataclass(frozen=True, slots=True)
 class TailEstimate:

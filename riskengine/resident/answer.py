@@ -67,7 +67,7 @@ def view_state(
     counts = np.bincount(draw, minlength=spec.draws)
     shown = state.rows if rows is None else rows
     base = state.baseline if shown is not state.baseline else None
-    parts = _parts(shown) if groups else {}
+    parts = leaves_by_name(shown) if groups else {}
     jobs: list[tuple[str, str, tuple[int, ...]]] = [
         ("total", "total", ()), *((d, n, g) for d, names in parts.items() for n, g in names.items())
     ]
@@ -77,8 +77,8 @@ def view_state(
         if dimension == "total":
             pnl, reference = shown.total, None if base is None else base.total
         else:
-            pnl = _add(shown, leaves)
-            reference = None if base is None else _add(base, leaves)
+            pnl = add_leaves(shown, leaves)
+            reference = None if base is None else add_leaves(base, leaves)
         tail = estimate_tail(pnl, draw, counts, spec.levels)
         if reference is None:
             return Slice(tail.mean, tail)
@@ -98,7 +98,7 @@ def view_state(
     return View(total, found, channels, by_draw)
 
 
-def _parts(rows: PnlRows) -> dict[str, dict[str, tuple[int, ...]]]:
+def leaves_by_name(rows: PnlRows) -> dict[str, dict[str, tuple[int, ...]]]:
     """dimension → name → leaf indices; every asset class is there, empty or not."""
     out: dict[str, dict[str, tuple[int, ...]]] = {}
     for dimension in DIMENSIONS:
@@ -108,7 +108,8 @@ def _parts(rows: PnlRows) -> dict[str, dict[str, tuple[int, ...]]]:
     return out
 
 
-def _add(rows: PnlRows, leaves: Sequence[int]) -> np.ndarray:
+def add_leaves(rows: PnlRows, leaves: Sequence[int]) -> np.ndarray:
+    """(P,) P&L of some leaves, USD."""
     values = np.zeros(rows.total.size)
     for g in leaves:
         values += rows.rows[g]
@@ -206,14 +207,17 @@ def _zero_slice(like: Slice) -> Slice:
         tail.levels, zero(tail.mean), tuple(map(zero, tail.var)), tuple(map(zero, tail.es))))
 
 
-def histogram(before: np.ndarray, after: np.ndarray) -> dict:
-    """P&L histograms on common bins; the outer 0.1% of paths fall into the first and the last bin."""
+def histogram(before: np.ndarray, after: np.ndarray, weight: np.ndarray | None = None) -> dict:
+    """P&L histograms on common bins; the outer 0.1% of paths fall into the first and the last bin.
+
+    weight : (P,) of mean 1 for *after*, under a view: then its counts are not whole numbers.
+    """
     both = np.concatenate([np.quantile(before, (0.001, 0.999)), np.quantile(after, (0.001, 0.999))])
     low, high = float(both.min()), float(both.max())
     if not high > low:
         low, high = low - 1.0, high + 1.0
     edges = np.linspace(low, high, HISTOGRAM_BINS + 1)
-    count = [np.histogram(np.clip(x, low, high), edges)[0] for x in (before, after)]
+    count = [np.histogram(np.clip(x, low, high), edges, weights=w)[0] for x, w in ((before, None), (after, weight))]
     return {"edges_usd": edges.tolist(), "before": count[0].tolist(), "after": count[1].tolist()}
 
 

@@ -31,11 +31,12 @@ from riskengine.policy.night import Limit
 from riskengine.policy.scenario import Scenario
 from riskengine.resident.book_limits import book_values, compare_limits, with_scenario_loss
 from riskengine.resident.answer import (
-    View, chain_json, change_json, histogram, plain, plausibility_json, slice_json, view_json, view_state,
+    Slice, View, chain_json, change_json, histogram, plain, plausibility_json, slice_json, view_json, view_state,
 )
 from riskengine.resident.request import WhatIfRequest
 from riskengine.resident.cache import add_fixings
 from riskengine.resident.positions import fixing_order, lower_position
+from riskengine.resident.views import Reweigh, Weights, horizon_moves, reweigh_view
 from riskengine.resident.what_if import Resident, hold
 
 SCHEMA_VERSION = "1.0"
@@ -67,16 +68,18 @@ class Session:
 
     load_scenario : resolves names and knobs (``workflows.what_if`` gives the one of the configuration).
     executor : Serial() or Threads(n).  data_version : label of the answer.  limits : those of the book.
+    reweigh : turns the sentences of views into weights of the paths.
     """
 
     def __init__(
         self, world: World, portfolio: Portfolio, spec: RunSpec, *, load_scenario: LoadScenario,
         executor: Executor | None = None, data_version: str = "embedded", limits: Sequence[Limit] = (),
+        reweigh: Reweigh | None = None,
     ):
         self.world, self.portfolio, self.spec = world, portfolio, spec
         self.executor = executor or Serial()
         self.data_version, self.limits = data_version, tuple(limits)
-        self._load = load_scenario
+        self._load, self._reweigh = load_scenario, reweigh
         self._held: OrderedDict[Hashable, Any] = OrderedDict()
         self._before: OrderedDict[Hashable, Any] = OrderedDict()
         self._prepared: OrderedDict[Hashable, Any] = OrderedDict()
@@ -101,8 +104,12 @@ class Session:
             after_state, book_state = self._state_after(request, second, horizons[1], trades)
             prepared = self._prepare(second) if second is not None and request.detail else None
             after = before if after_state is before_state else view_state(after_state, prepared)
-            answer = self._assemble(request, first, second, before_state, before, after_state, after)
-            answer["trades"] = self._incremental(trades, book_state, after_state, before_state, before, after)
+            weights = self._weights(request, after_state)
+            if weights is not None:
+                after = reweigh_view(after, after_state, weights)
+            answer = self._assemble(request, first, second, before_state, before, after_state, after, weights)
+            answer["trades"] = self._incremental(
+                trades, book_state, after, before if book_state.rows is before_state.rows else None, weights)
             if request.detail and self.limits:
                 loss = [-v.total.expected.value if s is not None else None
                         for v, s in ((before, first), (after, second))]
@@ -248,29 +255,43 @@ class Session:
         removed, scaled = removals(request)
         return state.trade(add=[t.position for t in trades], remove=removed, resize=scaled)
 
+    def _weights(self, request: WhatIfRequest, state: Resident) -> Weights | None:
+        if not request.views:
+            return None
+        if self._reweigh is None:
+            raise InputError(Problem("views cannot be read here", field="views", got=request.views[0][:60]))
+        return self._reweigh(request.views, horizon_moves(state))
+
+    @staticmethod
     def _incremental(
-        self, trades: Sequence[Trade], book: Resident, everything: Resident, before_state: Resident,
-        before: View, after: View,
+        trades: Sequence[Trade], book: Resident, after: View, known: View | None,
+        weights: Weights | None,
     ) -> list[dict]:
-        """What each trade adds to the book after the other changes: alone, and all of them together."""
+        """What each trade adds to the book after the other changes: alone, and all of them together.
+
+        known : the view of *book*, where it is that of the book as filed.
+        """
+        def total(state: Resident) -> Slice:
+            view = view_state(state, groups=False)
+            return (view if weights is None else reweigh_view(view, state, weights)).total
+
         if not trades:
             return []
-        without = before if book.rows is before_state.rows else view_state(book, groups=False)
+        without = known.total if known is not None and weights is None else total(book)
         rows = []
         for trade in trades:
-            alone = trade.position
-            view = after if len(trades) == 1 else view_state(book.trade(add=[alone]), groups=False)
+            alone = after.total if len(trades) == 1 else total(book.trade(add=[trade.position]))
             rows.append({"trade": trade.text, "understood": trade.understood,
                          "position_id": trade.position.position_id, "asset_class": trade.position.asset_class,
-                         "incremental": slice_json(view.total.minus(without.total))})
+                         "incremental": slice_json(alone.minus(without))})
         if len(trades) > 1:
             rows.append({"trade": "all together", "understood": "", "position_id": "", "asset_class": "",
-                         "incremental": slice_json(after.total.minus(without.total))})
+                         "incremental": slice_json(after.total.minus(without))})
         return rows
 
     def _assemble(
         self, request: WhatIfRequest, first: Scenario | None, second: Scenario | None, before_state: Resident,
-        before: View, after_state: Resident, after: View,
+        before: View, after_state: Resident, after: View, weights: Weights | None,
     ) -> dict:
         answer: dict = {
             "schema_version": SCHEMA_VERSION, "as_of": self.world.as_of,
@@ -285,7 +306,11 @@ class Session:
             "positions": {"before": len(before_state.lowered), "after": len(after_state.lowered)},
             "before": view_json(before), "after": view_json(after), "change": change_json(before, after),
             "baseline": self._baseline(before_state, after_state),
-            "pnl_histogram": histogram(before_state.rows.total, after_state.rows.total),
+            "pnl_histogram": histogram(before_state.rows.total, after_state.rows.total,
+                                       None if weights is None else weights.weight),
+            "views": None if weights is None else {
+                "sentences": list(request.views), "understood": list(weights.understood),
+                "effective_scenarios": weights.effective},
         }
         if request.detail and first is not None and second is not None:
             found = {"before": self._prepare(first), "after": self._prepare(second)}
