@@ -9,7 +9,7 @@ from factors.claims import (
 )
 from factors.claims.drafts import Draft, estimate_of, signed
 from factors.claims.regressions import Measured
-from factors.claims.series import Evidence, gather_evidence, where_from
+from factors.claims.series import Evidence, gather_evidence, grouped, where_from
 from factors.claims.verdicts import (
     LEVEL, RULE, benjamini_hochberg, decide, decision_p, holm, lean, p_values,
 )
@@ -80,7 +80,7 @@ def _fixed_verdict(draft: Draft) -> tuple[str, str]:
     if draft.short:
         return "data missing", draft.words
     files = sorted({where_from(name) for name in draft.missing})
-    need = f"Needs {', '.join(draft.missing)}: riskengine data import FILE ({'; '.join(files)})."
+    need = f"Needs {grouped(draft.missing)}: riskengine data import FILE ({'; '.join(files)})."
     return "data missing", f"{draft.words} {need}".strip()
 
 
@@ -104,7 +104,7 @@ def _lean(sides: tuple[float, float], p: float, adjusted: float, inside: bool) -
     if p <= LEVEL < adjusted:
         return f"; alone it would {'support' if way == 'for' else 'contradict'} it (p {_p(p)}), not after Holm ({_p(adjusted)})"
     if way == "neither":
-        return f"; the estimate is {'inside' if inside else 'outside'}, the interval on both sides"
+        return f"; the estimate lies {'inside' if inside else 'outside'}, its interval reaches both"
     return f"; it leans {'towards' if way == 'for' else 'against'} the claim (p {_p(p)})"
 
 

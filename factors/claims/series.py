@@ -268,6 +268,15 @@ def _read(name: str, as_of: str, store: SeriesStore) -> tuple[np.ndarray, np.nda
     return store.read_as_of(name, as_of) if name in store.series else nothing
 
 
+def grouped(names: tuple[str, ...]) -> str:
+    """Ids in a line; four or more of one publisher and kind as 'case_shiller.* (20 series)'."""
+    heads: dict[str, list[str]] = {}
+    for name in names:
+        heads.setdefault(name.rsplit(".", 1)[0], []).append(name)
+    return ", ".join(", ".join(same) if len(same) < 5 else f"{head}.* ({len(same)} series)"
+                     for head, same in heads.items())
+
+
 def where_from(name: str) -> str:
     """How a user gets the series *name*: words for the page."""
     head = name.split(".")[0]

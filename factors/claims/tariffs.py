@@ -41,6 +41,7 @@ DOLLAR = Wording(
     "dollar's rise (Jeanne and Son)",
     ("Eleven announcements of one trade war; the Federal Reserve tightened in the same years.",
      "A two-day window misses what was expected before and what followed slowly.",
+     "January 2018: the Treasury Secretary's words for a weak dollar fell into the first window (recalled).",
      "Dates are recalled; what the market expected on each is not controlled for."))
 DEFICIT = Wording(
     "D6-deficit", "Tariffs", "Tariffs left the deficit larger",

@@ -163,10 +163,12 @@ def flows_and_premium(evidence: Evidence) -> Draft:
                  note="the literature expects about 0"),
         *(variant("five-year premium", _flow_regression(evidence, flow, term_premium(evidence, "05"), OFFICIAL.id), unit)
           if evidence.has("acm.ACMY05", "acm.ACMRNY05") else ()))
-    return from_regression(
+    draft = from_regression(
         OFFICIAL, main, Region(-MATERIAL, MATERIAL), unit,
         ("official purchases over 12 months, % of outstanding", "Δ₁₂ term premium, bp"), series=needed + (
             "macro_monthly.UNRATE", "macro_monthly.CPIAUCSL", "configs/markets.toml"), others=others, pandemic=True)
+    apart = [what for what, number in draft.without if number.low > 0 or number.high < 0]
+    return draft.plus(words=f"{apart[-1].capitalize()} the interval excludes 0." if apart else draft.words)
 
 
 def survey_share(evidence: Evidence) -> Draft:
