@@ -25,7 +25,7 @@ from scipy.special import ndtr
 
 from riskengine.base.errors import InputError, Problem
 
-SIMULATIONS = 4000
+SIMULATIONS = 1000
 
 
 @dataclass(frozen=True, slots=True)

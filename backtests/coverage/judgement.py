@@ -12,10 +12,13 @@ Diebold–Mariano difference to the default model on the same days; by calendar 
 
 from __future__ import annotations
 
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+
 import numpy as np
 
 from backtests.coverage.models import MODELS
-from backtests.coverage.rolling import Daily
+from backtests.coverage.rolling import FEW_PARTS, Daily
 from backtests.es_tests import acerbi_szekely, diebold_mariano, fz0
 from backtests.scoring import christoffersen, conditional_coverage, kupiec, traffic_light, transitions
 from backtests.var_tests import (berkowitz, duration_test, dynamic_quantile, pit_counts, pit_kolmogorov,
@@ -23,6 +26,7 @@ from backtests.var_tests import (berkowitz, duration_test, dynamic_quantile, pit
 from factors.definitions import CRISIS_WINDOWS, DEFAULT_EWMA_DECAY
 from factors.volatility import garch_filter
 from riskengine.coverage_result import CoverageCell, CoverageWinner
+from riskengine.execution import available_cores
 
 DEFAULT = "garch_t"
 """The model every other is compared with: the noise of the night (configs/nightly.toml ``noise``: student_t is
@@ -45,16 +49,24 @@ CRISES: tuple[tuple[str, str, str], ...] = (
 TURBULENT_SHARE = 0.8
 
 
-def judge_all(daily: list[Daily], progress=None) -> list[CoverageCell]:
-    """Every cell, in the order of books, levels and models."""
+def judge_all(daily: list[Daily], workers: int | None = None, progress=None) -> list[CoverageCell]:
+    """Every cell, in the order of books, levels and models; books in parallel on *workers* processes."""
     say = progress or (lambda *_: None)
     books: dict[str, list[Daily]] = {}
     for d in daily:
         books.setdefault(d.book.name, []).append(d)
-    cells = []
-    for count, group in enumerate(books.values()):
-        say("tests", count, len(books))
-        cells += judge_book(group)
+    count = min(available_cores() if workers is None else workers, len(books))
+    if count <= 1 or len(books) <= FEW_PARTS:
+        cells = []
+        for done, group in enumerate(books.values()):
+            say("tests", done, len(books))
+            cells += judge_book(group)
+    else:
+        with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+            tasks = [pool.submit(judge_book, group) for group in books.values()]
+            for done, _ in enumerate(as_completed(tasks)):
+                say("tests", done, len(books))
+            cells = [cell for task in tasks for cell in task.result()]
     say("tests", len(books), len(books))
     return cells
 

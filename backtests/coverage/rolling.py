@@ -22,6 +22,7 @@ import numpy as np
 
 from backtests.coverage.books import Book, Holdings, Moves
 from backtests.coverage.models import MODELS, Year, YearForecast, forecast_year
+from factors.definitions import CORRELATION_HALF_LIFE, DEFAULT_EWMA_DECAY, MAX_PERSISTENCE
 from riskengine.base.errors import InputError, Problem, suggest
 from riskengine.data.artefacts import cache_folder
 from riskengine.data.run_files import hash_files
@@ -191,9 +192,9 @@ def _code() -> str:
     if not _hash:
         here = Path(__file__).resolve().parent
         factors = here.parents[1] / "factors"
-        _hash.append(hash_files([here / "models.py", *(
-            factors / f"{n}.py" for n in ("covariance", "definitions", "garch_likelihood", "tails",
-                                          "volatility"))]))
+        constants = repr((CORRELATION_HALF_LIFE, DEFAULT_EWMA_DECAY, MAX_PERSISTENCE))
+        _hash.append(constants + hash_files([here / "models.py", *(
+            factors / f"{n}.py" for n in ("covariance", "garch_likelihood", "tails", "volatility"))]))
     return _hash[0]
 
 

@@ -42,9 +42,12 @@ def backtest_coverage(
 
     levels = _numbers(level)
     if data is not None:
+        from riskengine.base.errors import InputError, Problem
         from riskengine.data.selection import select_store
 
-        select_store(data)
+        if select_store(data).version == "embedded":
+            raise InputError(Problem("nothing was imported into this folder", field="--data", got=str(data),
+                                     accepted="a folder filled by riskengine data import --data"))
     with StageProgress() as progress:
         report = run_coverage(check_day(as_of, "--as-of") if as_of else None, from_year, _names(models),
                               _names(books), levels, resume, out, progress=progress)
