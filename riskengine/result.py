@@ -288,7 +288,7 @@ class Claim:
     from; others : variants, never voted on.  p, p_holm, q : of that decision alone, after Holm over all claims, and
     after Benjamini and Hochberg.  influential : the most influential observation; without : the estimate and the
     verdict without it and in named sub-samples, as (what, estimate, verdict).  missing : series to import.
-    chart : plain data for the page (see reports/claims_charts.py), or None.
+    chart : plain data for the page (see reports/claims.py), or None.
     """
 
     id: str
