@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import numpy as np
+import polars as pl
 
 from backtests.coverage.books import Holdings, standard_books
 from backtests.coverage.judgement import DEFAULT, conclude, find_winners, judge_all
@@ -41,16 +42,14 @@ def hold_court(as_of: str, first_year: int | None = None, models: tuple[str, ...
     return report, daily
 
 
-def daily_columns(daily: list[Daily]) -> dict[str, np.ndarray]:
-    """Columns book, model, level, date, pnl, var, es (losses positive), pit, exceeded: one row per day, model,
-    book and level."""
-    parts: dict[str, list] = {k: [] for k in ("book", "model", "level", "date", "pnl", "var", "es", "pit",
-                                              "exceeded")}
+def daily_columns(daily: list[Daily]) -> pl.DataFrame:
+    """Columns book, model (categorical), level, date, pnl, var, es (losses positive), pit, exceeded: one row per
+    day, model, book and level."""
+    frames = []
     for d in daily:
         for i, level in enumerate(d.levels):
-            n = len(d.dates)
-            row = (np.full(n, d.book.name), np.full(n, d.model), np.full(n, level), d.dates, d.pnl,
-                   -d.var[:, i], -d.es[:, i], d.pit, d.pnl < d.var[:, i])
-            for column, values in zip(parts.values(), row, strict=True):
-                column.append(values)
-    return {k: np.concatenate(v) for k, v in parts.items()}
+            frame = pl.DataFrame({"level": np.full(len(d.dates), level), "date": d.dates, "pnl": d.pnl,
+                                  "var": -d.var[:, i], "es": -d.es[:, i], "pit": d.pit,
+                                  "exceeded": d.pnl < d.var[:, i]})
+            frames.append(frame.select(pl.lit(d.book.name).alias("book"), pl.lit(d.model).alias("model"), "*"))
+    return pl.concat(frames).with_columns(pl.col("book", "model").cast(pl.Categorical))
