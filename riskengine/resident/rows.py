@@ -118,9 +118,15 @@ class Valuer:
         return PnlRows(labels, rows, total, combine(self.spec.levels, tail, groups, reference))
 
     def _full_rows(self, labels, lowered, cache, response, order=None) -> tuple[np.ndarray, ...]:
-        place = {label: g for g, label in enumerate(labels)}
-        group_of = np.array([place[x.label] for x in lowered], dtype=np.int64)
-        book = assemble(lowered, group_of, len(labels), fixing_order(lowered) if order is None else order)
+        known = self.collected.get("full")
+        if known is None or known[0] is not lowered or known[1] != labels or order is not None:
+            place = {label: g for g, label in enumerate(labels)}
+            group_of = np.array([place[x.label] for x in lowered], dtype=np.int64)
+            book = assemble(lowered, group_of, len(labels), fixing_order(lowered) if order is None else order)
+            known = (lowered, labels, book)
+            if order is None:
+                self.collected["full"] = known
+        book = known[2]
         return revalue_full(book, cache, response, self.executor)
 
     def _expand_rows(self, labels, lowered, cache, response, total) -> tuple[np.ndarray, ...]:

@@ -84,6 +84,7 @@ class Session:
         self._before: OrderedDict[Hashable, Any] = OrderedDict()
         self._prepared: OrderedDict[Hashable, Any] = OrderedDict()
         self._chains: OrderedDict[Hashable, Any] = OrderedDict()
+        self._baselines: OrderedDict[Hashable, Slice] = OrderedDict()
         self._draws: OrderedDict[Hashable, ParameterDraws] = OrderedDict()
         self._checks: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock = RLock()
@@ -114,8 +115,12 @@ class Session:
                 loss = [-v.total.expected.value if s is not None else None
                         for v, s in ((before, first), (after, second))]
                 answer["limits"] = self._limits(request, trades, loss)
+        chain = answer.pop("chain", None)  # plain already, and the longest part by far
+        answer = plain(answer)
+        if chain is not None:
+            answer["chain"] = chain
         answer["seconds"] = time.perf_counter() - begin
-        return plain(answer)
+        return answer
 
     def understand(self, sentence: str) -> dict:
         """What a sentence of a trade means, without pricing anything but the position; InputError says why
@@ -233,8 +238,11 @@ class Session:
     # ---- the answer -------------------------------------------------------------------------------------
     def _baseline(self, before: Resident, after: Resident) -> dict:
         """The book without policy at the same horizon: the reference of expected P&L."""
-        views = [view_state(state, rows=state.baseline, groups=False) for state in (before, after)]
-        old, new = (view.total for view in views)
+        def total(state: Resident) -> Slice:
+            return view_state(state, rows=state.baseline, groups=False).total
+
+        old = _kept(self._baselines, before.setting.horizon, KEPT_HORIZONS, lambda: total(before))
+        new = old if after.baseline is before.baseline else total(after)
         return {"before": slice_json(old), "after": slice_json(new), "change": slice_json(new.minus(old))}
 
     def _limits(self, request: WhatIfRequest, trades: Sequence[Trade], loss: list[float | None]) -> list[dict]:
@@ -315,7 +323,7 @@ class Session:
         if request.detail and first is not None and second is not None:
             found = {"before": self._prepare(first), "after": self._prepare(second)}
             answer["plausibility"] = {k: plausibility_json(p, self.world) for k, p in found.items()}
-            answer["chain"] = {k: _kept(self._chains, p.scenario, KEPT_SCENARIOS, lambda p=p: chain_json(p))
+            answer["chain"] = {k: _kept(self._chains, p.scenario, KEPT_SCENARIOS, lambda p=p: plain(chain_json(p)))
                                for k, p in found.items()}
             answer["flags"] = {k: list(p.policy.flags) for k, p in found.items()}
         return answer

@@ -13,6 +13,7 @@ import copy
 import re
 import tomllib
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import get_origin
 
@@ -52,7 +53,8 @@ def edit_scenario(
     if not sets and isinstance(scenario, Scenario):
         return scenario
     if not sets and scenario != BLANK:
-        return load_scenario(scenario, beside)
+        file = find_scenario(scenario, beside)
+        return _load(file, _stamp(file))
     name, document = _document(scenario, beside)
     problems: list[Problem] = []
     for knob in sets:
@@ -83,8 +85,24 @@ def _document(scenario: str | Path | Scenario, beside: Path | None) -> tuple[str
     if scenario == BLANK:
         return BLANK, copy.deepcopy(_BLANK)
     file = find_scenario(scenario, beside)
-    load_scenario(file)  # the file as filed must be right before a knob is blamed
-    return file.stem, {"shocks": [], **copy.deepcopy(read_toml(file).document)}
+    _load(file, _stamp(file))  # the file as filed must be right before a knob is blamed
+    return file.stem, {"shocks": [], **copy.deepcopy(_read(file, _stamp(file)))}
+
+
+def _stamp(file: Path) -> tuple[int, int, int]:
+    """Changes when the file does: a knob that is dragged asks for the same file many times a second."""
+    found = file.stat()
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+@lru_cache(maxsize=64)
+def _load(file: Path, stamp: tuple[int, int, int]) -> Scenario:
+    return load_scenario(file)
+
+
+@lru_cache(maxsize=64)
+def _read(file: Path, stamp: tuple[int, int, int]) -> dict:
+    return read_toml(file).document
 
 
 def _turn(document: dict, knob: str) -> None:
