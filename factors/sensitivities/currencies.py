@@ -2,9 +2,9 @@
 
     Δ ln c_t = a + β_c s_t + e_t      monthly averages, s = depreciation of the broad dollar
 
-A currency is itself in the index: its own weight raises the betas of EUR, CNY, MXN and CAD.  The engine uses the
-published beta of configs/impact where there is one, else the factor model's, estimated the same way on the H.10
-broad dollar.
+A currency is itself in the index: its own weight raises the betas of EUR, CNY, MXN and CAD.  The engine uses
+the published beta of configs/impact where there is one, else the factor model's, estimated the same way on
+the H.10 broad dollar.
 """
 
 from __future__ import annotations

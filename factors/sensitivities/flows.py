@@ -4,9 +4,9 @@
     all long-term securities, share of yearly GDP      →  broad dollar, log
     equity bought, share of the market                 →  S&P 500, log
 
-each for official, private and all buyers.  TIC long-term securities (Bertaut and Tryon 2007, Bertaut and Judson
-2014 to 2020, SLT since; most flows of 2021–22 were not published).  Private = total − official, from 2011.
-Custody in London or Brussels hides official buyers.
+each for official, private and all buyers.  TIC long-term securities (Bertaut and Tryon 2007, Bertaut and
+Judson 2014 to 2020, SLT since; most flows of 2021–22 were not published).  Private = total − official, from
+2011. Custody in London or Brussels hides official buyers.
 
 The published priors come from instruments or events.  These projections have no instrument, so a coefficient
 here is as much an answer of flows to prices as an effect on them: the rows are marked as not identified.

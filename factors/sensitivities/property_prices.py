@@ -5,8 +5,8 @@
     homes     Δ₁₂ ln P = a + g_0 Δ₁₂ y10(t) + g_1 Δ₁₂ y10(t − 12) + e     Case–Shiller
     metros    Δ₁₂ ln P_m = a + b Δ₁₂ ln P_US + e
 
-Yearly changes of monthly data overlap: Newey–West with 18 lags.  Direct property answers over one to two years:
-contemporaneous coefficients understate it, so lags are accumulated.
+Yearly changes of monthly data overlap: Newey–West with 18 lags.  Direct property answers over one to two
+years: contemporaneous coefficients understate it, so lags are accumulated.
 """
 
 from __future__ import annotations

@@ -6,9 +6,9 @@
     DFBETA   the observation whose absence moves the coefficient most, (X'X)⁻¹ x_t e_t / (1 − h_t)
              (Belsley, Kuh and Welsch 1980)
 
-The statistic is that of the first slope; the other coefficients are allowed to break with it.  Critical values:
-Andrews (2003), Econometrica 71, 395–397, one coefficient, trimming 15%.  With HAC errors in short samples the test
-rejects more often than 5%: a statistic near the critical value is weak evidence.
+The statistic is that of the first slope; the other coefficients are allowed to break with it.  Critical
+values: Andrews (2003), Econometrica 71, 395–397, one coefficient, trimming 15%.  With HAC errors in short
+samples the test rejects more often than 5%: a statistic near the critical value is weak evidence.
 """
 
 from __future__ import annotations

@@ -56,18 +56,26 @@ def cached_path(as_of: str, data_version: str) -> Path:
     return cache_folder() / "factor_models" / f"{as_of}-{data_version[:16]}-{NAME}"
 
 
-def previous_estimate(folder: Path, as_of: str) -> Sensitivities | None:
-    """The latest whole estimate in ``folder/<date>/`` of *as_of* or an earlier day; None when there is
-    none."""
+def previous_estimate(
+    folder: Path, as_of: str, unlike: Sensitivities | None = None
+) -> Sensitivities | None:
+    """The latest whole estimate in ``folder/<date>/`` of *as_of* or an earlier day; None when there is none.
+
+    unlike : an estimate equal to this one is passed over, unless there is no other.
+    """
     if not folder.is_dir():
         return None
     days = sorted((p.parent.name for p in folder.glob(f"*/{NAME}") if p.parent.name <= as_of), reverse=True)
+    same = None
     for day in days:
         try:
-            return load_sensitivities(folder / day / NAME)
+            found = load_sensitivities(folder / day / NAME)
         except ArtefactError:
             continue
-    return None
+        if unlike is None or found != unlike:
+            return found
+        same = found
+    return same
 
 
 def _digest(body: dict) -> str:

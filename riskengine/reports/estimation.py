@@ -155,7 +155,9 @@ def _diagnostics(rows: Sequence[Mapping]) -> list[Table]:
     keep = [dict(r) for r in rows if r.get("kind") in ("factor", "model")]
     seen: dict[str, dict] = {}
     for r in keep:  # daily and weekly models print the same factors: the first, daily, stands
-        seen.setdefault(f"{r.get('kind')}:{r.get('factor') or r.get('name')}", r)
+        if r["kind"] == "model":  # shares, counts and degrees of freedom in one column
+            r["estimate"], r["se"] = formats.significant(r.get("estimate")), formats.significant(r.get("se"))
+        seen.setdefault(f"{r['kind']}:{r.get('factor') or r.get('name')}", r)
     return from_mixed_records(list(seen.values()), "Factor models")
 
 

@@ -85,8 +85,8 @@ def sensitivity_table(rows: Sequence[Sensitivity], caption: str) -> Table:
             amount(s.without_influential, 2, note=s.influential_date[:7]) if s else text(None), text(note)))
     return Table(f"{caption}: coefficients", columns, tuple(body), is_long(len(body)),
                  note="Standard errors in brackets. Apart: distance of prior and data in standard errors. "
-                      "sup-F: largest break statistic, with its date beyond the 5% value. Without one: without "
-                      "the most influential observation.")
+                      "sup-F: largest break statistic, with its date beyond the 5% value. Without one: "
+                      "without the most influential observation.")
 
 
 def engine_table(found: Sensitivities) -> Table | None:

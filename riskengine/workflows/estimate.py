@@ -78,7 +78,7 @@ def estimate_all(
     models = _models(day)
     say("sensitivities")
     found = run_sensitivities(day)
-    previous = previous_estimate(out, day) if out is not None else None
+    previous = previous_estimate(out, day, found) if out is not None else None
     check: Any = None
     if structural:
         from riskengine.workflows.structural import structural_check

@@ -41,6 +41,11 @@ def test_the_artefact_returns_to_the_bit_and_a_damaged_one_is_refused(found, tmp
     assert load_sensitivities(path) == found
     assert previous_estimate(tmp_path, "2024-09-23") is None
     assert previous_estimate(tmp_path, "2025-01-31") == found
+    older = dataclasses.replace(found, as_of="2024-08-30")
+    save_sensitivities(older, tmp_path / "2024-08-30" / "sensitivities.json")
+    assert previous_estimate(tmp_path, AS_OF, found) == older  # an equal estimate says nothing
+    (tmp_path / "2024-08-30" / "sensitivities.json").unlink()
+    assert previous_estimate(tmp_path, AS_OF, found) == found
     text = path.read_text()
     path.write_text(text.replace('"n": 2', '"n": 3', 1))
     with pytest.raises(ArtefactError, match="hash"):
@@ -58,7 +63,8 @@ def test_the_command_writes_page_tables_and_artefact(tmp_path, capfd):
     said = json.loads(printed)
     assert said["as_of"] == AS_OF and said["data_version"] == "embedded" and said["factor_models"]
     folder = out / AS_OF
-    assert {p.name for p in folder.iterdir()} == {"estimate.html", "sensitivities.json", "sensitivities.parquet",
+    assert {p.name for p in folder.iterdir()} == {"estimate.html", "sensitivities.json",
+                                                  "sensitivities.parquet",
                                                   "sensitivities.csv", "quantiles.parquet"}
     table = pl.read_parquet(folder / "sensitivities.parquet")
     assert table.height == len(said["sensitivities"]) and "excluded" in table.columns
@@ -113,7 +119,8 @@ def test_sets_replace_what_the_engine_uses_and_nothing_else(found, world):
     assert world.weekly.path_beta[at] != 0.5  # the world handed in is untouched
     korea = found["currency_beta.KRW"]
     assert posterior.parameters["currency_beta.KRW"].default == pytest.approx(korea.posterior)
-    assert data.parameters["gamma_broad_per_gdp"] == world.parameters["gamma_broad_per_gdp"]  # no row, no change
+    assert data.parameters["gamma_broad_per_gdp"] == world.parameters[
+        "gamma_broad_per_gdp"]  # no row, no change
     only = with_set(world, changed, "posterior", only=frozenset({"currency_beta.KRW"}))
     assert only.weekly.path_beta[at] == world.weekly.path_beta[at]
     assert len(only.parameters) == len(world.parameters)
@@ -124,11 +131,14 @@ def test_the_structural_check_moves_pnl_with_the_elasticity(found, world, book):
     from riskengine.base.sensitivity import Prior
 
     template = found["dollar_on_2y.broad"]
-    gamma = dataclasses.replace(template, id="dollar_flow.total", group="flows", estimate=-0.5, se=0.5, posterior=0.1,
-                                posterior_se=0.4, prior=Prior(1.95, 1.96, "x", "D"), used_as="gamma_broad_per_gdp",
+    gamma = dataclasses.replace(template, id="dollar_flow.total", group="flows", estimate=-0.5, se=0.5,
+                                posterior=0.1,
+                                posterior_se=0.4, prior=Prior(1.95, 1.96, "x", "D"),
+                                used_as="gamma_broad_per_gdp",
                                 engine="prior", identified=False)
     found = dataclasses.replace(found, rows=(*found.rows, gamma))
-    check = structural_check(found, world, book, [load_scenario("exodus_10pct")], RunSpec(paths=1024, draws=64))
+    check = structural_check(found, world, book, [load_scenario("exodus_10pct")],
+                             RunSpec(paths=1024, draws=64))
     by = {o.chosen: o for o in check.outcomes}
     assert set(by) == {"engine", "prior", "data", "posterior", "identified"}
     assert by["data"].dollar < 0.15 * by["engine"].dollar
