@@ -134,7 +134,8 @@ def carry_on(panel: str, labels: tuple[str, ...], dates: np.ndarray, values: np.
     return every, out, used
 
 
-def mismatch(panel: str, days: np.ndarray, embedded: np.ndarray, others: np.ndarray, figures: np.ndarray) -> str:
+def mismatch(panel: str, days: np.ndarray, embedded: np.ndarray, others: np.ndarray, figures: np.ndarray
+             ) -> str:
     """Why a source is not the series it should carry on; '' when it is, or nothing can be compared.
 
     days, embedded : the embedded observations.  others, figures : the source in the panel's unit.  The median

@@ -121,11 +121,11 @@ def _disagreements(as_of: str, store) -> list[DataQualityItem]:
         dates, values = embedded_history(panel)
         values = np.where(known_dates(info, dates) <= day, values, np.nan)
         kind = info.series[0].kind
-        items += [DataQualityItem("red", f"{panel}.{label}", f"{series} is not used, it is another series or another "
-                                  f"unit: {reason}")
-                  for label, series, reason in mismatches(panel, info.labels, *embedded_history(panel), store,
-                                                             day)]
-        for label, series, days, gaps, tolerance in disagreements(panel, kind, info.labels, dates, values, store):
+        others = mismatches(panel, info.labels, *embedded_history(panel), store, day)
+        items += [DataQualityItem("red", f"{panel}.{label}", f"{series} is not used, it is another series or "
+                                  f"another unit: {reason}") for label, series, reason in others]
+        found = disagreements(panel, kind, info.labels, dates, values, store)
+        for label, series, days, gaps, tolerance in found:
             worst = int(np.argmax(np.abs(gaps)))
             recent = (day - days[-1]).astype(int) < 365
             items.append(DataQualityItem(
@@ -143,9 +143,10 @@ def _bridged(as_of: str) -> list[DataQualityItem]:
     names = ", ".join(f"{i.id.removeprefix('spot.')} ± {100 * (i.se or 0) / i.value:.1f}%" for i, _ in found)
     since = ", ".join(sorted({str(last) for _, last in found}))
     return [DataQualityItem(
-        "red", "fx_daily", f"not quoted since {since}, estimated by regression on the currencies quoted since, "
-        f"positions priced off them are marked (± one standard error): {names}. Red until their rates are imported "
-        "(riskengine data update)")]
+        "red", "fx_daily",
+        f"not quoted since {since}, estimated by regression on the currencies quoted since, positions priced "
+        f"off them are marked (± one standard error): {names}. Red until their rates are imported (riskengine "
+        "data update)")]
 
 
 def _levels(known: dict, store) -> list[DataQualityItem]:
@@ -156,12 +157,14 @@ def _levels(known: dict, store) -> list[DataQualityItem]:
         kind = describe(name, entry.frequency).kind
         if kind == "price" and (values <= 0).any():
             bad = dates[values <= 0]
-            items.append(DataQualityItem("red", name, f"no market price: 0 or less on {len(bad)} day(s), left out "
-                                         f"where it would carry a panel on: {_days(bad)}"))
+            items.append(DataQualityItem(
+                "red", name, f"no market price: 0 or less on {len(bad)} day(s), left out where it would carry a "
+                f"panel on: {_days(bad)}"))
         if kind == "rate" and name in yields and (np.abs(values) >= 100.0).any():
             bad = dates[np.abs(values) >= 100.0]
-            items.append(DataQualityItem("red", name, f"no market yield: 100% or more on {len(bad)} day(s), left "
-                                         f"out of the curve: {_days(bad)}"))
+            items.append(DataQualityItem(
+                "red", name, f"no market yield: 100% or more on {len(bad)} day(s), left out of the curve: "
+                f"{_days(bad)}"))
         if kind == "price" or entry.frequency == "daily" and kind != "return":  # slow rates may rise a hundredfold
             dates, values = dates[values > 0], values[values > 0]
             jumps = [f"{dates[i]} ({text})" for i, text in unit_changes(values)]
@@ -178,15 +181,15 @@ def _calendars(known: dict, store) -> list[DataQualityItem]:
             continue
         weekend = ~np.is_busday(dates)
         if 0 < weekend.mean() < ODD_DAYS:
-            items.append(DataQualityItem("warning", name, f"{int(weekend.sum())} observation(s) on a weekend: "
-                                         + _days(dates[weekend])))
+            items.append(DataQualityItem(
+                "warning", name, f"{int(weekend.sum())} observation(s) on a weekend: {_days(dates[weekend])}"))
         holidays = ~business_days(dates) & ~weekend
         if 0 < holidays.mean() < FEW_HOLIDAYS:  # more: a market that is open when banks are closed
             counted.append(f"{name} {int(holidays.sum())} (last {dates[holidays][-1]})")
     if counted:
         items.append(DataQualityItem(
-            "info", IMPORTED, "observations on days on which the Federal Reserve is closed, kept as is, never used "
-            f"to carry an embedded panel on: {_names(counted)}"))
+            "info", IMPORTED, "observations on days on which the Federal Reserve is closed, kept as is, never "
+            f"used to carry an embedded panel on: {_names(counted)}"))
     return _together(items)
 
 
@@ -206,8 +209,8 @@ def _stale(known: dict, store, day: np.datetime64) -> list[DataQualityItem]:
             ended.setdefault(family_of(name), []).append(f"{name} {last}")
     return [DataQualityItem("info", family, "nothing was known yet at this as-of date: " + _names(names))
             for family, names in early.items()] + [
-        DataQualityItem("info", family, f"{len(names)} series should have newer observations by now (last ones): "
-                        + _names(names)) for family, names in ended.items()]
+        DataQualityItem("info", family, f"{len(names)} series should have newer observations by now (last "
+                        "ones): " + _names(names)) for family, names in ended.items()]
 
 
 def _outliers(known: dict, store) -> list[DataQualityItem]:
@@ -238,12 +241,12 @@ def _outliers(known: dict, store) -> list[DataQualityItem]:
             counted.append(f"{name} {int(own.sum())} (largest {z[worst]:+.0f}, {when[worst]})")
     if counted:
         items.append(DataQualityItem(
-            "info", IMPORTED, f"moves beyond {OUTLIER:.0f} robust standard deviations on days when the market did "
-            "not move as a whole, kept as is: " + "; ".join(counted)))
+            "info", IMPORTED, f"moves beyond {OUTLIER:.0f} robust standard deviations on days when the market "
+            "did not move as a whole, kept as is: " + "; ".join(counted)))
     if apart:
         items.append(DataQualityItem(
-            "info", IMPORTED, f"{apart} further such moves fall on {int(wide.sum())} market-wide days and are no "
-            f"remarks on a series; the last: {_days(days[wide])}"))
+            "info", IMPORTED, f"{apart} further such moves fall on {int(wide.sum())} market-wide days and are "
+            f"no remarks on a series; the last: {_days(days[wide])}"))
     return items
 
 
@@ -252,11 +255,13 @@ def _policy(store) -> list[DataQualityItem]:
     assumed = sorted(n for n, e in store.series.items() if "assumed" in e.note)
     items = []
     if revised:
-        items.append(DataQualityItem("info", IMPORTED, "revised by their publishers, the first release is not known "
-                                     "(latest vintage; publication lags are respected): " + _names(revised)))
+        items.append(DataQualityItem(
+            "info", IMPORTED, "revised by their publishers, the first release is not known (latest vintage; "
+            "publication lags are respected): " + _names(revised)))
     if assumed:
-        items.append(DataQualityItem("info", IMPORTED, "publication lag and vintage policy assumed, the program does "
-                                     "not know the series: " + _names(assumed)))
+        items.append(DataQualityItem(
+            "info", IMPORTED, "publication lag and vintage policy assumed, the program does not know the series: "
+            + _names(assumed)))
     return items
 
 

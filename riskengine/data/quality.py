@@ -99,7 +99,8 @@ def vintage_policies(as_of: str) -> list[dict]:
     not known', 'assumed …' for a series nobody described), source, note.
     """
     rows = [{"id": r["id"], "panel": r["panel"], "frequency": r["frequency"], "last": r["last"],
-             "lag": _lag(SERIES[r["id"]]), "vintage": _vintage(r["revised"], ""), "source": r["source"], "note": ""}
+             "lag": _lag(SERIES[r["id"]]), "vintage": _vintage(r["revised"], ""), "source": r["source"],
+             "note": ""}
             for r in series_status(as_of) if r["id"] in SERIES]
     store = active_store()
     day = parse_as_of(as_of)
