@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from night_factory import make_night
@@ -11,6 +12,7 @@ from riskengine.reports.archive import dump_night, load_night
 from riskengine.reports.nightly import render_night
 from riskengine.reports.shown import COUNT, SHOWN_POSITIONS, cut_positions, left_out, position_count
 from riskengine.reports.tables import risk_frame
+from riskengine.result import FeedbackSummary
 
 
 def test_a_small_book_is_shown_whole():
@@ -51,3 +53,17 @@ def test_page_and_archive_say_what_is_missing():
 def test_the_limit_itself(count):
     night = make_night(scenarios=1, positions=count)
     assert (cut_positions(night) is night) == (count == SHOWN_POSITIONS)
+
+
+def test_a_scenario_with_feedback_shows_its_line():
+
+
+    night = make_night(scenarios=2)
+    first = night.scenarios[0]
+    summary = FeedbackSummary("default", (-9.24, -62.0, -0.31), (-1.1, -20.0, 0.0), 8.3e5, 1e6, first.tail.var,
+                              first.tail.es, (("private Japan", "equity", -3.0, -1.0),), 0.15, 0.15, ("assumption",))
+    night = replace(night, scenarios=(replace(first, feedback=summary), *night.scenarios[1:]))
+    page = render_night(night)
+    assert "−9.2 [−62.0 … −0.3] USD bn; −1.1 in the base run" in page
+    assert page.count("Orders after losses") == 1
+    assert load_night(json.loads(json.dumps(dump_night(night)))).scenarios[0].feedback == summary

@@ -101,10 +101,10 @@ def _feedback(s: ScenarioResult) -> list[tuple[str, str]]:
     if s.feedback is None:
         return []
     f = s.feedback
-    middle, low, high = (f"{x:,.0f}" for x in f.orders_usd_bn)
+    middle, low, high, base = (formats.number(x, 1) for x in (*f.orders_usd_bn, f.base_orders_usd_bn[0]))
     e = at_level(s.tail, HEADLINE_ES)
     return [
-        ("Orders after losses", f"{middle} [{low} … {high}] USD bn; {f.base_orders_usd_bn[0]:,.0f} in the base run"),
+        ("Orders after losses", f"{middle} [{low} … {high}] USD bn; {base} in the base run"),
         ("What they add", f"{formats.money(f.expected_pnl_usd)} to the expected P&L; "
                           f"ES without them {formats.money(f.es_without[e])}"),
     ]
