@@ -147,6 +147,13 @@ class Session:
                     second = self._load(request.scenario, request.sets)
             except InputError as error:
                 problems += error.problems
+        if first is not None and second is not None and first.feedback is not None:
+            if second.feedback is None:
+                first = replace(first, feedback=None)  # turned off: before and after without it
+            else:
+                problems.append(Problem(
+                    "holders' feedback is simulated step by step and is not held in memory", field="feedback",
+                    got=first.name, accepted="riskengine nightly, or --set feedback=off to ask without it"))
         taken = {p.position_id for p in self.portfolio.positions}
         trades: list[Trade] = []
         for n, item in enumerate(request.trades, 1):

@@ -206,3 +206,12 @@ def test_a_request_travels_as_json():
     for bad in ({"scenari": "x"}, [], {"sets": 5}, {"trades": [5]}, {"scale": [1]}):
         with pytest.raises(InputError):
             WhatIfRequest.from_json(bad)
+
+
+def test_feedback_is_refused_not_silently_left_out(session):
+    name = "exodus_with_feedback"
+    assert edit_scenario(name).feedback is not None
+    with pytest.raises(InputError, match="feedback=off"):
+        session.answer(WhatIfRequest(name))
+    off = session.answer(WhatIfRequest(name, sets=("feedback=off",), detail=False))
+    assert off["change"]["es"]["0.975"]["value"] == 0.0, "off before and after"

@@ -134,6 +134,9 @@ def _turn(document: dict, knob: str) -> None:
 
 
 def _turn_head(document: dict, key: str, value: str, knob: str) -> None:
+    if key == "feedback" and value.lower() in ("off", "none", "false"):
+        document.pop("feedback", None)
+        return
     if key not in HEAD_KEYS:
         shocks = document.get("shocks", [])
         fields = [f"{s['type']}.{f}" for s in shocks for f in SHOCK_MODELS[s["type"]].model_fields]
