@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from factors.early import yield_history
+from factors.early import equity_history, yield_history
 from riskengine.base.axes import FACTORS, KEY_RATES
 from riskengine.data.panels import known_history, panel_info
 
@@ -58,10 +58,9 @@ def load_levels(as_of: str = END_OF_DATA) -> Levels:
     dates, zero = yield_history(as_of)
     for j, tenor in enumerate(KEY_RATES):
         _put(series, f"UST_{tenor}", dates, zero[:, j], log=False)
-    dates, equity = known_history("equity_daily", as_of)
-    for j, name in enumerate(panel_info("equity_daily").labels):
-        if f"EQ_{name}" in FACTORS:
-            _put(series, f"EQ_{name}", dates, equity[:, j], log=True)
+    for label, (days, closes) in equity_history(as_of).items():
+        if label in FACTORS:
+            _put(series, label, days, closes, log=True)
     return Levels(series)
 
 

@@ -34,8 +34,10 @@ from factors.tails import profile_dof
 from riskengine.base.axes import CURRENCIES, FACTORS, KEY_RATES
 from riskengine.base.errors import InputError, Problem
 from riskengine.base.units import BUSINESS_DAYS_PER_YEAR
-from riskengine.data.catalog import TENOR_YEARS
+from riskengine.data.catalog import TENOR_YEARS, panel_info
+from riskengine.data.continuation import PAR_SERIES
 from riskengine.data.panels import known_history, parse_as_of
+from riskengine.data.selection import active_store
 from riskengine.factor_model import FactorModel
 from riskengine.market import bootstrap_zero_rates
 
@@ -55,6 +57,8 @@ unified rate, HKD link, INR unified rate, MXN float, MYR and THB after (and befo
 the time has no history to learn from and is absent.  KRW, TWD: begin of the H.10 quotes (managed)."""
 EURO_STAND_IN = "DKK"
 """Carries the euro's weight before 1999: the krone was kept within narrow bands to the mark."""
+LISTED_REAL_ESTATE_FUNDS = ("etf.IYR", "etf.VNQ")
+"""Imported funds whose closes stand for listed real estate, the first found."""
 BETA_MONTHS = 180
 """Months behind the dollar and path betas."""
 MIN_WEIGHT = 0.5
@@ -86,16 +90,15 @@ class EarlyModels:
 
 
 def yield_history(as_of: str) -> tuple[np.ndarray, np.ndarray]:
-    """(T,) days and (T, 10) zero rates at KEY_RATES known at *as_of*: par yields from 1990, constant maturity
-    yields before; NaN outside the quoted tenors."""
+    """(T,) days and (T, 10) zero rates at KEY_RATES known at *as_of*: par yields from 1990, before that the
+    constant maturity yields embedded and imported (FRED ``DGS…``); NaN outside the quoted tenors."""
     par_dates, par = known_history("treasury_par_daily", as_of)
     cmt_dates, cmt = known_history("treasury_cmt_daily", as_of)
-    from riskengine.data.catalog import panel_info
-
     par_labels = panel_info("treasury_par_daily").labels
     cmt_labels = panel_info("treasury_cmt_daily").labels
     columns = [cmt[:, cmt_labels.index(t)] if t in cmt_labels else np.full(len(cmt), np.nan) for t in par_labels]
     early = np.column_stack(columns) if len(cmt) else np.empty((0, len(par_labels)))
+    cmt_dates, early = _add_imported(cmt_dates, early, par_labels, as_of, par_dates)
     new = ~np.isin(cmt_dates, par_dates)
     dates = np.concatenate([cmt_dates[new], par_dates])
     yields = np.vstack([early[new], par])
@@ -116,12 +119,59 @@ def yield_history(as_of: str) -> tuple[np.ndarray, np.ndarray]:
     return dates, zero
 
 
+def _add_imported(dates: np.ndarray, yields: np.ndarray, labels: tuple[str, ...], as_of: str,
+                  later: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """*yields* (T, N) of *dates* with imported constant maturity yields of days before *later* begins where
+    nothing is embedded."""
+    store = active_store()
+    found = {t: store.read_as_of(PAR_SERIES[t], as_of) for t in labels if PAR_SERIES[t] in store.series}
+    end = later[0] if len(later) else parse_as_of(as_of) + 1
+    days = np.unique(np.concatenate([dates, *(d[d < end] for d, _ in found.values())])).astype("datetime64[D]")
+    out = np.full((len(days), len(labels)), np.nan)
+    out[np.searchsorted(days, dates)] = yields
+    for label, (when, percent) in found.items():
+        early = when < end
+        rows, column = np.searchsorted(days, when[early]), out[:, labels.index(label)]
+        column[rows] = np.where(np.isfinite(column[rows]), column[rows], percent[early] / 100.0)
+    return days, out
+
+
+def equity_history(as_of: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Factor → days and closes known at *as_of*: the panel ``equity_daily``, before its first day the imported
+    series of the same index, and the listed real estate fund where it is imported."""
+    dates, values = known_history("equity_daily", as_of)
+    store = active_store()
+    out = {}
+    for j, name in enumerate(panel_info("equity_daily").labels):
+        days, closes = _observed(dates, values[:, j])
+        if name in store.series:
+            days, closes = _prepend(days, closes, *store.read_as_of(name, as_of))
+        if len(days):
+            out[f"EQ_{name}"] = (days, closes)
+    for fund in LISTED_REAL_ESTATE_FUNDS:
+        if fund in store.series:
+            out["EQ_LISTED_REAL_ESTATE"] = store.read_as_of(fund, as_of)
+            break
+    return out
+
+
+def _observed(dates: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    seen = np.isfinite(values)
+    return dates[seen], values[seen]
+
+
+def _prepend(days: np.ndarray, values: np.ndarray, more_days: np.ndarray, more: np.ndarray
+             ) -> tuple[np.ndarray, np.ndarray]:
+    """*more* where it is earlier than the first of *days*, then *values*."""
+    early = more_days < days[0] if len(days) else np.ones(len(more_days), dtype=bool)
+    return np.concatenate([more_days[early], days]), np.concatenate([more[early], values])
+
+
 def early_levels(as_of: str) -> tuple[Levels, tuple[str, ...]]:
     """Log prices and yields of the factors available at *as_of*, and remarks on the absent ones."""
     day = parse_as_of(as_of)
     start = max(np.datetime64(FLOAT_START), day - np.timedelta64(round(365.25 * SAMPLE_YEARS), "D"))
     fx_dates, fx = known_history("fx_daily", as_of)
-    eq_dates, eq = known_history("equity_daily", as_of)
     y_dates, zero = yield_history(as_of)
     ten = list(KEY_RATES).index("10Y")
     traded = y_dates[np.isfinite(zero[:, ten])]
@@ -156,10 +206,11 @@ def early_levels(as_of: str) -> tuple[Levels, tuple[str, ...]]:
             offer(f"FX_{c}", fx_dates, np.log(fx[:, j]), EARLY_REGIME_STARTS.get(c))
     for j, tenor in enumerate(KEY_RATES):
         offer(f"UST_{tenor}", y_dates, zero[:, j])
-    for j, name in enumerate(("SP500", "NASDAQ")):
-        if name == "SP500":
-            with np.errstate(invalid="ignore"):
-                offer("EQ_SP500", eq_dates, np.log(eq[:, j]))
+    index = equity_history(as_of).get("EQ_SP500")
+    if index is not None:
+        offer("EQ_SP500", index[0], np.log(index[1]))
+    else:
+        absent.append("EQ_SP500")
     remarks = (f"absent at {as_of}: {', '.join(absent)}",) if absent else ()
     return Levels(dates, np.column_stack(columns), tuple(labels)), remarks
 
