@@ -76,12 +76,14 @@ def nightly(
         check_accounts_choice(accounts, "--accounts")
     from riskengine.workflows.nightly import run_night
 
+    chosen = {"data": data, "data_version": data_version}
+    store = {key: value for key, value in chosen.items() if value is not None}
     with StageProgress() as progress:
         outcome = run_night(
             night, out=out or night.out, as_of=as_of, accounts=accounts, portfolio=portfolio,
             threads=threads or night.threads, dask=dask, memory_gb=memory or night.memory_gb,
             keep=keep or night.keep, full_reval=full_reval, skip_bad_rows=skip_bad_rows, progress=progress,
-            data=data, data_version=data_version,
+            **store,
         )
     if as_json:
         print((outcome.folder / "summary.json").read_text(encoding="utf-8"))

@@ -87,7 +87,8 @@ def test_light_commands_import_no_numpy(line, absent):
 
 def test_help_names_only_commands_that_exist_and_each_has_help():
     for line in ("nightly", "scenarios list", "scenarios show", "scenarios check", "check", "init", "compare",
-                 "report", "data status", "data import", "data versions", "warmup", "estimate", "backtest coverage"):
+                 "report", "data status", "data import", "data update", "data quality",
+                 "data versions", "warmup", "estimate", "backtest coverage"):
         assert cli.run([*line.split(), "--help"]) == 0
     assert cli.run(["what-if", "--help"]) == 1
 
@@ -231,6 +232,12 @@ def test_nightly_hands_its_options_to_the_workflow(night, capfd):
         "portfolio": Path("p.csv"), "as_of": "2020-01-31", "accounts": "latest", "out": Path("o"),
         "threads": 1, "memory_gb": 2.5, "keep": 3, "skip_bad_rows": True, "dask": "tcp://host:1", "full_reval": 12,
     }
+
+
+def test_nightly_hands_on_the_data_store(night, capfd):
+    assert cli.run("nightly --json --data there --data-version 3f9c2a".split()) == 0
+    ((_, options),) = night.calls
+    assert (options["data"], options["data_version"]) == (Path("there"), "3f9c2a")
 
 
 def test_nightly_takes_the_rest_from_the_config(night, tmp_path, capfd):
