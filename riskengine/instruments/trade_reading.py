@@ -24,6 +24,7 @@ _NUMBER = r"\d+(?:\.\d+)?|\.\d+"
 _SCALE = "|".join(sorted((s for s in vocabulary.SCALES if s != "M"), key=len, reverse=True))
 _TENOR = "|".join(sorted(vocabulary.TENOR_UNITS, key=len, reverse=True))
 _MONTH = "|".join(sorted(vocabulary.MONTHS, key=len, reverse=True))
+_PAIR = r"(?<![\w.])([A-Z]{3})[/\-]?([A-Z]{3})(?![\w.])"
 _SYMBOLS = {"$": " USD ", "€": " EUR ", "£": " GBP ", "¥": " JPY "}
 
 
@@ -135,8 +136,7 @@ class _Rest:
                                     "one sentence for each trade: --trade \"…\" --trade \"…\"")
 
     def read_dates(self) -> None:
-        found = self.found
-        days: list[date] = []
+        found, days = self.found, []
         while match := self.take(r"(\d{4})-(\d{1,2})-(\d{1,2})"):
             days.append(self._day(int(match[1]), int(match[2]), int(match[3]), match[0]))
         while match := self.take(rf"(\d{{1,2}})[ -]?({_MONTH})[ -]?(\d{{4}}|'?\d{{2}})"):
@@ -167,7 +167,7 @@ class _Rest:
         for word in self.text.split():
             if len(vocabulary.NICKNAMES.get(word, "")) == 6:
                 self.text = self.text.replace(f" {word} ", f" {vocabulary.NICKNAMES[word]} ", 1)
-        pairs = [(currency_of(m[0]), currency_of(m[1])) for m in re.findall(r"(?<![\w.])([A-Z]{3})[/\-]?([A-Z]{3})(?![\w.])", self.text)
+        pairs = [(currency_of(m[0]), currency_of(m[1])) for m in re.findall(_PAIR, self.text)
                  if currency_of(m[0]) or currency_of(m[1]) or "USD" in m]
         spaced = re.search(r"(?<![\w.])([A-Z]{3}) ([A-Z]{3})(?![\w.])", self.text)
         if not pairs and spaced and currency_of(spaced[1]) and currency_of(spaced[2]) and spaced[1] != spaced[2]:
@@ -175,7 +175,7 @@ class _Rest:
             if not (before and re.search(r"\d", before[-1]) and "USD" not in spaced.groups()):
                 self.text = f"{self.text[:spaced.start()]} {spaced[1]}/{spaced[2]} {self.text[spaced.end():]}"
         match = None
-        for candidate in re.finditer(r"(?<![\w.])([A-Z]{3})[/\-]?([A-Z]{3})(?![\w.])", self.text):
+        for candidate in re.finditer(_PAIR, self.text):
             if currency_of(candidate[1]) and currency_of(candidate[2]):
                 match = candidate
                 break
@@ -188,7 +188,7 @@ class _Rest:
         self.text = f"{self.text[:match.start()]} {self.text[match.end():]}"
         if found.pair[0] == found.pair[1]:
             raise found.refuse("a pair has two different currencies", "e.g. USDJPY")
-        again = re.search(r"(?<![\w.])([A-Z]{3})[/\-]?([A-Z]{3})(?![\w.])", self.text)
+        again = re.search(_PAIR, self.text)
         if again and currency_of(again[1]) and currency_of(again[2]):
             raise found.refuse("two currency pairs in one sentence", "one sentence for each trade")
 
