@@ -82,7 +82,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "typer": ("riskengine.cli",), "rich": ("riskengine.cli",),
     "click": ("riskengine.cli", "riskengine.__main__"),
     "dask": ("riskengine.execution",), "distributed": ("riskengine.execution",),
-    "duckdb": ("riskengine.data",),
+    "duckdb": ("riskengine.data",), "jax": ("riskengine.benchmark",), "torch": ("riskengine.benchmark",),
     "numpy": ("riskengine", *PACKAGES),
     "scipy": tuple(r for r in ROOMS if r not in ("riskengine", "riskengine.kernels")),
 }

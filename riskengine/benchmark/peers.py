@@ -20,6 +20,7 @@ from riskengine.base.axes import FACTORS, KEY_RATES
 from riskengine.base.dates import coupon_dates, parse_date, year_fraction
 from riskengine.benchmark.workloads import (
     DOF,
+    FACTOR_COUNT,
     SEED,
     STEPS,
     HorizonWorkload,
@@ -151,6 +152,15 @@ def run_paths(work: PathWorkload, paths: int, real: type, threads: int = 1,
     _map(run, _batches(paths, batch), threads)
     ranks = [rank_of_level(paths, 0.99)]
     return terminal, drawdown, [_tail(terminal, ranks), _tail(-drawdown, ranks)]
+
+
+def draw_normals(paths: int, real: type, rows: int = 2_400) -> np.ndarray:
+    """40 × *paths* normals by SFC64, *rows* paths at a time into the same memory."""
+    rng = np.random.Generator(np.random.SFC64(SEED))
+    out = np.empty((FACTOR_COUNT, rows), real)
+    for _ in range(0, paths, rows):
+        rng.standard_normal(dtype=real, out=out)
+    return out
 
 
 class Revaluation:

@@ -24,13 +24,15 @@ from typing import Any
 import numpy as np
 
 from riskengine.base.errors import InputError, ModelError, Problem
-from riskengine.benchmark import peers, workloads
+from riskengine.benchmark import array_peers, peers, workloads
 from riskengine.execution import Threads, available_cores
 
-WORKLOADS = ("W1", "W2", "W3")
-PATHS = {"W1": 1_000_000, "W2": 100_000, "W3": 100_000}
-QUICK_PATHS = {"W1": 100_000, "W2": 8_000, "W3": 8_000}
+WORKLOADS = ("W1", "W2", "W3", "NORMALS")
+PATHS = {"W1": 1_000_000, "W2": 100_000, "W3": 100_000, "NORMALS": 1_000_000}
+QUICK_PATHS = {"W1": 100_000, "W2": 8_000, "W3": 8_000, "NORMALS": 100_000}
 REPEATS, QUICK_REPEATS = 5, 3
+WHAT_IF = "riskengine what-if: ramp moved"
+"""The whole answer of W2 for a policy knob that moves the ramp: drawn, walked and measured again."""
 ENGINE, ENGINE64, NUMPY, NUMPY32 = "riskengine", "riskengine float64", "numpy float64", "numpy float32"
 
 Case = Callable[[], Any]
@@ -45,6 +47,7 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "numpy": np.__version__,
         "numba": version("numba"),
+        **array_peers.versions(),
     }
 
 
@@ -64,8 +67,11 @@ def cases(workload: str, paths: int, threads: int) -> dict[str, Case]:
     """Name → what to time; the engine first, then every peer that is at hand.
 
     NumPy works on batches on a pool of *threads*; its BLAS should have one thread (run_benchmark sees to it).
+    NORMALS is on one thread: the rate of one core.
     """
     pool = Threads(threads)
+    libraries = [array_peers.open_library(name, threads)
+                 for name, there in array_peers.installed().items() if there and workload != "NORMALS"]
     if workload == "W1":
         work = workloads.horizon_workload()
         found: dict[str, Case] = {
@@ -74,18 +80,30 @@ def cases(workload: str, paths: int, threads: int) -> dict[str, Case]:
         }
         for name, real in ((NUMPY, np.float64), (NUMPY32, np.float32)):
             found[name] = lambda real=real: peers.run_horizon(work, paths, real, threads, workloads.LEVELS)
-        return found
+        return found | {f"{one.name} float32": array_peers.prepare_horizon(one, work, paths, workloads.LEVELS)
+                        for one in libraries}
     if workload == "W2":
         walk = workloads.path_workload()
-        found = {ENGINE: lambda: walk.run(paths, pool), ENGINE64: lambda: walk.run(paths, pool, "float64")}
+        moved = walk.with_ramp(1.25)
+        found = {ENGINE: lambda: walk.run(paths, pool), ENGINE64: lambda: walk.run(paths, pool, "float64"),
+                 WHAT_IF: lambda: moved.run(paths, pool)}
         for name, real in ((NUMPY, np.float64), (NUMPY32, np.float32)):
             found[name] = lambda real=real: peers.run_paths(walk, paths, real, threads)
-        return found
+        return found | {f"{one.name} float32": array_peers.prepare_paths(one, walk, paths) for one in libraries}
     if workload == "W3":
         book = workloads.revaluation_workload()
         moves = workloads.revaluation_moves(paths)
         by_position = peers.Revaluation(book)
-        return {ENGINE: lambda: book.run(moves, pool), NUMPY: lambda: by_position.run(moves, threads)}
+        found = {ENGINE: lambda: book.run(moves, pool), NUMPY: lambda: by_position.run(moves, threads)}
+        return found | {f"{one.name} float64": array_peers.prepare_revaluation(one, by_position, moves)
+                        for one in libraries}
+    if workload == "NORMALS":
+        return {
+            ENGINE: lambda: workloads.draw_normals(paths, np.float32),
+            ENGINE64: lambda: workloads.draw_normals(paths, np.float64),
+            NUMPY: lambda: peers.draw_normals(paths, np.float64),
+            NUMPY32: lambda: peers.draw_normals(paths, np.float32),
+        }
     raise InputError(Problem("unknown workload", got=workload, accepted=", ".join(WORKLOADS)))
 
 
@@ -135,6 +153,8 @@ def run_benchmark(chosen: Sequence[str] = WORKLOADS, quick: bool = False,
         for record in found:
             if record["case"] in (ENGINE, NUMPY):
                 record["peak_mb"] = peak_memory(name, record["case"], paths, threads)
+            if name == "NORMALS":
+                record["million_normals_per_s"] = paths * workloads.FACTOR_COUNT / record["median_ms"] / 1e3
             records.append({"workload": name, "paths": paths, **record})
     return {"machine": machine(), "threads": threads, "quick": quick, "results": records}
 

@@ -12,7 +12,7 @@ Everything is drawn from one fixed seed; no market data.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -28,6 +28,7 @@ from riskengine.instruments.options import Strike
 from riskengine.instruments.portfolio import Portfolio, Position
 from riskengine.instruments.real_estate import Property
 from riskengine.instruments.treasury import TreasuryCouponBond
+from riskengine.kernels.draws import fill_normals
 from riskengine.market import MarketInput, MarketSnapshot
 from riskengine.measures.group_tails import GroupTails, measure_group_tails, measure_kept_tails, widest_tail
 from riskengine.simulation.feedback import Feedback
@@ -97,6 +98,10 @@ class PathWorkload:
     feedback: Feedback
     exposures: PathExposures
 
+    def with_ramp(self, factor: float) -> PathWorkload:
+        """The same with every mean move of the policy *factor* times as large: what a what-if asks."""
+        return replace(self, ramp=factor * self.ramp)
+
     def run(self, paths: int, executor: Any = None,
             precision: str = "float32") -> tuple[np.ndarray, np.ndarray, GroupTails]:
         """Terminal P&L (P,), largest drawdown (P,), and VaR and ES of both at 99%."""
@@ -135,6 +140,14 @@ def path_workload() -> PathWorkload:
                       np.full(FACTOR_COUNT, 0.88))
     exposures = PathExposures(base.exposures.delta.sum(axis=0)[None], base.exposures.gamma.sum(axis=0)[None])
     return PathWorkload(model, ramp, feedback, exposures)
+
+
+def draw_normals(paths: int, real: type, rows: int = 2_400) -> np.ndarray:
+    """The last block of 40 × *paths* normals of one stream, drawn *rows* paths at a time on this thread."""
+    out = np.empty((FACTOR_COUNT, rows), real)
+    for first in range(0, paths, rows):
+        fill_normals(first, 0, 0, SEED, out)
+    return out
 
 
 def snapshot() -> MarketSnapshot:

@@ -137,7 +137,7 @@ def pilot_threshold(x, largest):
 
 @kernel
 def extremes(values):
-    """Smallest and largest of *values* (n ≥ 1, no NaN); four at a time, for one comparison waits for the last."""
+    """Smallest and largest of *values* (n ≥ 1, no NaN), four at a time: a comparison waits for the one before."""
     a = b = c = d = e = f = g = h = values[0]
     whole = values.shape[0] // 4 * 4
     for i in range(0, whole, 4):

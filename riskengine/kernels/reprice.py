@@ -188,7 +188,7 @@ def _add_options(index, terms, x, grown, wider, narrower, y):
 
     grown: e^x of the asset rows; wider, narrower: e^v, e^−v of the volatility rows.
 
-    With T = Φ(−|d|), w N(w d) = w/2 + sign(d) (½ − T): no branch, and puts as calls.  A e^x φ(d₁) = B e^y φ(d₂), so
+    With T = Φ(−|d|), w N(w d) = w/2 + sign(d) (½ − T): no branch, and puts as calls.  A e^x φ(d₁) = B e^y φ(d₂):
     both T are one exponential times a polynomial.  Error at most 2e-15 of A e^x + B e^y.
     """
     for i in range(index.shape[0]):

@@ -126,8 +126,8 @@ def _counts(paths: int, draw_of_path: np.ndarray | None, draws: int | None) -> n
 
 def _measure(series: _SeriesTask, locate: Callable[[np.ndarray], tuple[Callable, np.ndarray]],
              executor: Any) -> GroupTails:
-    """Every series, then the contributions; *locate* turns the total's tail paths into rows by group and columns
-    of these."""
+    """Every series, then the contributions; *locate* turns the total's tail paths into rows by group and
+    their columns."""
     run = (lambda task, items: [task(i) for i in items]) if executor is None else executor.map
     # the total first: it is the widest series, and its tail paths carry the contributions
     tails = run(series, [series.groups, *range(series.groups)])

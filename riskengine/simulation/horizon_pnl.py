@@ -171,8 +171,8 @@ def simulate_tails(
 
     Parameters
     ----------
-    largest : how many smallest values of each series are wanted at least (``measures.group_tails.widest_tail``);
-    some more are kept.  Others as simulate_group_pnl.
+    largest : how many smallest values of each series are wanted at least
+    (``measures.group_tails.widest_tail``); some more are kept.  Others as simulate_group_pnl.
 
     Raises
     ------

@@ -45,7 +45,8 @@ def test_the_same_bits_as_from_all_paths(groups, paths, precision):
     with Threads(2) as pool:
         for executor, size in ((None, 32_640), (pool, 5_000), (pool, 960)):
             kept = simulate_tails(model, book, spec, widest_tail(paths, LEVELS), executor, chunk_paths=size)
-            for got, want in zip(fields(measure_kept_tails(kept, LEVELS, executor)), fields(wanted), strict=True):
+            tails = measure_kept_tails(kept, LEVELS, executor)
+            for got, want in zip(fields(tails), fields(wanted), strict=True):
                 assert np.array_equal(got, want)
             for g in range(groups + 1):
                 row = pnl.total if g == groups else pnl.groups[g]
