@@ -1,8 +1,8 @@
 """The same work on JAX or torch, where they are installed: one program over the few functions both have.
 
-Arrays as large as the workload, float32 for W1 and W2 (the engine's default) and float64 for W3, the library's
-own generator, whatever device it chooses by itself.  A library that is missing is named in the results as not
-installed, never imported and never imitated.
+Arrays as large as the workload, float32 for W1 and W2 (the engine's default) and float64 for W3, the
+library's own generator, whatever device it chooses by itself.  A library that is missing is named in the
+results as not installed, never imported and never imitated.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ def _jax(threads: int) -> ArrayLibrary:
     return ArrayLibrary(
         "jax", lambda shape: random.normal(key(), shape, dtype=numpy.float32),
         lambda dof, count: 2.0 * random.gamma(key(), 0.5 * dof, (count,), dtype=numpy.float32),
-        numpy.asarray, numpy.exp, numpy.log, numpy.sqrt, import_module("jax.scipy.special").ndtr, numpy.maximum,
-        lambda x, k: -jax.lax.top_k(-x, k)[0], jax.jit, np.asarray,
+        numpy.asarray, numpy.exp, numpy.log, numpy.sqrt, import_module("jax.scipy.special").ndtr,
+        numpy.maximum, lambda x, k: -jax.lax.top_k(-x, k)[0], jax.jit, np.asarray,
     )
 
 
@@ -189,7 +189,8 @@ def prepare_revaluation(library: ArrayLibrary, terms: Revaluation, moves: np.nda
     zeros, flow_weights, spot, strike, income, years, vol, sign, option_weights, noi, cap, debt, base = (
         library.array(np.array(a, dtype=np.float64)) for a in (
             terms.zeros[:, None], terms.flow_weights, terms.spot, terms.strike, terms.income, terms.years,
-            terms.vol, terms.sign, terms.option_weights, terms.noi, terms.cap, terms.debt, terms.base[:, None]))
+            terms.vol, terms.sign, terms.option_weights, terms.noi, terms.cap, terms.debt,
+            terms.base[:, None]))
     flows = by_group(terms.flow_group, terms.flow)
     options = by_group(terms.option_group, terms.quantity[:, 0])
     homes = by_group(terms.home_group, np.ones(terms.home_group.size))

@@ -89,7 +89,8 @@ def cases(workload: str, paths: int, threads: int) -> dict[str, Case]:
                  WHAT_IF: lambda: moved.run(paths, pool)}
         for name, real in ((NUMPY, np.float64), (NUMPY32, np.float32)):
             found[name] = lambda real=real: peers.run_paths(walk, paths, real, threads)
-        return found | {f"{one.name} float32": array_peers.prepare_paths(one, walk, paths) for one in libraries}
+        return found | {f"{one.name} float32": array_peers.prepare_paths(one, walk, paths)
+                        for one in libraries}
     if workload == "W3":
         book = workloads.revaluation_workload()
         moves = workloads.revaluation_moves(paths)

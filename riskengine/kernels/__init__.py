@@ -87,11 +87,11 @@ numba.config.CACHE_DIR = str(CACHE_FOLDER)
 
 
 def _use_full_vectors() -> bool:
-    """True where kernels compile for 512-bit registers.
+    """True where kernels compile for 512-bit registers, which LLVM avoids by default.
 
-    Let loops use 512-bit registers where the processor has them; LLVM prefers 256 bits by default.
-
-    The width of a vector changes no bit of any result: every operation belongs to one path.
+    Measured on a processor with AVX-512 (Xeon, model 167; CPU time of one thread, alternated): full revaluation
+    (W3) takes 0.83 of the time with 256 bits, the horizon simulation (W1) 0.87, in blocks of their own width
+    (``products``).  The width changes no bit of any result: every operation belongs to one path.
     """
     if numba.config.CPU_FEATURES is None and numba.config.CPU_NAME is None:
         features = get_host_cpu_features()

@@ -67,6 +67,17 @@ def add_residuals(volatility, residuals, rows, total):
 
 
 @kernel
+def write_scaled(volatility, scale, x, out):
+    """out[k, i] = volatility[k] · scale[i] · x[k, i], the bits of add_scaled on zeros: + 0 turns −0 to 0."""
+    zero = x.dtype.type(0.0)
+    for k in range(out.shape[0]):
+        v = volatility[k]
+        source, target = x[k], out[k]
+        for i in range(out.shape[1]):
+            target[i] = v * (scale[i] * source[i]) + zero
+
+
+@kernel
 def accumulate_noise(noise, stream, first, out, fixed):
     """Accumulated noise of paths first … first + n − 1.
 
@@ -86,9 +97,17 @@ def accumulate_noise(noise, stream, first, out, fixed):
     scale = np.ones(TILE, dtype=real)
     rows = np.empty(TILE, dtype=np.int64)
     total = np.empty((factors, TILE))
+    single = steps == 1 and not historical and noise.fixings.shape[0] == 0
     for offset in range(0, paths, TILE):
         begin = first + offset
         width = min(TILE, paths - offset)
+        if single:
+            fill_normals(begin, 0, 0, stream.seed, z)
+            multiply_triangular(noise.packed, factors, z, x)
+            if noise.mixing.shape[0] > 0:
+                fill_mixing(begin, stream.block_mixing, 0, stream.seed, noise.mixing, scale)
+            write_scaled(noise.volatility[0], scale, x, out[:, offset : offset + width])
+            continue
         total[:] = 0.0
         fixing = 0
         for step in range(steps):

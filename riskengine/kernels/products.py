@@ -27,8 +27,7 @@ MICRO_BYTES = 64
 WIDE_BYTES = 128 if FULL_VECTORS else 64
 """The same where there are 32 registers of 64 bytes: twelve sums hide the latency of a multiply-add."""
 QUADRATIC_BYTES = 128 if FULL_VECTORS else 32
-"""Bytes of paths in a block that sums y and y² at once: 20 or 24 sums in registers of 64 bytes, 12 in those of
-32."""
+"""Bytes of paths in a block that sums y and y² at once: 20 or 24 sums in registers of 64 bytes, 12 in 32."""
 NARROW_QUADRATIC_BYTES = min(QUADRATIC_BYTES, MICRO_BYTES)
 """The same for what is left at the end of a row."""
 

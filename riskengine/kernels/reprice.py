@@ -108,7 +108,8 @@ def _power_within(s):
 def _twice_scaled_tail(inverse):
     """2 exp(a²/2) Φ(−a) for inverse = 1/(a + 5.5), 0 ≤ a ≤ 9.
 
-    Polynomial of degree 11 in t = (a − 5.5)/(a + 5.5), fitted to least largest error of Φ(−a) itself: 1.0e-15.
+    Polynomial of degree 11 in t = (a − 5.5)/(a + 5.5), fitted to the least largest error of Φ(−a) itself,
+    1.0e-15: far out relative accuracy is given up, which a price does not see and which halves the degree.
     Even and odd powers apart: two short chains of dependent operations.
     """
     t = fma(-2.0 * _CENTRE, inverse, 1.0)

@@ -1,11 +1,11 @@
 """Simulation and tails in one pass: of the P&L by group only what may lie in a tail is ever stored.
 
 Blocks of paths are simulated into memory that stays in the second-level cache and compared there with one
-threshold per series (each group, and the total); values at or below it are kept with their path numbers.  For
-the total's kept paths the P&L of every group is kept too: the Euler contributions need it.
+threshold per series (each group, and the total); values at or below it are kept with their path numbers.
+For the total's kept paths the P&L of every group is kept too: the Euler contributions need it.
 
-A threshold comes from a pilot, the first paths of the run.  It decides what is stored, never a result: whoever
-measures needs the k smallest of a series, in path order, and checks that at least k were kept.
+A threshold comes from a pilot, the first paths of the run.  It decides what is stored, never a result:
+whoever measures needs the k smallest of a series, in path order, and checks that at least k were kept.
 """
 
 from __future__ import annotations
@@ -129,7 +129,8 @@ def simulate_candidates(noise, stream, exposures, first, last, thresholds, total
             out.counts[g] = append_at_most(pnl[g], width, thresholds[g], begin, out.counts[g], out.values[g],
                                            out.places[g])
         before = out.counts[groups]
-        after = append_at_most(total, width, total_threshold, begin, before, out.total_values, out.total_places)
+        after = append_at_most(total, width, total_threshold, begin, before, out.total_values,
+                               out.total_places)
         out.counts[groups] = after
         for g in range(groups):
             source, target = pnl[g], out.members[g]

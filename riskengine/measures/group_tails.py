@@ -202,8 +202,9 @@ class _SeriesTask:
 
     def __call__(self, index: int) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
         whole = index == self.groups
-        ks = np.unique(np.array([(r.low, r.k, r.high) for r in self.ranks], dtype=np.int64))
-        wanted = np.isin(ks, [r.k for r in self.ranks])
+        counts = sorted({count for r in self.ranks for count in (r.low, r.k, r.high)})
+        summed = {r.k for r in self.ranks}
+        ks, wanted = np.array(counts, dtype=np.int64), np.array([count in summed for count in counts])
         out = np.empty((ks.size, 3))
         values, places = self.source.find(index, ks, wanted, out, self._scratch)
         if not np.isfinite(values).all():

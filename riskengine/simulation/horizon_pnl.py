@@ -32,7 +32,7 @@ from riskengine.simulation.noise import _assemble, chunks, mixing_table
 CHUNK_PATHS = 32_640
 """Paths per task on threads, 136 tiles, about 5 ms; a cluster wants millions (half a second or more)."""
 
-PILOT_PATHS = 8_160
+PILOT_PATHS = 4_080
 """First paths of a run, from which the thresholds of the tails are read."""
 
 NEGLIGIBLE = 1e-7
