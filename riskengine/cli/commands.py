@@ -133,7 +133,7 @@ def warmup() -> None:
 
 @app.command()
 def benchmark(
-    workload: Annotated[str, typer.Option(help="Workloads, separated by commas.")] = "W1,W2,W3,W4",
+    workload: Annotated[str, typer.Option(help="Workloads, separated by commas.")] = "W1,W2,W3,W4,NORMALS",
     quick: Annotated[bool, typer.Option("--quick", help="Smaller and fewer runs: not to be quoted.")] = False,
     threads: Annotated[Optional[int], typer.Option(min=1, help="Threads.", show_default="all cores")] = None,
     plot: Annotated[Optional[Path], typer.Option(
