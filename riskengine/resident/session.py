@@ -275,7 +275,7 @@ class Session:
             return None
         if self._reweigh is None:
             raise InputError(Problem("views cannot be read here", field="views", got=request.views[0][:60]))
-        return self._reweigh(request.views, horizon_moves(state))
+        return self._reweigh(request.views, horizon_moves(state), state.rows.total, state.setting.horizon)
 
     @staticmethod
     def _incremental(

@@ -16,13 +16,15 @@ import numpy as np
 
 from riskengine.base.axes import FACTORS
 from riskengine.base.errors import ModelError
+from riskengine.base.units import Horizon
 from riskengine.measures.tail_change import Estimate, TailEstimate, estimate_mean
 from riskengine.measures.tail_risk import rank_of_level
 from riskengine.resident.answer import DIMENSIONS, Slice, View, add_leaves, leaves_by_name
 from riskengine.resident.what_if import Resident
 
-Reweigh = Callable[[Sequence[str], np.ndarray], "Weights"]
-"""(sentences, moves (K, P) at the horizon in the order of FACTORS) → weights; InputError for a wrong sentence."""
+Reweigh = Callable[[Sequence[str], np.ndarray, np.ndarray, Horizon], "Weights"]
+"""(sentences, moves (K, P) at the horizon in the order of FACTORS, P&L of the book (P,) USD, horizon) → weights;
+InputError for a wrong sentence."""
 
 
 @dataclass(frozen=True, slots=True)

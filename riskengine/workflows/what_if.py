@@ -29,6 +29,7 @@ from riskengine.policy.scenario import Scenario
 from riskengine.resident.request import WhatIfRequest
 from riskengine.resident.session import Session
 from riskengine.workflows.build_world import build_world, check_as_of
+from riskengine.workflows.views import reweigh_by_views
 
 KEPT_WORLDS = 2
 KEPT_SESSIONS = 3
@@ -72,8 +73,9 @@ class Setup:
 class SessionPool:
     """Sessions by setup, the least recently used leaves first; safe to share between threads."""
 
-    def __init__(self, executor: Executor | None = None):
+    def __init__(self, executor: Executor | None = None, kept: int = KEPT_SESSIONS):
         self.executor = executor or Threads()
+        self._most = kept
         self._worlds: OrderedDict[tuple, Any] = OrderedDict()
         self._sessions: OrderedDict[tuple, Session] = OrderedDict()
         self._lock = RLock()
@@ -108,8 +110,9 @@ class SessionPool:
                 self._sessions[key] = Session(
                     world, book, spec, load_scenario=scenario_loader(file.parent), executor=self.executor,
                     data_version=store.version, limits=load_limits(night.limits),
+                    reweigh=reweigh_by_views,
                 )
-                _trim(self._sessions, KEPT_SESSIONS)
+                _trim(self._sessions, self._most)
             self._sessions.move_to_end(key)
             return self._sessions[key]
 

@@ -18,7 +18,7 @@ SPEC = RunSpec(paths=2048, draws=64)
 YEN = FACTORS.index("FX_JPY")
 
 
-def tilt(sentences, moves):
+def tilt(sentences, moves, _pnl, _horizon):
     """Exponential tilt of the yen: the solution of entropy pooling for a mean, at a given multiplier."""
     strength = float(sentences[0])
     x = moves[YEN] / moves[YEN].std()
