@@ -78,6 +78,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "markupsafe": ("riskengine.reports", "riskengine.desk"),
     "weasyprint": ("riskengine.reports",), "xlsxwriter": ("riskengine.reports",),
     "dash": ("riskengine.desk",), "dash_ag_grid": ("riskengine.desk",),
+    "flask": ("riskengine.desk",), "werkzeug": ("riskengine.desk",),
     "pydantic": ("riskengine.data.configs",), "pydantic_core": ("riskengine.data.configs",),
     "typer": ("riskengine.cli",), "rich": ("riskengine.cli",),
     "click": ("riskengine.cli", "riskengine.__main__"),

@@ -1,0 +1,99 @@
+/* The state of the page: what is asked, undo, and the traffic with the server.  Knows no controls. */
+"use strict";
+window.desk = (function () {
+  const empty = () => ({scenario: null, knobs: {}, sellers: [], trades: [], scale: {}, remove: [], views: [],
+    horizon: null, name: "", portfolio: null});
+  const d = {state: empty(), filed: {}, spec: null, last: null, past: [], future: [], seq: 0, sent: {}, dirty: false,
+    flying: null, needBook: true, painters: [], empty, times: []};
+
+  d.set = (id, props) => window.dash_clientside.set_props(id, props);
+  d.copy = (x) => JSON.parse(JSON.stringify(x));
+  d.byId = (id) => document.getElementById(id);
+  d.complete = (state) => Object.assign(empty(), d.copy(state || {}));
+
+  /* change(f): f edits the state; one step of undo. */
+  let before = null;
+  d.hold = () => { if (before === null) before = JSON.stringify(d.state); };
+  d.commit = () => {
+    if (before !== null && before !== JSON.stringify(d.state)) {
+      d.past.push(before); if (d.past.length > 200) d.past.shift(); d.future = [];
+    }
+    before = null;
+  };
+  d.change = (f, book) => { d.hold(); f(d.state); d.commit(); if (book) d.needBook = true; d.refresh(); d.ask("full"); };
+  d.drag = (f) => { d.hold(); f(d.state); d.ask("fast"); };
+  d.release = () => { d.commit(); d.refresh(); d.ask("full"); };
+  const move = (from, to) => {
+    d.commit();
+    if (!from.length) return d.toast("Nothing more to " + (from === d.past ? "undo" : "redo"));
+    to.push(JSON.stringify(d.state));
+    const book = d.state.portfolio;
+    d.state = d.complete(JSON.parse(from.pop()));
+    if (d.state.portfolio !== book) d.needBook = true;
+    d.refresh(); d.ask("full");
+  };
+  d.undo = () => move(d.past, d.future);
+  d.redo = () => move(d.future, d.past);
+  d.refresh = () => { for (const f of d.painters) f(); };
+
+  /* One question of each kind flies at a time; the latest state follows as soon as the answer is there. */
+  d.ask = (mode, link) => {
+    if (mode === "fast" && d.flying && d.flying.mode === "fast") { d.dirty = true; return; }
+    d.dirty = false;
+    const question = {seq: ++d.seq, mode, state: d.state, book: d.needBook};
+    if (link !== undefined) question.link = link;
+    d.flying = {seq: d.seq, mode, link: link !== undefined, begin: performance.now()};
+    d.byId("desk").dataset.busy = mode;
+    d.set("question", {data: d.copy(question)});
+    clearTimeout(d.patience);
+    d.patience = setTimeout(() => { if (d.flying) { d.flying = null;
+      d.problems(["No answer from the desk: it was stopped, or it is still reading the book. Try again."]); } }, 90000);
+  };
+  d.arrived = (answer) => {
+    if (!d.flying || answer.seq !== d.flying.seq) return null;
+    const trip = performance.now() - d.flying.begin;
+    const done = d.flying; done.trip = trip; d.flying = null; clearTimeout(d.patience);
+    delete d.byId("desk").dataset.busy;
+    d.times.push({mode: done.mode, trip, server: answer.server_ms, engine: answer.engine_ms});
+    if (d.times.length > 400) d.times.shift();
+    if (d.dirty) d.ask("fast");
+    return done;
+  };
+
+  d.errand = (what) => { d.set("errand", {data: Object.assign({seq: ++d.seq}, d.copy(what))}); };
+
+  /* The link and what is kept in this browser. */
+  d.linkOf = (text) => location.origin + location.pathname + "#w=" + text;
+  d.linkHere = () => { const m = /^#w=(.*)$/.exec(location.hash); return m ? m[1] : null; };
+  d.stored = (key, fallback) => { try { return JSON.parse(localStorage.getItem("riskengine." + key)) || fallback; }
+    catch (e) { return fallback; } };
+  d.store = (key, value) => { try { localStorage.setItem("riskengine." + key, JSON.stringify(value)); }
+    catch (e) { d.toast("This browser keeps nothing: save by link or export instead"); } };
+
+  d.toast = (words) => {
+    const box = d.byId("toast"); box.textContent = words; box.className = "on";
+    clearTimeout(d.toasting); d.toasting = setTimeout(() => { box.className = ""; }, 2600);
+  };
+  d.problems = (list) => {
+    const box = d.byId("problems"); box.replaceChildren();
+    if (!list || !list.length) { box.className = ""; return; }
+    const close = d.el("button", {type: "button", "data-do": "close-problems", text: "×", title: "Close"});
+    const ul = d.el("ul", {}, list.slice(0, 40).map((p) => d.el("li", {text: p})));
+    if (list.length > 40) ul.append(d.el("li", {text: `… and ${list.length - 40} more`}));
+    box.append(d.el("b", {text: list.length === 1 ? "This cannot be answered" : `${list.length} problems`}), close, ul);
+    box.className = "on";
+  };
+
+  /* el("b", {text, class, …}, children): texts only ever as text. */
+  d.el = (tag, attributes, children) => {
+    const node = document.createElement(tag);
+    for (const [key, value] of Object.entries(attributes || {})) {
+      if (key === "text") node.textContent = value;
+      else if (key === "value" || key === "checked" || key === "disabled" || key === "hidden") node[key] = value;
+      else if (value !== null && value !== undefined) node.setAttribute(key, value);
+    }
+    for (const child of children || []) node.append(child);
+    return node;
+  };
+  return d;
+})();

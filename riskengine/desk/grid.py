@@ -1,0 +1,57 @@
+"""The editable grid of positions (AG Grid): sizes, removals, filters by desk, book, strategy and tag."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dash_ag_grid as dag
+
+from riskengine.reports.formats import name
+from riskengine.resident.session import Session
+
+OPTIONS = {
+    "theme": "themeBalham", "rowHeight": 24, "headerHeight": 26, "floatingFiltersHeight": 26, "animateRows": False,
+    "suppressCellFocus": False, "singleClickEdit": True, "stopEditingWhenCellsLoseFocus": True,
+    "suppressDragLeaveHidesColumns": True, "enableCellTextSelection": True,
+}
+PLAIN = (("position_id", "Position", 118), ("description", "What", 210), ("desk", "Desk", 84), ("book", "Book", 84),
+         ("strategy", "Strategy", 92), ("asset_class", "Class", 88))
+_KNOWN = frozenset(key for key, _, _ in PLAIN) | {"type"}
+
+
+def position_grid() -> dag.AgGrid:
+    """An empty grid; rows come with the first answer."""
+    return dag.AgGrid(
+        id="grid", rowData=[], columnDefs=columns(()), getRowId="params.data.position_id", dashGridOptions=OPTIONS,
+        defaultColDef={"sortable": True, "resizable": True, "filter": True, "floatingFilter": True,
+                       "suppressHeaderMenuButton": True, "suppressHeaderFilterButton": True},
+        rowClassRules={"gone": "params.data.remove", "scaled": "params.data.scale != 1"},
+        style={"height": "100%", "width": "100%"},
+    )
+
+
+def columns(tags: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Column definitions; one more column for every tag of the book."""
+    size = {"field": "scale", "headerName": "Size ×", "width": 76, "editable": {"function": "!params.data.remove"},
+            "cellDataType": "number", "type": "rightAligned", "cellClass": "edit", "filter": False,
+            "headerTooltip": "Factor on the position: 0.5 halves it, −1 turns it round, 0 removes it"}
+    gone = {"field": "cut", "headerName": "", "width": 34, "filter": False, "sortable": False, "cellClass": "cut",
+            "headerTooltip": "Take the position out, or put it back"}
+    return [
+        gone, size,
+        *({"field": key, "headerName": words, "width": width, "tooltipField": key} for key, words, width in PLAIN),
+        *({"field": f"tag_{n}", "headerName": tag, "width": 92, "tooltipField": f"tag_{n}"}
+          for n, tag in enumerate(tags)),
+    ]
+
+
+def rows_of(session: Session) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """(rows, column definitions) of the book as filed."""
+    tags = session.portfolio.tag_names
+    rows = []
+    for position in session.positions():
+        row = {key: position[key] for key, _, _ in PLAIN}
+        row["asset_class"] = name(row["asset_class"])
+        row |= {f"tag_{n}": position.get(tag, "") for n, tag in enumerate(tags)}
+        rows.append(row | {"scale": 1.0, "remove": False, "cut": "×"})
+    return rows, columns(tags)

@@ -1,0 +1,94 @@
+"""Starts the desk: sessions, scenarios and portfolios for the page of ``riskengine.desk``."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from riskengine.base.errors import InputError, Problem
+from riskengine.data.configs import find_config, load_nightly_config
+from riskengine.data.configs.fields import accepted_holders
+from riskengine.data.configs.folders import scenario_headings
+from riskengine.data.configs.scenario_edits import edit_scenario
+from riskengine.data.portfolios import load_portfolio
+from riskengine.desk.rooms import Rooms
+from riskengine.execution import Executor, Threads
+from riskengine.instruments.portfolio import Portfolio
+from riskengine.policy.scenario import Scenario
+from riskengine.resident.session import Session
+from riskengine.workflows.what_if import SessionPool, Setup, default_setup, with_paths
+
+FAST_PATHS = 16_384
+"""Paths that answer while a knob is dragged: the first of the same streams."""
+KEPT_SESSIONS = 8
+
+
+def open_rooms(
+    config: Path | None = None, portfolio: Path | None = None, as_of: str | None = None, data: Path | None = None,
+    paths: int | None = None, fast_paths: int | None = None, executor: Executor | None = None,
+) -> Rooms:
+    """Everything the page needs; the book and the configuration are read, so that a wrong one is said now.
+
+    Raises
+    ------
+    InputError : every problem of configuration, portfolio, dates and paths.
+    """
+    file = find_config(config)
+    night = load_nightly_config(config)
+    setup = default_setup(config, portfolio, as_of=as_of, data=None if data is None else str(data.absolute()))
+    full = paths or night.run.paths
+    fast = min(fast_paths or FAST_PATHS, full)
+    setups = {n: with_paths(setup, night.run, n) for n in (fast, full)}
+    pool = SessionPool(executor or Threads(), KEPT_SESSIONS)
+
+    def open_session(count: int, book: Portfolio | None) -> Session:
+        return pool.session(setups[count], book)
+
+    def load(name: str) -> Scenario:
+        return edit_scenario(name, (), file.parent)
+
+    day = open_session(fast, None).world.as_of
+
+    def read(name: str, raw: bytes) -> Portfolio:
+        with tempfile.TemporaryDirectory(prefix="riskengine-desk-") as folder:
+            path = Path(folder) / "portfolio.csv"
+            path.write_bytes(raw)
+            try:
+                book, _ = load_portfolio(path, day)
+            except InputError as error:
+                raise InputError([_renamed(p, name) for p in error.problems]) from None
+        return Portfolio(book.as_of, book.positions, book.tag_names, name)
+
+    return Rooms(
+        open_session, load, read, tuple(scenario_headings(file.parent)), accepted_holders(), fast, full,
+        tuple(_options(setup, config, portfolio)),
+    )
+
+
+def run_desk(rooms: Rooms, host: str = "127.0.0.1", port: int = 8050, browser: bool = True) -> None:
+    """Serve the page until interrupted; InputError when the extra is missing or the port is taken."""
+    try:
+        from riskengine.desk.app import serve
+    except ImportError as error:
+        if error.name is None or error.name.split(".")[0] not in ("dash", "dash_ag_grid", "flask", "werkzeug"):
+            raise
+        raise InputError(Problem("the desk needs dash and dash-ag-grid",
+                                 accepted="pip install 'riskengine[desk]'")) from None
+    serve(rooms, host, port, browser)
+
+
+def _renamed(problem: Problem, name: str) -> Problem:
+    return Problem(problem.rule, name, problem.row, problem.field, problem.got, problem.accepted)
+
+
+def _options(setup: Setup, config: Path | None, portfolio: Path | None) -> list[str]:
+    """Options the command line needs beyond the question."""
+    words: list[Any] = []
+    for option, value in (("--config", config), ("--portfolio", portfolio), ("--as-of", setup.as_of),
+                          ("--data", setup.data)):
+        if value is not None:
+            words += [option, str(value)]
+    return words
+
+
