@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from riskengine.cli.options import AsOfOption, JsonOption, style
+from riskengine.cli.options import AsOfOption, JsonOption, StoreOption, style
 from riskengine.cli.printing import ERROR, OK, StageProgress, print_table, say
 
 if TYPE_CHECKING:
@@ -97,6 +97,28 @@ def backtest_episodes(
             print(f"Written to {out}: episodes.json, episodes.parquet")
     for name, reason in result["failed"].items():
         say(f"{name}: not replayed: {reason}")
+    return ERROR if result["failed"] else OK
+
+
+@backtest_app.command("report")
+def backtest_report(
+    as_of: AsOfOption = None, data: StoreOption = None,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The page (HTML).")] = Path("backtests.html"),
+    workers: Annotated[Optional[int], typer.Option(min=1, help="Processes.", show_default="all cores")] = None,
+) -> int:
+    """One page of the court: scorecard, every episode, coverage, own trades and liquidity.
+
+    Runs backtest coverage and backtest episodes, or reuses what they left on disk.
+    """
+    from riskengine.data.configs.nightly import check_day
+    from riskengine.data.selection import use_store
+    from riskengine.workflows.court import run_court
+
+    with use_store(data), StageProgress() as progress:
+        _, result, size = run_court(check_day(as_of, "--as-of") if as_of else None, out, progress, workers)
+    for name, reason in result["failed"].items():
+        say(f"{name}: not replayed: {reason}")
+    say(f"Page: {out} ({size / 1e6:.1f} MB)")
     return ERROR if result["failed"] else OK
 
 
