@@ -81,7 +81,9 @@ class Session:
         self.data_version, self.limits = data_version, tuple(limits)
         self._load, self._reweigh = load_scenario, reweigh
         self._held: OrderedDict[Hashable, Any] = OrderedDict()
+        self._policies: OrderedDict[Hashable, Resident] = OrderedDict()
         self._before: OrderedDict[Hashable, Any] = OrderedDict()
+        self._shown: OrderedDict[Hashable, Any] = OrderedDict()
         self._prepared: OrderedDict[Hashable, Any] = OrderedDict()
         self._chains: OrderedDict[Hashable, Any] = OrderedDict()
         self._baselines: OrderedDict[Hashable, Slice] = OrderedDict()
@@ -104,7 +106,7 @@ class Session:
             before_state, before = self._state_before(first, horizons[0], request.detail)
             after_state, book_state = self._state_after(request, second, horizons[1], trades)
             prepared = self._prepare(second) if second is not None and request.detail else None
-            after = before if after_state is before_state else view_state(after_state, prepared)
+            after = view_state(after_state, prepared, known=(before_state, before))
             weights = self._weights(request, after_state)
             if weights is not None:
                 after = reweigh_view(after, after_state, weights)
@@ -128,6 +130,10 @@ class Session:
         trade = self._parse(sentence, 1, {p.position_id for p in self.portfolio.positions})
         return {"trade": trade.text, "understood": trade.understood, "asset_class": trade.position.asset_class,
                 "description": describe(trade.position)}
+
+    def read_trades(self, request: WhatIfRequest) -> tuple[Position, ...]:
+        """The positions that the trades of *request* add; InputError with every sentence not understood."""
+        return tuple(t.position for t in self._read(request)[2])
 
     def positions(self) -> list[dict]:
         """The book as filed: id, type, desk, book, strategy, asset class, description, tags."""
@@ -215,31 +221,27 @@ class Session:
         def make() -> tuple[Resident, View]:
             state = self._hold(horizon)
             if scenario is not None:
-                state = replace(state.move_policy(scenario), past=())
+                state = self._under(scenario, horizon)
             prepared = self._prepare(scenario) if scenario is not None and detail else None
             return state, view_state(state, prepared)
 
         return _kept(self._before, (scenario, horizon, detail), KEPT_STATES, make)
 
+    def _under(self, scenario: Scenario, horizon: Horizon) -> Resident:
+        """The book as filed under a policy."""
+        return _kept(self._policies, (scenario, horizon), KEPT_STATES,
+                     lambda: replace(self._hold(horizon).move_policy(scenario), past=()))
+
     def _state_after(
         self, request: WhatIfRequest, scenario: Scenario | None, horizon: Horizon, trades: Sequence[Trade]
     ) -> tuple[Resident, Resident]:
         """(everything, everything but the candidate trades) under the policy asked about."""
-        base = self._hold_with(horizon, [t.position for t in trades])
+        held = self._hold_with(horizon, [t.position for t in trades])
+        book = held if scenario is None else replace(self._under(scenario, horizon), cache=held.cache)
         removed, scaled = removals(request)
         if removed or scaled:
-            base = base.trade(remove=removed, resize=scaled)
-        elif scenario is not None:
-            key = (scenario, horizon)
-            for (known, at, _), (state, _view) in self._before.items():
-                if (known, at) == key:
-                    base = replace(state, cache=base.cache)
-        book = base
-        if scenario is not None and base.scenario != scenario:
-            book = base.move_policy(scenario)
-        everything = book
-        if trades:
-            everything = book.trade(add=[t.position for t in trades])
+            book = book.trade(remove=removed, resize=scaled)
+        everything = book.trade(add=[t.position for t in trades]) if trades else book
         return replace(everything, past=()), replace(book, past=())
 
     # ---- the answer -------------------------------------------------------------------------------------
@@ -250,7 +252,7 @@ class Session:
 
         old = _kept(self._baselines, before.setting.horizon, KEPT_HORIZONS, lambda: total(before))
         new = old if after.baseline is before.baseline else total(after)
-        return {"before": slice_json(old), "after": slice_json(new), "change": slice_json(new.minus(old))}
+        return {"before": slice_json(old), "after": slice_json(new), "change": slice_json(new, old)}
 
     def _limits(self, request: WhatIfRequest, trades: Sequence[Trade], loss: list[float | None]) -> list[dict]:
         """Every limit before and after; 'scenario_loss' is judged on the scenario asked about alone."""
@@ -298,10 +300,10 @@ class Session:
             alone = after.total if len(trades) == 1 else total(book.trade(add=[trade.position]))
             rows.append({"trade": trade.text, "understood": trade.understood,
                          "position_id": trade.position.position_id, "asset_class": trade.position.asset_class,
-                         "incremental": slice_json(alone.minus(without))})
+                         "incremental": slice_json(alone, without)})
         if len(trades) > 1:
             rows.append({"trade": "all together", "understood": "", "position_id": "", "asset_class": "",
-                         "incremental": slice_json(after.total.minus(without))})
+                         "incremental": slice_json(after.total, without)})
         return rows
 
     def _assemble(
@@ -319,7 +321,8 @@ class Session:
             "horizon_days": {"before": before_state.setting.horizon.days,
                              "after": after_state.setting.horizon.days},
             "positions": {"before": len(before_state.lowered), "after": len(after_state.lowered)},
-            "before": view_json(before), "after": view_json(after), "change": change_json(before, after),
+            "before": _kept(self._shown, id(before), KEPT_STATES, lambda: (before, view_json(before)))[1],
+            "after": view_json(after), "change": change_json(before, after),
             "baseline": self._baseline(before_state, after_state),
             "pnl_histogram": histogram(before_state.rows.total, after_state.rows.total,
                                        None if weights is None else weights.weight),
