@@ -16,7 +16,7 @@ import numpy as np
 from riskengine.base.errors import InputError, Problem
 
 FREQUENCIES = ("daily", "weekly", "monthly", "quarterly", "annual", "irregular")
-_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.^=&+\-]*$")
+_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.^=&+\-]{0,119}$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +101,8 @@ def check_series(series: Sequence[ImportedSeries]) -> None:
         where = {"file": one.publisher_file, "field": one.id}
         dates, values = np.asarray(one.dates), np.asarray(one.values)
         if not _ID.match(one.id):
-            problems.append(Problem("series id", **where, got=repr(one.id),
-                                    accepted="letters, digits, . _ - = ^ & +, no spaces"))
+            problems.append(Problem("series id", one.publisher_file, got=repr(one.id[:120]),
+                                    accepted="up to 120 letters, digits, . _ - = ^ & +, no spaces"))
         if one.id in seen:
             problems.append(Problem("the series is given twice", **where))
         seen.add(one.id)

@@ -23,6 +23,8 @@ from riskengine.data.series_entries import (
 
 ROW = np.dtype([("date", "<M8[D]"), ("value", "<f8")])
 """One observation as it is stored."""
+MOST_OF_THEM = 0.75
+"""Share of common dates on which figures must be in another unit to be refused for it."""
 
 
 @dataclass(slots=True)
@@ -88,7 +90,8 @@ class Draft:
             for name in ("unit", "frequency") if getattr(before, name) != getattr(one, name)]
 
     def _other_scale(self, one: ImportedSeries, before: SeriesEntry) -> list[Problem]:
-        """Figures a hundred times larger or smaller than the stored ones of the same dates: another unit."""
+        """Figures of the same dates in another unit than the stored ones: a power of ten, or the quote the
+        other way round."""
         had, were = self._values(one.id)
         _, here, there = np.intersect1d(np.asarray(one.dates).astype("datetime64[D]"), had, assume_unique=True,
                                         return_indices=True)
@@ -96,11 +99,19 @@ class Draft:
         used = (new * old) > 0
         if used.sum() < 3:
             return []
-        ratio = float(np.median(new[used] / old[used]))
-        if abs(abs(np.log10(ratio)) - 2) > 0.02:
+        log_new, log_old = np.log10(np.abs(new[used])), np.log10(np.abs(old[used]))
+        size = log_new - log_old
+        power = round(float(np.median(size)))
+        if power and (np.abs(size - power) < 0.02).mean() > MOST_OF_THEM:
+            times = f"{10 ** power:,} times" if power > 0 else f"1/{10 ** -power:,} of"
+            rule = f"on the dates both have, the figures are {times} the stored ones: another unit?"
+        elif np.abs(np.median(size)) > 0.3 and (np.abs(log_new + log_old) < 0.003).mean() > MOST_OF_THEM:
+            rule = "on the dates both have, the figures are one over the stored ones: a quote the other way round?"
+        else:
             return []
-        return [Problem("on the dates both have, the figures are a hundred times the stored ones, or a hundredth: "
-                        "another unit?", one.publisher_file, field=one.id, got=f"{ratio:.4g} times",
+        k = int(np.flatnonzero(used)[-1])
+        return [Problem(rule, one.publisher_file, field=one.id,
+                        got=f"{new[k]:g} on {had[there[k]]}, stored {old[k]:g}",
                         accepted=f"{before.unit}, as in {before.publisher_file}")]
 
     def _merge(self, one: ImportedSeries) -> tuple[SeriesEntry, SeriesChange, np.ndarray | None]:

@@ -89,6 +89,8 @@ def test_thousands_separators_quoted_spaced_and_swiss():
     ("date,A\n45292,1\n45293,2\n", 2, "date", "serial number"),
     ("\n".join(ROWS), 1, "", "no header line"),
     ("date\n2023-01-01\n", 1, "", "no separator"),
+    (GOOD.replace("4.03", "4" * 400), 5, "DGS10", "a number is expected"),
+    (GOOD.replace("DGS10", "A" * 200), None, "A" * 117 + "…", "too long"),
     ("observation_date,DGS10\n", 1, "", "only a header line"),
     ("observation_date,DGS10\n2023-01-02,.\n2023-01-03,\n", None, "", "no observations"),
     ("observation_date,DGS10\n" + "".join(f"2023-{m:02d}-01,4.1\n" for m in range(1, 13)), 2, "DGS10",
@@ -198,3 +200,28 @@ def test_two_observations_tell_their_period_when_they_begin_or_end_months():
                                   (("2020-01-02", "2020-01-03"), "daily", "2020-01-03")):
         (series,) = read("date,MY_OWN\n" + "".join(f"{d},1.5\n" for d in days)).series
         assert (series.frequency, str(series.dates[-1])) == (frequency, last)
+
+
+@pytest.mark.parametrize(("head", "cell", "words"), [
+    ("DEXJPUS", lambda i: 150.1 + i / 10 if i < 5 else 1 / (150.1 + i / 10), "the other way round"),
+    ("MY_STOCK", lambda i: 8_000 + i if i < 5 else 8 + i / 1000, "a factor of 1,000"),
+    ("MY_STOCK", lambda i: 8 + i if i != 5 else (8 + i) * 1e6, "a factor of 1,000,000"),
+])
+def test_turned_quotes_and_other_scales_inside_a_file_are_told_at_their_row(head, cell, words):
+    remarks = read(f"date,{head}\n" + "".join(f"{d},{cell(i):.8f}\n" for i, d in enumerate(DAYS))).remarks
+    assert len(remarks) == 1 and words in remarks[0].rule and remarks[0].row == 7
+
+
+def test_decimals_where_the_publisher_writes_percent_are_told():
+    days = [f"2023-03-{d:02d}" for d in range(1, 31)]
+    yields = "observation_date,DGS10\n" + "".join(f"{d},0.0{40 + i}\n" for i, d in enumerate(days))
+    assert any("look like decimals" in str(r) for r in read(yields).remarks)
+    bills = yields.replace("DGS10", "DGS1MO")  # below 0.1 percent for years
+    assert not read(bills).remarks
+
+
+def test_the_first_days_of_january_are_not_taken_for_months_in_silence():
+    text = "date,A\n" + "".join(f"{d:02d}/01/2024,{d}\n" for d in (2, 3, 4, 5, 8, 9))
+    assert any("not certain" in str(r) for r in read(text).remarks)
+    months = "date,A\n" + "".join(f"{m}/1/{y},{m}\n" for y in (2023, 2024) for m in range(1, 13))
+    assert not read(months).remarks

@@ -109,6 +109,13 @@ def test_tic_flows_prefer_the_record_without_blanks_then_the_source_that_reaches
     assert pairs(series["tic.flows.total.treas_net"]) == {"2021-02-28": 11}
     assert "1 months of new" in str(publication.remarks[0]) and "1 months of old" in str(publication.remarks[0])
 
+    head = "month,who,source,treas_net,treas_pos\n"
+    for text, row, words in ((head + "2020-12,oficial,old,1,100\n", 2, "a group of holders"),
+                             (head.replace("treas_net", "tsy_net") + "2020-12,total,old,1,100\n", 1, "columns the flows")):
+        with pytest.raises(InputError, match=words) as caught:
+            read(text)
+        assert caught.value.problems[0].row == row
+
 
 HOLDERS = """MAJOR FOREIGN HOLDERS OF TREASURY SECURITIES
 (in billions of dollars)
@@ -142,6 +149,9 @@ def test_major_foreign_holders_in_blocks_of_months_over_years():
     assert series["tic.holders.japan"].unit == "USD bn"
     with pytest.raises(InputError, match="as many figures as months"):
         read(HOLDERS.replace("102.2   103.3", "102.2"))
+    with pytest.raises(InputError, match="a number is expected") as caught:  # a row may not go for its faults
+        read(HOLDERS.replace("101.1   102.2", "10A.1   10B.2"))
+    assert len(caught.value.problems) == 2
 
 
 @pytest.mark.parametrize("text", [

@@ -1,12 +1,13 @@
 """From a column of days and numbers to a described series: frequency, period ends, and checks of sense.
 
 Checks: at most one observation per period, the frequency the catalogue states, no observation after the
-latest possible day, prices above zero, and a remark where a level jumps a hundredfold (percent against
-decimals).
+latest possible day, prices above zero, and a remark where a level changes its unit (percent against decimals,
+millions against billions, a quote the other way round).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -21,6 +22,8 @@ from riskengine.data.series_entries import ImportedSeries
 
 FIRST_DAY = np.datetime64("1600-01-01", "D")
 WEEK = np.timedelta64(7, "D")
+MOST_LETTERS = 120
+"""Longest id of a series."""
 SURE_OF_FREQUENCY = 8
 """Observations from which a frequency that contradicts the catalogue is an error."""
 
@@ -46,6 +49,10 @@ class Assembly:
         period : what the date format means ('' for days).  published : day a scenario was printed.
         """
         series_id = self.chosen or series_id
+        if len(series_id) > MOST_LETTERS:
+            self.findings.error("a series id is too long", column=column, got=f"{len(series_id):,} letters",
+                                accepted=f"at most {MOST_LETTERS}")
+            return
         found = clean(days, values, lines, column, self.findings)
         days, values, lines = found.days, found.values, found.lines
         if not len(days):
@@ -58,6 +65,7 @@ class Assembly:
             positive(values, lines, column, self.findings)
         if known.kind not in ("flow", "return"):
             remark_unit_jumps(values, lines, column, self.findings)
+        remark_decimals(values, lines, column, known, series_id, self.findings)
         self.series.append(ImportedSeries(
             series_id, known.title, known.unit, frequency, known.source, self.findings.file,
             end_of_period(days, frequency), values, known.lag_days, known.revised, known.lag_fourth_quarter,
@@ -107,17 +115,43 @@ class Assembly:
 
 
 def remark_unit_jumps(values: np.ndarray, lines: Sequence[int], column: str, findings: Findings) -> None:
-    """Remark where a level becomes about 100 times larger or smaller from one observation to the next."""
+    """Remark where a level changes its unit: a factor of 100, 1,000 or a million from one observation to the
+    next, or a quote that turns over (150 yen per dollar, then 0.0067 dollars per yen)."""
     if len(values) < 4 or (values <= 0).any():
         return
-    steps = np.abs(np.diff(np.log10(values)))
-    for k in np.flatnonzero((steps > 1.8) & (steps < 2.2)):
-        before, after = np.median(values[max(0, k - 4):k + 1]), np.median(values[k + 1:k + 6])
-        single = k + 2 < len(values) and 1.8 < steps[k + 1] < 2.2
-        if single or 1.7 < abs(np.log10(after / before)) < 2.3:
-            findings.remark("the unit seems to change here: percent against decimals (a factor of 100)",
-                            int(lines[k + 1]), column, f"{values[k]:g} then {values[k + 1]:g}")
-            return
+    logs = np.log10(values)
+    steps = np.abs(np.diff(logs))
+    turned = (np.abs(logs[:-1] + logs[1:]) < 0.02) & (steps > 0.6)
+    for k in np.flatnonzero(turned | (np.abs(steps - 2) < 0.2) | (np.abs(steps - 3) < 0.05)
+                            | (np.abs(steps - 6) < 0.05)):
+        before, after = np.median(logs[max(0, k - 4):k + 1]), np.median(logs[k + 1:k + 6])
+        back = k + 2 < len(values) and abs(steps[k + 1] - steps[k]) < 0.2
+        if not back and abs(abs(after - before) - steps[k]) > 0.3:
+            continue  # one step of a restless series
+        power = round(steps[k])
+        change = ("a quote the other way round" if turned[k] and abs(before + after) < 0.1
+                  else "a factor of 100 (percent against decimals, or basis points)" if power == 2
+                  else f"a factor of {10 ** power:,} (thousands, millions or billions)")
+        findings.remark(f"the unit seems to change here: {change}", int(lines[k + 1]), column,
+                        f"{values[k]:g} then {values[k + 1]:g}")
+        return
+
+
+def remark_decimals(values: np.ndarray, lines: Sequence[int], column: str, known: Description, series_id: str,
+                    findings: Findings) -> None:
+    """Remark when a series its publisher gives in percent has no figure that looks like percent.
+
+    Bills and the risk-free return are left out: they were below 0.2 percent for years.
+    """
+    if not known.unit.startswith("percent") or known.kind not in ("rate", "return") or len(values) < 20:
+        return
+    if re.search(r"MO$|\dM$|^DFF$|^SOFR$|^DTB|RF$|DFII|YIE|term_premium|ACMTP", series_id):
+        return
+    largest = np.abs(values).max()
+    if 0 < largest < 0.2:
+        findings.remark(f"the publisher gives this series in {known.unit}; the figures look like decimals: stored as "
+                        "they are, a hundredth of their size", int(lines[0]), column, f"largest {largest:g}",
+                        known.unit)
 
 
 def read_wide(frame: Frame, assembly: Assembly, name: Callable[[str], str | None],

@@ -115,8 +115,9 @@ def _day_first(found: list, usual: str, lines: Sequence[int], column: str, findi
     pairs = [(int(p["a"]), int(p["b"])) for n, _, p in found if n == usual]
     first, second = any(a > 12 for a, _ in pairs), any(b > 12 for _, b in pairs)
     if first == second and not first and len(pairs) > 1:
-        if len({b for _, b in pairs}) == 1 and len({a for a, _ in pairs}) > 1:
-            return False  # 1/1, 2/1, 3/1 …: months counted up
+        years = {p["y"] for n, _, p in found if n == usual}
+        if len({b for _, b in pairs}) == 1 and len({a for a, _ in pairs}) > 1 and len(years) > 1:
+            return False  # 1/1, 2/1, 3/1 … over the years: months counted up
         findings.remark("the order of day and month is not certain; read as month/day/year", lines[0], column)
     if first and second:  # rows that fit neither order are reported as impossible under the commoner one
         return sum(a > 12 for a, _ in pairs) > sum(b > 12 for _, b in pairs)

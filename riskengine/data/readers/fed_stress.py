@@ -94,7 +94,11 @@ def read_stress(frame: Frame, assembly: Assembly) -> str:
     named = [j for j, h in enumerate(frame.header) if h.lower() == "scenario name"]
     groups: dict[str, list[int]] = defaultdict(list)
     for i, row in enumerate(frame.rows):
-        groups[row[named[0]] if named else "Actual"].append(i)
+        scenario = row[named[0]] if named else "Actual"
+        if not slug(scenario):
+            frame.findings.error("a row names no scenario", frame.lines[i], frame.header[named[0]],
+                                 accepted="Actual, or the name of a scenario")
+        groups[scenario].append(i)
     columns = frame.value_columns(leave_out=named)
     labels = {}
     for j in columns:

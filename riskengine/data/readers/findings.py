@@ -22,12 +22,12 @@ class Findings:
     def error(self, rule: str, row: int | None = None, column: str = "", got: object = "",
               accepted: str = "") -> None:
         """Note something that makes the file unfit for import."""
-        self.errors.append(Problem(rule, self.file, row, column, _short(got), accepted))
+        self.errors.append(Problem(rule, self.file, row, _short(column), _short(got), accepted))
 
     def remark(self, rule: str, row: int | None = None, column: str = "", got: object = "",
                accepted: str = "") -> None:
         """Note something the user should know; the import goes on."""
-        self.remarks.append(Problem(rule, self.file, row, column, _short(got), accepted))
+        self.remarks.append(Problem(rule, self.file, row, _short(column), _short(got), accepted))
 
     def stop(self, rule: str, row: int | None = None, column: str = "", got: object = "",
              accepted: str = "") -> InputError:

@@ -43,7 +43,8 @@ def read_long(frame: Frame, assembly: Assembly) -> str:
     for i, row in enumerate(frame.rows):
         name = row[key]
         if euro and row[lower.index("currency_denom")] == "EUR":
-            name = f"ecb.{row[lower.index('currency')]}"
+            currency = row[lower.index("currency")]
+            name = f"ecb.{currency}" if currency else ""
         if not name:
             frame.findings.error("a row names no series", frame.lines[i], frame.header[key])
             continue

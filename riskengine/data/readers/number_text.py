@@ -64,7 +64,9 @@ def parse_numbers(cells: Sequence[str], lines: Sequence[int], column: str, style
     if _FAST.issuperset("\n".join(cells)):
         try:
             own = missing - MISSING  # figures that stand for no figure, such as -99.99
-            return np.array([float(c) if c and c not in own else np.nan for c in cells], dtype=np.float64)
+            read = np.array([float(c) if c and c not in own else np.nan for c in cells], dtype=np.float64)
+            if not np.isinf(read).any():  # digits without end: an error below, not a missing figure
+                return read
         except ValueError:
             pass
     values = np.full(len(cells), np.nan)

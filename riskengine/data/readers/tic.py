@@ -28,6 +28,9 @@ from riskengine.data.readers.raw_text import RawTable
 
 _MONTH = re.compile(r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?", re.IGNORECASE)
 _WHEN = re.compile(r"\d{4}-\d{2}|[A-Za-z]{3}[ -]\d{2,4}")
+_GROUPS = ("official", "private", "total")
+_CLASSES = ("total", "treas", "agcy", "corp", "stk", "eqty")
+_FLOW = re.compile(rf"({'|'.join(_CLASSES)})_(net|valchg|pos)")
 _OFFICIAL = {"for_official": "foreign_official", "foreign_official_institutions": "foreign_official"}
 
 
@@ -86,6 +89,14 @@ def read_flows(frame: Frame, assembly: Assembly) -> str:
     columns = frame.value_columns(leave_out=(who, source))
     days, period = frame.dates()
     values = np.column_stack([frame.numbers(j) for j in columns])
+    for row, line in zip(frame.rows, frame.lines, strict=True):
+        if slug(row[who]) not in _GROUPS:
+            frame.findings.error("a group of holders the flows table does not have", line, frame.header[who],
+                                 f"'{row[who]}'", ", ".join(_GROUPS))
+    odd = [frame.header[j] for j in columns if not _FLOW.fullmatch(slug(frame.header[j]))]
+    if odd:
+        frame.findings.error("columns the flows table does not have", frame.lines[0] - 1, "header", ", ".join(odd[:6]),
+                             "<class>_net, _valchg or _pos; classes " + ", ".join(_CLASSES))
     frame.findings.raise_errors()
     ends: dict[str, np.datetime64] = {}
     for day, row in zip(days, frame.rows, strict=True):
@@ -160,7 +171,7 @@ def read_holders_blocks(text: str, table: RawTable, findings: Findings, assembly
             months, when = cells, []
         elif cells[0].lower().startswith("country"):
             when = _columns(cells[1:], months, number, findings)
-        elif when and 2 * sum(_is_number(c) or c.lower() in MISSING for c in cells[1:]) > len(cells) - 1:
+        elif when and _holds_figures(cells[1:], len(when)):
             values = cells[1:]
             if len(values) != len(when):
                 findings.error("as many figures as months are expected", number, cells[0],
@@ -200,6 +211,12 @@ def _columns(cells: list[str], months: list[str], number: int, findings: Finding
                        f"{len(months)} months, {len(years)} years: {' '.join(years[:14])}")
         return []
     return [f"{m[:3]} {y}" for m, y in zip(months, years, strict=True)]
+
+
+def _holds_figures(cells: list[str], months: int) -> bool:
+    """A row of figures, faulty ones too; not a footnote with a number in it."""
+    figures = sum(_is_number(c) or c.lower() in MISSING for c in cells)
+    return 2 * figures > len(cells) or (len(cells) == months and any(c[:1].isdigit() for c in cells))
 
 
 def _is_number(cell: str) -> bool:
