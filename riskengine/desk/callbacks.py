@@ -15,7 +15,7 @@ from dash import ClientsideFunction, Dash, Input, Output, dcc, no_update
 
 from riskengine.base.errors import InputError, Problem, RiskEngineError
 from riskengine.desk import panels
-from riskengine.desk.charts import draw_all
+from riskengine.desk.charts import draw_chain, pnl_chart
 from riskengine.desk.exports import EXPORTS, export_answer
 from riskengine.desk.grid import rows_of
 from riskengine.desk.knobs import filed_values
@@ -33,11 +33,16 @@ def register(app: Dash, rooms: Rooms) -> None:
 
     scripted("start", "started", Input("spec", "data"))
     scripted("paint", "painted", Input("answer", "data"))
+    scripted("paint_chain", "painted-chain", Input("chain-answer", "data"))
     scripted("reply", "replied", Input("reply", "data"))
     scripted("edit", "edited", Input("grid", "cellValueChanged"), Input("grid", "cellClicked"))
 
     @app.callback(Output("answer", "data"), Input("question", "data"), prevent_initial_call=True)
     def answer(question: object) -> dict:
+        return answer_question(rooms, question)
+
+    @app.callback(Output("chain-answer", "data"), Input("chain-question", "data"), prevent_initial_call=True)
+    def chain(question: object) -> dict:
         return answer_question(rooms, question)
 
     @app.callback(Output("reply", "data"), Output("download", "data"), Input("errand", "data"),
@@ -47,25 +52,34 @@ def register(app: Dash, rooms: Rooms) -> None:
 
 
 def answer_question(rooms: Rooms, question: object) -> dict:
-    """The page for one question: {state or link, mode, seq, book}.  Wrong input comes back as sentences."""
+    """The page for one question: {state or link, mode, seq, book}.  Wrong input comes back as sentences.
+
+    mode : 'fast' answers the numbers on the first paths, 'chain' the chain (which depends on the parameter draws
+    alone, so few paths do), 'full' everything on all paths.
+    """
     begin = time.perf_counter()
     table: Table = question if isinstance(question, Mapping) else {}
-    out: dict[str, Any] = {"seq": table.get("seq"), "mode": "fast" if table.get("mode") == "fast" else "full"}
+    asked = table.get("mode")
+    mode = str(asked) if asked in ("fast", "chain") else "full"
+    out: dict[str, Any] = {"seq": table.get("seq"), "mode": mode}
     try:
         state = _state(table)
-        paths = rooms.fast_paths if out["mode"] == "fast" else rooms.full_paths
-        session = rooms.session(paths, state.portfolio)
+        session = rooms.session({"fast": rooms.fast_paths, "chain": rooms.chain_paths}.get(mode, rooms.full_paths),
+                                state.portfolio)
         scenario = rooms.scenario(state)
         out |= {"filed": filed_values(scenario)}
         if table.get("book"):
             out["rows"], out["columns"] = rows_of(session)
             out["book_label"] = {"portfolio": session.portfolio.source, "as_of": session.world.as_of,
                                  "accounts": session.world.accounts.accounts_as_of}
-        request = rooms.request(state)
+        request = rooms.request(state, mode != "fast")
         found = session.answer(request)
-        out |= {"state": state.to_json(), "paths": found["paths"], "engine_ms": 1e3 * found["seconds"],
+        if mode == "chain":
+            return out | {"html": _texts(draw_chain(found)), "draws": found["draws"],
+                          "server_ms": 1e3 * (time.perf_counter() - begin)}
+        out |= {"draws": found["draws"], "state": state.to_json(), "paths": found["paths"], "engine_ms": 1e3 * found["seconds"],
                 "command": shlex.join(rooms.command_line(request, found["paths"])), "link": _link(state)}
-        out["html"] = {place: str(made) for place, made in paint(found).items()}
+        out["html"] = _texts(paint_numbers(found) if mode == "fast" else paint(found))
         out["trades"] = [{"trade": t["trade"], "understood": t["understood"]} for t in found["trades"]
                          if t["position_id"]]
         out["numbers"] = {k: {"expected_pnl": found[k]["expected_pnl"], "var": found[k]["var"], "es": found[k]["es"]}
@@ -79,10 +93,16 @@ def answer_question(rooms: Rooms, question: object) -> dict:
 def paint(found: dict) -> dict[str, Any]:
     """Every panel of the page by the id of its place."""
     return {
-        **draw_all(found), "measures": panels.measures_panel(found),
-        "classes": panels.parts_panel(found, "by_asset_class"), "desks": panels.parts_panel(found, "by_desk"),
-        "channels": panels.channels_panel(found), "limits": panels.limits_panel(found),
-        "trades": panels.trades_panel(found), "notes": panels.notes_panel(found),
+        **draw_chain(found), **paint_numbers(found), "channels": panels.channels_panel(found),
+        "limits": panels.limits_panel(found), "notes": panels.notes_panel(found),
+    }
+
+
+def paint_numbers(found: dict) -> dict[str, Any]:
+    """The panels that a dragged knob moves at once."""
+    return {
+        "measures": panels.measures_panel(found), "classes": panels.parts_panel(found, "by_asset_class"),
+        "desks": panels.parts_panel(found, "by_desk"), "trades": panels.trades_panel(found), "pnl": pnl_chart(found),
     }
 
 
@@ -110,6 +130,10 @@ def sentences(error: RiskEngineError) -> list[str]:
 def _state(table: Table) -> DeskState:
     return DeskState.from_link(table["link"]) if table.get("link") is not None else DeskState.from_json(
         table.get("state"))
+
+
+def _texts(made: Mapping[str, Any]) -> dict[str, str]:
+    return {place: str(markup) for place, markup in made.items()}
 
 
 def _link(state: DeskState) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -122,7 +122,9 @@ def pnl_chart(answer: Answer) -> Markup:
         if math.isfinite(loss) and x_scale.low <= loss <= x_scale.high:
             sheet.line(x_scale(loss), top - 6, x_scale(loss), y_scale(0), css)
     loss = -answer["after"]["var"][level]["value"] / MILLION
-    sheet.text(max(x_scale(loss) + 4, left), top - 1, f"VaR {100 * float(level):g}% {number(-loss, 1)}", "small")
+    words, at = f"VaR {100 * float(level):g}% {number(-loss, 1)}", x_scale(loss)
+    room = at > left + 100
+    sheet.text(at - 5 if room else at + 5, top + 3, words, "small", "end" if room else "start")
     legend(sheet, [("gain", "after, gain"), ("loss", "after, loss"), ("c7", "before")], left, 12)
     return sheet.render()
 
@@ -171,10 +173,10 @@ def dial(plausibility: Mapping[str, Any] | None) -> Markup:
         sheet.path([_on(cx, cy, 8, share), _on(cx, cy, radius - 8, share)], css)
     after = plausibility["after"]
     left = cx + radius + 14
-    sheet.text(left, 26, "Plausibility", "boxhead")
+    sheet.text(left, 26, "P(market moves as far)", "boxhead")
     sheet.text(left, 50, probability(after["probability"]), "boxvalue")
     sheet.text(left, 67, f"distance {number(after['mahalanobis'], 2)}", "small")
-    sheet.text(left, 82, f"before {number(plausibility['before']['mahalanobis'], 2)}", "small muted")
+    sheet.text(left, 82, f"as filed {number(plausibility['before']['mahalanobis'], 2)}", "small muted")
     return sheet.render()
 
 
@@ -188,12 +190,7 @@ def _on(cx: float, cy: float, radius: float, share: float) -> tuple[float, float
     return cx + radius * math.cos(angle), cy - radius * math.sin(angle)
 
 
-def draw_all(answer: Answer) -> dict[str, Markup]:
-    """Every picture by the id of its place on the page."""
+def draw_chain(answer: Answer) -> dict[str, Markup]:
+    """The chain by the id of its place on the page."""
     return {"tiles": tiles(answer), "sellers": sellers_chart(answer), "dollar": dollar_chart(answer),
-            "yields": yields_chart(answer), "pnl": pnl_chart(answer), "ledger": ledger_panel(answer),
-            "dial": dial(answer.get("plausibility"))}
-
-
-__all__: Sequence[str] = ("dial", "dollar_chart", "draw_all", "ledger_panel", "pnl_chart", "sellers_chart", "tiles",
-                          "yields_chart")
+            "yields": yields_chart(answer), "ledger": ledger_panel(answer), "dial": dial(answer.get("plausibility"))}

@@ -14,8 +14,8 @@ OPTIONS = {
     "suppressCellFocus": False, "singleClickEdit": True, "stopEditingWhenCellsLoseFocus": True,
     "suppressDragLeaveHidesColumns": True, "enableCellTextSelection": True,
 }
-PLAIN = (("position_id", "Position", 118), ("description", "What", 210), ("desk", "Desk", 84), ("book", "Book", 84),
-         ("strategy", "Strategy", 92), ("asset_class", "Class", 88))
+PLAIN = (("position_id", "Position", 96), ("description", "What", 150), ("desk", "Desk", 80), ("book", "Book", 82),
+         ("strategy", "Strategy", 92), ("asset_class", "Class", 78))
 _KNOWN = frozenset(key for key, _, _ in PLAIN) | {"type"}
 
 
@@ -32,14 +32,16 @@ def position_grid() -> dag.AgGrid:
 
 def columns(tags: tuple[str, ...]) -> list[dict[str, Any]]:
     """Column definitions; one more column for every tag of the book."""
-    size = {"field": "scale", "headerName": "Size ×", "width": 76, "editable": {"function": "!params.data.remove"},
-            "cellDataType": "number", "type": "rightAligned", "cellClass": "edit", "filter": False,
+    size = {"field": "scale", "headerName": "Size ×", "width": 64, "editable": {"function": "!params.data.remove"},
+            "cellDataType": "number", "headerClass": "ag-right-aligned-header", "cellClass": ["ag-right-aligned-cell", "edit"], "filter": False,
             "headerTooltip": "Factor on the position: 0.5 halves it, −1 turns it round, 0 removes it"}
     gone = {"field": "cut", "headerName": "", "width": 34, "filter": False, "sortable": False, "cellClass": "cut",
             "headerTooltip": "Take the position out, or put it back"}
     return [
         gone, size,
-        *({"field": key, "headerName": words, "width": width, "tooltipField": key} for key, words, width in PLAIN),
+        *({"field": key, "headerName": words, "tooltipField": key,
+           **({"flex": 1, "minWidth": width} if key == "description" else {"width": width})}
+          for key, words, width in PLAIN),
         *({"field": f"tag_{n}", "headerName": tag, "width": 92, "tooltipField": f"tag_{n}"}
           for n, tag in enumerate(tags)),
     ]

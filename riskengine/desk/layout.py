@@ -28,6 +28,7 @@ def make_layout(rooms: Rooms) -> html.Div:
     """The page as Dash components; the same for everybody."""
     return html.Div([
         dcc.Store(id="spec", data=page_spec(rooms)), dcc.Store(id="question"), dcc.Store(id="answer"),
+        dcc.Store(id="chain-question"), dcc.Store(id="chain-answer"), dcc.Store(id="painted-chain"),
         dcc.Store(id="errand"), dcc.Store(id="reply"), dcc.Store(id="painted"), dcc.Store(id="edited"),
         dcc.Store(id="replied"), dcc.Store(id="started"), dcc.Download(id="download"),
         _header(),
@@ -76,8 +77,13 @@ def _left() -> html.Section:
     ], id="left", className="column", **{"aria-label": "Policy"})
 
 
-def _figure(title: str, unit: str, place: str, more: Any = None) -> html.Figure:
-    return html.Figure([html.Figcaption([title, html.Span(unit, className="unit"), more]),
+def _at(which: str) -> html.Span:
+    """Where the scripts write on how many paths or draws the numbers stand."""
+    return html.Span(className=f"unit at-{which}")
+
+
+def _figure(title: str, unit: str, place: str, at: str = "draws") -> html.Figure:
+    return html.Figure([html.Figcaption([title, html.Span(unit, className="unit"), _at(at)]),
                         html.Div(id=place, className="figure wait")], className="chart card")
 
 
@@ -87,12 +93,12 @@ def _centre() -> html.Section:
         html.Div(id="tiles", className="wait"),
         html.Div([
             html.Figure([
-                html.Figcaption(["Who sells, who absorbs", html.Span("USD bn at the horizon", className="unit"), swap]),
+                html.Figcaption(["Who sells, who absorbs", html.Span("USD bn at the horizon", className="unit"), _at("draws"), swap]),
                 html.Div(id="sellers", className="figure wait"), html.Div(id="ledger", hidden=True),
             ], className="chart card"),
-            _figure("Dollar's path", "% fall of the broad dollar, 68% band", "dollar"),
+            _figure("Dollar's path", "% fall, 68% band", "dollar"),
             _figure("Treasury yields by channel", "bp at the horizon", "yields"),
-            _figure("P&L of the book", "USD m, paths", "pnl"),
+            _figure("P&L of the book", "USD m", "pnl", "paths"),
         ], id="charts"),
         html.Div([html.Div(id="trade-place"), html.Div(id="trade-list")], id="trades-bar"),
         html.Div(position_grid(), id="grid-frame"),

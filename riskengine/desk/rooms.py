@@ -24,6 +24,7 @@ from riskengine.resident.session import Session
 MOST_UPLOAD = 2_000_000
 MOST_POSITIONS = 2_000
 MOST_KEPT_BOOKS = 8
+MOST_KEPT_SESSIONS = 9
 BLANK = "blank"
 
 
@@ -34,7 +35,8 @@ class Rooms:
     open_session : (paths, uploaded portfolio or None) → session.  load_scenario : name → as filed.
     read_portfolio : (file name, bytes) → portfolio, through the door of files.
     headings : name, title, horizon, probability of every scenario.  holders : names a seller may have.
-    fast_paths, full_paths : while dragging, and after.  reverse, hedge : workflows, None where there are none.
+    fast_paths, full_paths : while dragging, and after.  chain_paths : of a session that is asked for the chain alone
+    (it depends on the parameter draws, not on the paths).  reverse, hedge : workflows, None where there are none.
     command : options of the command line that lead to the same session.
     """
 
@@ -45,6 +47,7 @@ class Rooms:
     holders: Sequence[str]
     fast_paths: int
     full_paths: int
+    chain_paths: int
     command: Sequence[str] = ()
     reverse: Callable[[Session, DeskState, WhatIfRequest, Mapping[str, Any]], dict] | None = None
     hedge: Callable[[Session, DeskState, WhatIfRequest, Mapping[str, Any]], dict] | None = None
@@ -58,7 +61,7 @@ class Rooms:
             key = (paths, portfolio)
             if key not in self._sessions:
                 self._sessions[key] = self.open_session(paths, self._book(portfolio))
-                while len(self._sessions) > 2 * (MOST_KEPT_BOOKS // 2):
+                while len(self._sessions) > MOST_KEPT_SESSIONS:
                     self._sessions.popitem(last=False)
             self._sessions.move_to_end(key)
             return self._sessions[key]

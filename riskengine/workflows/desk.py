@@ -21,7 +21,7 @@ from riskengine.workflows.what_if import SessionPool, Setup, default_setup, with
 
 FAST_PATHS = 16_384
 """Paths that answer while a knob is dragged: the first of the same streams."""
-KEPT_SESSIONS = 8
+KEPT_SESSIONS = 9
 
 
 def open_rooms(
@@ -39,7 +39,8 @@ def open_rooms(
     setup = default_setup(config, portfolio, as_of=as_of, data=None if data is None else str(data.absolute()))
     full = paths or night.run.paths
     fast = min(fast_paths or FAST_PATHS, full)
-    setups = {n: with_paths(setup, night.run, n) for n in (fast, full)}
+    few = min(2 * night.run.draws, fast)
+    setups = {n: with_paths(setup, night.run, n) for n in (few, fast, full)}
     pool = SessionPool(executor or Threads(), KEPT_SESSIONS)
 
     def open_session(count: int, book: Portfolio | None) -> Session:
@@ -61,7 +62,7 @@ def open_rooms(
         return Portfolio(book.as_of, book.positions, book.tag_names, name)
 
     return Rooms(
-        open_session, load, read, tuple(scenario_headings(file.parent)), accepted_holders(), fast, full,
+        open_session, load, read, tuple(scenario_headings(file.parent)), accepted_holders(), fast, full, few,
         tuple(_options(setup, config, portfolio)),
     )
 

@@ -56,8 +56,23 @@ window.desk = (function () {
     delete d.byId("desk").dataset.busy;
     d.times.push({mode: done.mode, trip, server: answer.server_ms, engine: answer.engine_ms});
     if (d.times.length > 400) d.times.shift();
+    if (done.mode === "fast" && ++d.beats % 2 === 0) d.askChain();
     if (d.dirty) d.ask("fast");
     return done;
+  };
+
+  /* The chain while a knob is dragged: beside the numbers, one question at a time. */
+  d.beats = 0;
+  d.askChain = () => {
+    if (d.chainFlying && performance.now() - d.chainFlying.begin < 20000) return;
+    d.chainFlying = {seq: ++d.seq, begin: performance.now()};
+    d.set("chain-question", {data: d.copy({seq: d.seq, mode: "chain", state: d.state})});
+  };
+  d.chainArrived = (answer) => {
+    if (!d.chainFlying || answer.seq !== d.chainFlying.seq) return false;
+    d.times.push({mode: "chain", trip: performance.now() - d.chainFlying.begin, server: answer.server_ms});
+    d.chainFlying = null;
+    return d.byId("desk").dataset.mode === "fast";
   };
 
   d.errand = (what) => { d.set("errand", {data: Object.assign({seq: ++d.seq}, d.copy(what))}); };

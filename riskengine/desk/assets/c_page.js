@@ -19,6 +19,7 @@
       return nothing();
     },
     paint: (answer) => { if (answer) paint(answer); return nothing(); },
+    paint_chain: (answer) => { if (answer && d.chainArrived(answer) && answer.html) put(answer.html); return nothing(); },
     reply: (reply) => { if (reply) replied(reply); return nothing(); },
     edit: (changed, clicked) => { edited(changed, clicked); return nothing(); },
   }});
@@ -51,7 +52,9 @@
     if (done.link) { const book = d.state.portfolio; d.hold(); d.state = d.complete(answer.state); d.commit(); if (first) d.past = [];
       if (d.state.portfolio !== book && !answer.rows) { d.needBook = true; d.ask("full"); } }
     d.pendingTrade = null;
-    for (const [id, made] of Object.entries(answer.html)) { const node = d.byId(id); node.innerHTML = made; node.classList.remove("wait"); }
+    put(answer.html);
+    for (const node of document.querySelectorAll(".at-paths")) node.textContent = `${answer.paths.toLocaleString("en-US")} paths`;
+    for (const node of document.querySelectorAll(".at-draws")) node.textContent = `${answer.draws} draws`;
     d.byId("paths-label").textContent = `${answer.paths.toLocaleString("en-US")} paths${answer.mode === "fast" ? ", preview" : ""}`;
     d.byId("time-label").textContent = `engine ${Math.round(answer.engine_ms)} ms · round trip ${Math.round(done.trip)} ms`;
     d.byId("desk").dataset.mode = answer.mode;
@@ -59,6 +62,7 @@
     if (answer.link !== null && answer.mode === "full") history.replaceState(null, "", blank(answer.state) ? location.pathname : "#w=" + answer.link);
     if (answer.mode === "full" || first) d.refresh();
   }
+  const put = (html) => { for (const [id, made] of Object.entries(html)) { const node = d.byId(id); node.innerHTML = made; node.classList.remove("wait"); } };
   const blank = (state) => Object.keys(state).length === 0;
 
   /* ---- grid ---- */
