@@ -65,6 +65,11 @@ class Clearing:
     reallocation: np.ndarray
 
 
+Known = dict[tuple, Clearing]
+"""Clearings by what they depend on."""
+KEPT_CLEARINGS = 4
+
+
 def hedge_ratios(draws: ParameterDraws, sector: int) -> np.ndarray:
     """(D, A) share of holdings hedged against the dollar."""
     if sector == OFFICIAL:
@@ -101,8 +106,32 @@ def us_share(
     return residents / (residents + foreign), private + np.median(ratio) * official
 
 
-def clear(orders: HolderOrders, accounts: ExternalAccounts, draws: ParameterDraws) -> Clearing:
-    """Coefficients of all order groups; see :class:`GroupFlows`."""
+def clear(
+    orders: HolderOrders, accounts: ExternalAccounts, draws: ParameterDraws, known: Known | None = None
+) -> Clearing:
+    """Coefficients of all order groups; see :class:`GroupFlows`.
+
+    known : results of earlier calls with the same accounts and draws, used and added to: orders that differ in
+    their paths only (a tax rate, a schedule) have the same coefficients.
+    """
+    if known is None:
+        return _clear(orders, accounts, draws)
+    key = tuple(_amounts_key(group) for group in orders.groups)
+    if key not in known:
+        while len(known) >= KEPT_CLEARINGS:
+            del known[next(iter(known))]
+        known[key] = _clear(orders, accounts, draws)
+    return known[key]
+
+
+def _amounts_key(group: OrderGroup) -> tuple:
+    """All of a group that its coefficients depend on."""
+    use = group.proceeds
+    return (group.shock, group.asset_class, group.sector, group.given, group.absent, use.defend,
+            group.amounts.shape, group.amounts.tobytes(), use.other_us.tobytes(), use.abroad.tobytes())
+
+
+def _clear(orders: HolderOrders, accounts: ExternalAccounts, draws: ParameterDraws) -> Clearing:
     holders, classes = accounts.holdings.shape
     sold_cells = np.zeros((2, holders, classes), dtype=bool)
     excluded: dict[int, np.ndarray] = {}

@@ -7,13 +7,13 @@ only where the ledger and the report ask for them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from riskengine.base.axes import ASSET_CLASSES
 from riskengine.flows.balance_of_payments import jcurve_weights, look_through
-from riskengine.flows.clearing import N_CURRENCIES, Clearing
+from riskengine.flows.clearing import N_CURRENCIES, Clearing, Known
 from riskengine.flows.draws import ParameterDraws
 from riskengine.flows.external_accounts import PRIVATE, ExternalAccounts
 from riskengine.flows.orders import HolderOrders
@@ -37,8 +37,18 @@ __all__ = ["PIN_FLOW", "PIN_NONE", "PIN_SENTIMENT", "CapitalFlows", "FlowPrices"
 Map = Callable[[Callable, list], list]
 """``Executor.map``: a function over items."""
 
-Scratch = dict[tuple[int, ...], Paths]
-"""Results of earlier recursions by shape, to be written over: fresh memory costs as much as the recursion."""
+
+@dataclass(slots=True)
+class Scratch:
+    """What one caller at a time keeps between chains of the same accounts and draws.
+
+    paths : results of the last recursion by shape, to be written over: fresh memory costs as much as the recursion.
+    clearings : of earlier orders (``clearing.clear``).
+    """
+
+    paths: dict[tuple[int, ...], Paths] = field(default_factory=dict)
+    clearings: Known = field(default_factory=dict)
+
 
 BLOCK_DRAWS = 16 * LANES
 """Draws of one task when the recursion runs side by side: a multiple of the kernel's lanes, about a
@@ -178,16 +188,16 @@ def run_recursion(
 
 def _empty_paths(count: int, steps: int, groups: int, sellers: int, scratch: Scratch | None) -> Paths:
     shape = (count, steps, groups, sellers)
-    if scratch is not None and shape in scratch:
-        scratch[shape].sold[:] = 0.0
-        return scratch[shape]
+    if scratch is not None and shape in scratch.paths:
+        scratch.paths[shape].sold[:] = 0.0
+        return scratch.paths[shape]
     flat = [np.empty((count, steps)) for _ in range(5)]
     needed, s, current_account, position, yield_10y = flat
     out = Paths(np.empty((count, steps, groups)), np.zeros((count, steps, sellers)), needed, s,
                 current_account, position, yield_10y, np.empty((count, steps, len(ASSET_CLASSES))))
     if scratch is not None:
-        scratch.clear()
-        scratch[shape] = out
+        scratch.paths.clear()
+        scratch.paths[shape] = out
     return out
 
 

@@ -93,7 +93,7 @@ def price_paths(
 ) -> PricePaths:
     """Orders, clearing, the dollar and the flow channels; see :class:`PricePaths`.
 
-    scratch : arrays of the recursion to write into again; ``paths`` are then valid until the next call.
+    scratch : kept between calls with the same accounts and draws; ``paths`` are then valid until the next call.
     run : ``Executor.map``, to run the recursion on its threads."""
     dt, steps = horizon.dt, horizon.steps
     ahead = _steps_ahead(scenario, draws, horizon)
@@ -101,7 +101,7 @@ def price_paths(
     numbers = realise(scenario, draws)
     regimes = decide_regimes(scenario, draws, numbers)
     orders = respond(scenario, accounts, draws, numbers, regimes, t)
-    clearing = clear(orders, accounts, draws)
+    clearing = clear(orders, accounts, draws, None if scratch is None else scratch.clearings)
     betas = currency_betas(draws, model)
     pinned, accord = _pin_dollar(scenario, accounts, draws, numbers, regimes, betas, t)
     yield_betas = path_betas(draws, model)

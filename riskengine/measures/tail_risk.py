@@ -27,6 +27,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
@@ -48,6 +49,7 @@ class TailRank:
     high: int
 
 
+@lru_cache(maxsize=256)
 def rank_of_level(paths: int, level: float) -> TailRank:
     """Ranks that VaR, ES and the density at the VaR need.
 

@@ -8,12 +8,13 @@ difference on the same random numbers (``measures.tail_change``).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from riskengine.base.axes import FACTORS, REPORT_CLASSES
+from riskengine.base.errors import ModelError
 from riskengine.engine.paths import PreparedScenario, World, draw_pnl
 from riskengine.engine.results import CORE_MOVE, summarize_chain, tabulate_ledger
 from riskengine.instruments.book import GROUP_DIMENSIONS
@@ -21,15 +22,19 @@ from riskengine.instruments.portfolio import compile_book
 from riskengine.kernels.group_sums import sum_gains
 from riskengine.kernels.tails import QUANTUM
 from riskengine.measures.plausibility import mahalanobis
+from riskengine.execution import Serial
 from riskengine.measures.tail_change import (
     NORMAL_95, Estimate, TailEstimate, estimate_draw_mean, estimate_mean, estimate_tail,
 )
+from riskengine.measures.tail_risk import clustered_error
 from riskengine.resident.rows import PnlRows
 from riskengine.resident.what_if import Resident
 from riskengine.result import ChainSummary
 
 DIMENSIONS = ("asset_class", "desk")
 HISTOGRAM_BINS = 60
+FEW_PATHS = 32_768
+"""Up to here parts are measured one after the other: handing them to threads costs more than it saves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,43 +64,65 @@ class View:
 
 
 def view_state(
-    state: Resident, prepared: PreparedScenario | None = None, rows: PnlRows | None = None, groups: bool = True
+    state: Resident, prepared: PreparedScenario | None = None, rows: PnlRows | None = None, groups: bool = True,
+    known: tuple[Resident, View] | None = None,
 ) -> View:
-    """Numbers of a state; channels when *prepared* is given; *rows*: of the baseline instead of the policy;
-    *groups*: False measures the total only."""
+    """Numbers of a state.
+
+    prepared : its chain, for the channels.  rows : of the baseline instead of the policy.  groups : False measures
+    the total only.  known : another state of the same paths with its view; parts whose P&L is the very same are
+    taken from there.
+    """
     spec, draw, executor = state.setting.spec, state.cache.draw, state.setting.executor
     counts = np.bincount(draw, minlength=spec.draws)
     shown = state.rows if rows is None else rows
     base = state.baseline if shown is not state.baseline else None
     parts = leaves_by_name(shown) if groups else {}
-    jobs: list[tuple[str, str, tuple[int, ...]]] = [
-        ("total", "total", ()), *((d, n, g) for d, names in parts.items() for n, g in names.items())
-    ]
+    found: dict[str, dict[str, Slice]] = {dimension: {} for dimension in parts}
+    if known is not None:
+        _take_over(found, parts, shown, base, *known)
+    jobs: list[tuple[str, str, tuple[int, ...]]] = [("total", "total", ()), *(
+        (d, n, g) for d, names in parts.items() for n, g in names.items() if n not in found[d])]
+    gains = {} if base is None else _gains(shown, base, {g for _, _, leaves in jobs for g in leaves})
 
     def evaluate(job: tuple[str, str, tuple[int, ...]]) -> Slice:
         dimension, _, leaves = job
-        if dimension == "total":
-            pnl, reference = shown.total, None if base is None else base.total
-        else:
-            pnl = add_leaves(shown, leaves)
-            reference = None if base is None else add_leaves(base, leaves)
+        pnl = shown.total if dimension == "total" else add_leaves(shown, leaves)
         tail = estimate_tail(pnl, draw, counts, spec.levels)
-        if reference is None:
+        if base is None:
             return Slice(tail.mean, tail)
-        gain = estimate_mean(pnl - reference, draw, counts)
+        gain = estimate_mean(pnl - (base.total if dimension == "total" else add_leaves(base, leaves)), draw, counts)
         if dimension != "total":
-            gain = Estimate(_gain(shown, base, leaves), gain.sums, counts)
+            gain = Estimate(sum((gains[g] for g in leaves), 0.0), gain.sums, counts)
         return Slice(gain, tail)
 
-    slices = executor.map(evaluate, jobs)
-    found: dict[str, dict[str, Slice]] = {dimension: {} for dimension in parts}
+    slices = (Serial() if spec.paths <= FEW_PATHS else executor).map(evaluate, jobs)
     for (dimension, name, _), part in zip(jobs[1:], slices[1:], strict=True):
         found[dimension][name] = part
+    ordered = {d: {n: found[d][n] for n in names} for d, names in parts.items()}
     total = slices[0]
     if prepared is None or base is None:
-        return View(total, found)
+        return View(total, ordered)
     channels, by_draw = _channels(state, prepared, total.expected, counts)
-    return View(total, found, channels, by_draw)
+    return View(total, ordered, channels, by_draw)
+
+
+def _take_over(
+    found: dict[str, dict[str, Slice]], parts: Mapping[str, Mapping[str, tuple[int, ...]]], shown: PnlRows,
+    base: PnlRows | None, other: Resident, view: View,
+) -> None:
+    """Parts of *view* whose rows, and rows without policy, are the same arrays."""
+    if (other.policy is None) != (base is None) or not view.groups:
+        return
+    theirs = leaves_by_name(other.rows)
+    for dimension, names in parts.items():
+        for name, leaves in names.items():
+            old = theirs[dimension].get(name)
+            if old is None or len(old) != len(leaves):
+                continue
+            pairs = [(shown, other.rows)] if base is None else [(shown, other.rows), (base, other.baseline)]
+            if all(a.rows[g] is b.rows[h] for a, b in pairs for g, h in zip(leaves, old, strict=True)):
+                found[dimension][name] = view.groups[dimension][name]
 
 
 def leaves_by_name(rows: PnlRows) -> dict[str, dict[str, tuple[int, ...]]]:
@@ -116,17 +143,17 @@ def add_leaves(rows: PnlRows, leaves: Sequence[int]) -> np.ndarray:
     return values
 
 
-def _gain(shown: PnlRows, base: PnlRows, leaves: Sequence[int]) -> float:
-    """Mean difference of some leaves, summed quantum by quantum as the engine does."""
+def _gains(shown: PnlRows, base: PnlRows, leaves: Iterable[int]) -> dict[int, float]:
+    """Mean difference of each leaf, summed quantum by quantum as the engine does."""
     paths = shown.total.size
-    part, gain = np.empty((-(-paths // QUANTUM), 1)), 0.0
+    part, found = np.empty((-(-paths // QUANTUM), 1)), {}
     for g in leaves:
         sum_gains(shown.rows[g][None], base.rows[g][None], part)
-        mean = np.zeros(1)
-        for quantum in part:
+        mean = 0.0
+        for quantum in part[:, 0].tolist():
             mean += quantum
-        gain += float((mean / paths)[0])
-    return gain
+        found[g] = mean / paths
+    return found
 
 
 def _channels(
@@ -146,19 +173,28 @@ def _channels(
 # ---------------------------------------------------------------- as JSON
 def number(estimate: Estimate) -> dict:
     """value, se and the 95% interval, USD."""
-    se = estimate.se
-    return {"value": estimate.value, "se": se, "low": estimate.value - NORMAL_95 * se,
-            "high": estimate.value + NORMAL_95 * se}
+    return _interval(estimate.value, estimate.se)
 
 
-def slice_json(part: Slice) -> dict:
-    """expected_pnl, var and es by level."""
+def _interval(value: float, se: float) -> dict:
+    return {"value": value, "se": se, "low": value - NORMAL_95 * se, "high": value + NORMAL_95 * se}
+
+
+def slice_json(part: Slice, less: Slice | None = None) -> dict:
+    """expected_pnl, var and es by level; of the difference to *less* on the same paths, when given."""
+    mine = (part.expected, *part.tail.var, *part.tail.es)
+    values, sums, counts = [x.value for x in mine], np.stack([x.sums for x in mine]), part.expected.counts
+    if less is not None:
+        other = (less.expected, *less.tail.var, *less.tail.es)
+        if len(other) != len(mine) or not np.array_equal(less.expected.counts, counts):
+            raise ModelError("a difference needs two estimates on the same paths and draws")
+        values = [a - b.value for a, b in zip(values, other, strict=True)]
+        sums -= np.stack([x.sums for x in other])
+    found = [_interval(v, se) for v, se in zip(values, clustered_error(sums, counts).tolist(), strict=True)]
     levels = [f"{level:g}" for level in part.tail.levels]
-    return {
-        "expected_pnl": number(part.expected),
-        "var": {level: number(x) for level, x in zip(levels, part.tail.var, strict=True)},
-        "es": {level: number(x) for level, x in zip(levels, part.tail.es, strict=True)},
-    }
+    half = 1 + len(levels)
+    return {"expected_pnl": found[0], "var": dict(zip(levels, found[1:half], strict=True)),
+            "es": dict(zip(levels, found[half:], strict=True))}
 
 
 def view_json(view: View) -> dict:
@@ -174,16 +210,16 @@ def view_json(view: View) -> dict:
 
 def change_json(before: View, after: View) -> dict:
     """after − before with the error of the difference; a part that came or went counts as zero where absent."""
-    out = slice_json(after.total.minus(before.total))
+    out = slice_json(after.total, before.total)
     if before.by_draw is not None and after.by_draw is not None:
         out["expected_pnl"] |= _span(after.by_draw - before.by_draw)
     elif after.by_draw is not None:
         out["expected_pnl"] |= _span(after.by_draw)
+    zero = _zero_slice(after.total)
     for dimension in after.groups:
         old, new = before.groups[dimension], after.groups[dimension]
-        zero = _zero_slice(after.total)
         out[f"by_{dimension}"] = {
-            name: slice_json(new.get(name, zero).minus(old.get(name, zero))) for name in {**old, **new}}
+            name: slice_json(new.get(name, zero), old.get(name, zero)) for name in {**old, **new}}
     out["channels"] = {}
     for name in {**before.channels, **after.channels}:
         some = after.channels.get(name) or before.channels[name]
@@ -212,8 +248,10 @@ def histogram(before: np.ndarray, after: np.ndarray, weight: np.ndarray | None =
 
     weight : (P,) of mean 1 for *after*, under a view: then its counts are not whole numbers.
     """
-    both = np.concatenate([np.quantile(before, (0.001, 0.999)), np.quantile(after, (0.001, 0.999))])
-    low, high = float(both.min()), float(both.max())
+    outer = before.size // 1000
+    cut = [np.partition(x, (outer, x.size - 1 - outer)) for x in (before, after)]
+    low = float(min(x[outer] for x in cut))
+    high = float(max(x[x.size - 1 - outer] for x in cut))
     if not high > low:
         low, high = low - 1.0, high + 1.0
     edges = np.linspace(low, high, HISTOGRAM_BINS + 1)
@@ -253,11 +291,11 @@ def chain_json(prepared: PreparedScenario) -> dict:
 
 
 def plain(value: object) -> object:
-    """*value* as JSON types; a number that is not finite becomes None."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float):
+    """*value* as JSON types, in containers of its own; a number that is not finite becomes None."""
+    if type(value) is float:
         return value if math.isfinite(value) else None
+    if isinstance(value, np.generic):
+        return plain(value.item())
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):

@@ -20,12 +20,12 @@ from riskengine.base.sampling import Chunk, RunSpec
 from riskengine.base.units import Horizon
 from riskengine.execution import Executor
 from riskengine.factor_model import FactorModel
-from riskengine.kernels.resident import CachedMoves, Quadratic, add_rows, revalue_quadratic
+from riskengine.kernels.resident import TILE, CachedMoves, Quadratic, add_rows, revalue_quadratic
 from riskengine.resident.positions import Fixing, PartialBook
 from riskengine.simulation import draw_of_path, simulate_noise
 
-CHUNK_PATHS = 16_320
-"""Paths per task of a revaluation: a multiple of the kernels' tile; no result depends on it."""
+CHUNK_PATHS = 8_400
+"""Most paths per task of a revaluation; no result depends on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +106,11 @@ def add_fixings(
 
 
 def chunks_of(paths: int) -> list[Chunk]:
-    """0 … P cut into tasks."""
-    return [Chunk(lo, min(lo + CHUNK_PATHS, paths)) for lo in range(0, paths, CHUNK_PATHS)]
+    """0 … P cut into an even number of nearly equal tasks, whole tiles each."""
+    tasks = -(-paths // CHUNK_PATHS)
+    tasks += tasks % 2
+    size = -(-paths // (tasks * TILE)) * TILE
+    return [Chunk(lo, min(lo + size, paths)) for lo in range(0, paths, size)]
 
 
 # ---------------------------------------------------------------- P&L rows

@@ -38,7 +38,7 @@ class Responses:
         self._kept: OrderedDict[tuple[Scenario, tuple[Fixing, ...]], Response] = OrderedDict()
         self._draws: ParameterDraws | None = None
         self._loadings: dict[bytes, np.ndarray] = {}
-        self._scratch: Scratch = {}
+        self._scratch = Scratch()
         self._lock = Lock()
 
     def respond(self, scenario: Scenario, fixings: Sequence[Fixing]) -> Response:
