@@ -23,7 +23,7 @@ GREEN_TO, YELLOW_TO = 4, 9
 def fan_chart(
     weeks: Sequence[float], quantiles: Sequence[Sequence[float]], path: Sequence[tuple[float, float]],
     rival: Sequence[tuple[float, float]], title: str, unit: str, decimals: int = 1,
-    width: float = 420, height: float = 205,
+    width: float = 350, height: float = 200,
 ) -> Markup:
     """Predicted bands at some horizons and the realised path, on an axis of √time (a random walk's band is
     straight there).
@@ -39,7 +39,7 @@ def fan_chart(
     sheet = Sheet(width, height, title, f"{unit}; predicted median at a year {number(quantiles[-1][2], decimals)}, "
                                         f"80% band {number(quantiles[-1][1], decimals)} to "
                                         f"{number(quantiles[-1][3], decimals)}, realised {last}")
-    legend(sheet, [("c1", "predicted: median, 80% and 90% band"), ("c3", "realised")], left, 10)
+    legend(sheet, [("c1", "predicted, 80% and 90% band"), ("c3", "realised")], left, 10)
     sheet.line(left, 23, left + 18, 23, "mark")
     sheet.text(left + 23, 27, "80% band without a scenario", "key")
     for mark in marks:

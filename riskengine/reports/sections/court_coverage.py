@@ -25,7 +25,7 @@ def view(report: CoverageReport) -> dict[str, Any]:
     drawn = [b for b in CLASS_BOOKS if b in report.books] or list(report.books)[:6]
     return {
         "winners": [_winners(report, w) for w in report.levels],
-        "tables": [(formats_class(k), _cells(report, k)) for k in _classes(report)],
+        "tables": [(name(k), _cells(report, k)) for k in _classes(report)],
         "second": [_second_level(report, w) for w in report.levels[1:]],
         "rolling": _rolling(report, drawn, level), "pit": _histograms(report, drawn, level),
         "years": _years(report, drawn, level), "regimes": _regimes(report, drawn, level),
@@ -33,9 +33,9 @@ def view(report: CoverageReport) -> dict[str, Any]:
     }
 
 
-def formats_class(asset_class: str) -> str:
-    """Heading of an asset class."""
-    return name(asset_class)
+def heading(book: str) -> str:
+    """'total' → 'Total'."""
+    return book[:1].upper() + book[1:]
 
 
 def _classes(report: CoverageReport) -> list[str]:
@@ -59,7 +59,7 @@ def _cells(report: CoverageReport, asset_class: str) -> Table:
         if c.book != last and rows:
             groups.append(len(rows))
         rows.append((
-            text(c.book), text(c.model, "strong" if c.model == report.default_model else ""), text(f"{c.first[:4]}–{c.last[:4]}"),
+            text(heading(c.book)), text(c.model, "strong" if c.model == report.default_model else ""), text(f"{c.first[:4]}–{c.last[:4]}"),
             Cell(str(c.exceptions), float(c.exceptions)), amount(c.expected, 1), p_value(c.kupiec_p),
             p_value(c.christoffersen_p), p_value(c.duration_p), p_value(c.conditional_coverage_p), status(c.traffic_light),
             Cell(f"{number(100 * c.days_yellow, 0)} / {number(100 * c.days_red, 0)}", c.days_red),
@@ -85,7 +85,7 @@ def _second_level(report: CoverageReport, level: float) -> Table:
         by = {c.model: c for c in report.cells if c.book == book and c.level == level}
         if not by:
             continue
-        rows.append((text(book), amount(next(iter(by.values())).expected, 1),
+        rows.append((text(heading(book)), amount(next(iter(by.values())).expected, 1),
                      *(_count(by.get(m)) for m in report.models)))
     return Table(f"Exceptions at {level:.1%}", columns, tuple(rows), is_long(len(rows)),
                  note="* and **: Kupiec refutes the model at 5% and 1%.")
@@ -127,7 +127,7 @@ def _rolling(report: CoverageReport, books: Sequence[str], level: float) -> list
         rival = next((m for m in PLAIN if m in by), None)
         chosen = [(m, css) for m, css in ((rival, "c7"), (report.default_model, "c1")) if m in by]
         if chosen:
-            out.append(figure(f"{book}: exceptions in 250 days", f"{level:.0%} VaR", exceptions_chart(
+            out.append(figure(f"{heading(book)}: exceptions in 250 days", f"{level:.0%} VaR", exceptions_chart(
                 [(m, css, by[m].rolling) for m, css in chosen], f"{book}: exceptions in the 250 days to each date")))
     return out
 
@@ -141,7 +141,7 @@ def _histograms(report: CoverageReport, books: Sequence[str], level: float) -> l
             drawings.append(figure(model + mark, "", probability_columns(
                 c.pit_counts, f"{book}, {model}", css="c1" if model == report.default_model else "c7")))
         if drawings:
-            out.append((book, drawings))
+            out.append((heading(book), drawings))
     return out
 
 
@@ -150,7 +150,7 @@ def _years(report: CoverageReport, books: Sequence[str], level: float) -> list[M
     for book in books:
         by = _of(report, book, level)
         if by:
-            out.append(figure(f"{book}: exceptions by year", f"{level:.0%} VaR", year_strip(
+            out.append(figure(f"{heading(book)}: exceptions by year", f"{level:.0%} VaR", year_strip(
                 [(m, c.by_year) for m, c in by.items()], level, f"{book}: exceptions by year"), css="wide"))
     return out
 
@@ -171,7 +171,7 @@ def _regimes(report: CoverageReport, books: Sequence[str], level: float) -> Tabl
         if rows:
             groups.append(len(rows))
         for model, c in _of(report, book, level).items():
-            rows.append((text(book), text(model, "strong" if model == report.default_model else ""),
+            rows.append((text(heading(book)), text(model, "strong" if model == report.default_model else ""),
                          *(_regime(c.by_regime.get(r)) for r in order)))
     return Table(f"By decade and regime: exceptions of the {level:.0%} VaR over those expected", columns, tuple(rows),
                  is_long(len(rows)), groups=tuple(groups),

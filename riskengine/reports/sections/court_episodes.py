@@ -7,7 +7,9 @@ here but units and words.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from markupsafe import Markup
@@ -32,6 +34,7 @@ CHAIN_WORDS = {
     "dollars_out_usd_bn": ("Dollars sold", "USD bn", 1.0, 0), "broad_dollar": ("Broad dollar", "%", 100.0, 2),
     "treasury_10y_flow_bp": ("10Y, flow", "bp", 1.0, 1), "treasury_10y_path_bp": ("10Y, policy path", "bp", 1.0, 1),
 }
+LABEL = re.compile(r"\b(?:FX|UST|EQ)_[A-Z0-9_]+\b")
 KIND_WORDS = {"capital_tax": "tax on capital", "accord": "accord", "official_flows": "official flows",
               "crisis": "crisis", "policy_rate": "policy rate", "tariff": "tariff", "politics": "politics",
               "peg_break": "end of a peg", "control": "negative control"}
@@ -46,8 +49,10 @@ def unit_of(variable: str) -> tuple[str, float, int]:
 
 def variable_name(variable: str) -> str:
     """'FX_JPY' → 'JPY', 'UST_2Y' → '2Y', 'EQ_XLK' → 'XLK'."""
-    return NAMES.get(variable) or variable.split("_", 1)[1].replace("_", " ").capitalize() if variable.startswith(
-        "EQ_") else NAMES.get(variable) or variable.split("_", 1)[-1]
+    if variable in NAMES:
+        return NAMES[variable]
+    tail = variable.split("_", 1)[-1]
+    return tail.replace("_", " ").capitalize() if variable.startswith("EQ_") else tail
 
 
 def view(result: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -69,14 +74,18 @@ def _card(record: Mapping[str, Any], own: Mapping[str, Any] | None) -> dict[str,
         "base": record["base"], "kind": KIND_WORDS.get(record["kind"], record["kind"]),
         "not_applicable": record["not_applicable"], "announcement": record["announcement"],
         "entered": record["narrative"], "unknowable": record["unknowable"], "source": record["source"],
-        "revised": record["revised"], "remarks": record["remarks"], "flags": record["flags"],
+        "revised": record["revised"], "remarks": [plain_labels(x) for x in record["remarks"]], "flags": record["flags"],
         "own": own, "evening": "the last close before" if base_after else "the close of the day",
         "fans": [_fan(record, found, v) for v in FANS if _has(found, v)],
         "absent": [NAMES.get(v, variable_name(v)) for v in FANS if not _has(found, v)],
         "chain": _chain(record["chain"]), "channels": _channels(record["channels"]),
-        "moves": _moves(record, found), "scores": _scores(found), "controls": controls_table(
-            [{"episode": record["title"], **c} for c in record["controls"]], "Negative controls"),
+        "moves": _moves(record, found), "scores": _scores(found), "controls": _own_controls(record["controls"]),
     }
+
+
+def plain_labels(words: str) -> str:
+    """'absent: FX_BRL, UST_3M' → 'absent: BRL, 3M'."""
+    return LABEL.sub(lambda m: variable_name(m.group()), words)
 
 
 def _has(found: Mapping, variable: str) -> bool:
@@ -139,17 +148,15 @@ def _pair(f: Mapping[str, Any], scale: float, decimals: int) -> list[Cell]:
 
 
 def _order(variable: str) -> tuple[int, float | str]:
-    tenors = {"3M": 0.25, "6M": 0.5}
-    if variable == "DOLLAR":
-        return (0, "")
+    """Headlines, then currencies, key rates, equities, parts of the book."""
+    if variable in SCORED:
+        return (0, float(SCORED.index(variable)))
     if variable.startswith("FX_"):
         return (1, variable)
     if variable.startswith("UST_"):
         tail = variable[4:]
-        return (2, 99.0 if tail == "10Y_RESIDUAL" else tenors.get(tail) or float(tail.rstrip("Y")))
-    if variable.startswith("EQ_"):
-        return (3, variable)
-    return (4, "~" if variable == "BOOK_TOTAL" else variable)
+        return (2, {"3M": 0.25, "6M": 0.5}.get(tail) or float(tail.rstrip("Y")))
+    return (3 if variable.startswith("EQ_") else 4, variable)
 
 
 def _scores(found: Mapping) -> Table:
@@ -172,7 +179,7 @@ def _scores(found: Mapping) -> Table:
             rows.append((text(variable_name(variable)), text(words),
                          *(amount(crps[m], decimals + 1, css="strong" if crps[m] == best else "")
                            for m in (ENGINE, NO_SCENARIO, COVARIANCE)), text(unit, "muted"),
-                         *(amount(f[m]["log_score"], 2) for m in (ENGINE, NO_SCENARIO, COVARIANCE)),
+                         *(Cell(number(f[m]["log_score"], 2), f[m]["log_score"]) for m in (ENGINE, NO_SCENARIO, COVARIANCE)),
                          amount(f[ENGINE]["pit"], 2)))
             first = False
     return Table("Scores, lower is better", tuple(columns), tuple(rows), True, groups=tuple(groups),
@@ -201,6 +208,16 @@ def _channels(channels: Mapping[str, Mapping[str, float]]) -> Table | None:
     return Table("Channels: the scenario's own response at a year, median", (
         Column("", numeric=False), Column("Unit", numeric=False), *(Column(formats.name(c)) for c in names)),
         tuple(rows), sortable=False)
+
+
+def _own_controls(controls: Sequence[Mapping[str, Any]]) -> Table | None:
+    """The controls of one card: without the episode's name, the reason below."""
+    table = controls_table([{"episode": "", **c} for c in controls], "Negative controls")
+    if table is None:
+        return None
+    rows = tuple(row[1:-1] for row in table.rows)
+    return replace(table, columns=table.columns[1:-1], rows=rows, note=" ".join(
+        f"{variable_name(c['factor'])}: {c['reason']}." for c in controls))
 
 
 def controls_table(controls: Sequence[Mapping[str, Any]], caption: str) -> Table | None:

@@ -64,7 +64,7 @@ def lights(report: CoverageReport) -> Table:
                                                          numeric=False) for k in classes),
                Column("Exceptions / expected"), Column("Kupiec holds", f"p ≥ {REJECTED:.2f}"))
     rows = []
-    for model in report.models:
+    for model in sorted(report.models, key=lambda m: m != report.default_model):
         mine = [c for c in cells if c.model == model]
         rows.append((
             text(model + (" (default)" if model == report.default_model else ""),
@@ -76,7 +76,13 @@ def lights(report: CoverageReport) -> Table:
                  float(sum(c.kupiec_p >= REJECTED for c in mine)))))
     return Table(f"Coverage lights, {level:.0%} VaR of one day", columns, tuple(rows), sortable=False,
                  note="Each book's zone over all its days: green below 95% of the binomial distribution of a right "
-                      "model, red above 99.99% (Basel). ● green ▲ yellow ■ red, with the number of books.")
+                      "model, red above 99.99% (Basel; too few exceptions stay green, Kupiec sees them). ● green ▲ yellow ■ red, "
+                      "with the number of books.")
+
+
+def group_name(group: str) -> str:
+    """'ten-year beyond the path' → 'Ten-year beyond the path'."""
+    return group[:1].upper() + group[1:]
 
 
 def _books(cells: Sequence[CoverageCell], asset_class: str) -> int:
@@ -85,9 +91,9 @@ def _books(cells: Sequence[CoverageCell], asset_class: str) -> int:
 
 def _light(cells: Sequence[CoverageCell]) -> Cell:
     found = [(symbol, css, sum(c.traffic_light == colour for c in cells)) for colour, symbol, css in LIGHTS]
-    shown = "  ".join(f"{symbol} {n}" for symbol, _, n in found if n)
-    worst = next((css for _, css, n in reversed(found) if n), "")
-    return Cell(shown or "–", float(-sum(n * 100**i for i, (_, _, n) in enumerate(found))), css=f"status {worst}")
+    shown = Markup("\u2002").join(Markup('<span class="{}">{}\u202f{}</span>').format(css, symbol, n)
+                                   for symbol, css, n in found if n)
+    return Cell(shown or "–", float(-sum(n * 100**i for i, (_, _, n) in enumerate(found))), css="status")
 
 
 def skill_table(result: Mapping[str, Any], rival: str) -> Table | None:
@@ -96,12 +102,13 @@ def skill_table(result: Mapping[str, Any], rival: str) -> Table | None:
     if not rows:
         return None
     by = {(s["group"], s["weeks"]): s for s in rows}
-    columns = (Column("", numeric=False), *(Column(words, "[leaving one out]") for _, words in HORIZONS))
+    columns = (Column("", numeric=False), *(Column(words, "[range]") for _, words in HORIZONS))
     body = []
     for group in dict.fromkeys(s["group"] for s in rows):
-        body.append((text(name(group)), *(_skill_cell(by.get((group, w))) for w, _ in HORIZONS)))
+        body.append((text(group_name(group)), *(_skill_cell(by.get((group, w))) for w, _ in HORIZONS)))
     return Table(f"CRPS skill against {RIVALS[rival]}, %", columns, tuple(body), sortable=False,
-                 note="Share of the rival's CRPS saved; blue: better, orange: worse; strong: whichever episode is left out.")
+                 note="Share of the rival's CRPS saved, [lowest, highest] leaving one episode out. Blue: better, orange: worse; "
+                      "strong colour: whichever episode is left out.")
 
 
 def _skill_cell(s: Mapping[str, Any] | None) -> Cell:
@@ -118,18 +125,19 @@ def band_table(result: Mapping[str, Any]) -> Table | None:
     by = {(s["group"], s["weeks"]): s for s in result["skill"] if s["rival"] == NO_SCENARIO}
     if not by:
         return None
-    columns = (Column("", numeric=False), *(Column(words, "[right model]") for _, words in HORIZONS),
-               Column("Sign right", "of clear responses"), Column("Outcomes"))
+    columns = (Column("", numeric=False), *(Column(words, "[range]") for _, words in HORIZONS),
+               Column("Sign", "right / clear"), Column("Outcomes"))
     body = []
     for group in dict.fromkeys(g for g, _ in by):
         mine = [by[group, w] for w, _ in HORIZONS if (group, w) in by]
         hits, clear = sum(s["sign_hits"] for s in mine), sum(s["sign_cells"] for s in mine)
-        body.append((text(name(group)), *(_band_cell(by.get((group, w))) for w, _ in HORIZONS),
-                     Cell(f"{hits} of {clear}" if clear else "–", hits / clear if clear else None),
+        body.append((text(group_name(group)), *(_band_cell(by.get((group, w))) for w, _ in HORIZONS),
+                     Cell(f"{hits} / {clear}" if clear else "–", hits / clear if clear else None),
                      Cell(str(sum(s["cells"] for s in mine)), float(sum(s["cells"] for s in mine)))))
     return Table("Outcomes inside the engine's 80% band", columns, tuple(body), sortable=False,
-                 note="Right model: 90% range of the share if outcomes were independent; they are not (episodes "
-                      "overlap, currencies move together), so the true range is wider.")
+                 note="Range: 5% to 95% of the share under a right model if outcomes were independent; they are not (episodes "
+                      "overlap, currencies move together), so the true range is wider. Orange: below the range. Sign: "
+                      "responses large enough to have one.")
 
 
 def _band_cell(s: Mapping[str, Any] | None) -> Cell:
@@ -155,12 +163,11 @@ def leave_one_out_table(result: Mapping[str, Any]) -> Table:
     """Every scored episode: cells, hits, its own skill, everything without it."""
     titles = {r["name"]: r["title"] for r in result["episodes"]}
     days = {r["name"]: r["announced"] for r in result["episodes"]}
-    columns = (Column("Episode", numeric=False), Column("Announced", numeric=False), Column("Kind", numeric=False),
-               Column("Outcomes"), Column("In 80% band", "%"), Column("Own skill", "%"),
+    columns = (Column("Episode", numeric=False, css="words"), Column("Announced", numeric=False), Column("Outcomes"), Column("In 80% band", "%"), Column("Own skill", "%"),
                Column("All without it", "% skill"), Column("Change", "points"))
     rows = tuple((
         text(titles[r["episode"]], link=f"#episode-{r['episode']}"), text(days[r["episode"]]),
-        text(name(r["kind"])), Cell(str(r["cells"]), float(r["cells"])),
+        Cell(str(r["cells"]), float(r["cells"])),
         Cell(number(100 * r["inside_80"], 0), r["inside_80"]),
         Cell(number(100 * r["own_skill"], 1, plus=True), r["own_skill"], css="neg" if r["own_skill"] < 0 else ""),
         Cell(number(100 * r["skill_without"], 1, plus=True), r["skill_without"]),
@@ -185,10 +192,10 @@ def _worse(result: Mapping[str, Any]) -> list[str]:
     horizon = dict(HORIZONS)
     for s in result["skill"]:
         if s["skill"] < 0 and s["highest"] >= 0:
-            out.append(f"{name(s['group'])} at {horizon[s['weeks']]}: no better than {RIVALS[s['rival']]} "
+            out.append(f"{group_name(s['group'])} at {horizon[s['weeks']]}: no better than {RIVALS[s['rival']]} "
                        f"({percent(s['skill'], 1, True)}; {percent(s['lowest'], 1, True)} to "
                        f"{percent(s['highest'], 1, True)} leaving one episode out).")
-    one = sorted({(name(s["group"]), horizon[s["weeks"]], s["most_needed"]) for s in result["skill"]
+    one = sorted({(group_name(s["group"]), horizon[s["weeks"]], s["most_needed"]) for s in result["skill"]
                   if s["skill"] > 0 >= s["lowest"]})
     if one:
         titles = {r["name"]: r["title"] for r in result["episodes"]}
@@ -202,7 +209,7 @@ def _worse(result: Mapping[str, Any]) -> list[str]:
 
 def _narrow(result: Mapping[str, Any]) -> list[str]:
     horizon = dict(HORIZONS)
-    return [f"{name(s['group'])} at {horizon[s['weeks']]}: {percent(s['inside'], 0)} of {s['cells']} outcomes in "
+    return [f"{group_name(s['group'])} at {horizon[s['weeks']]}: {percent(s['inside'], 0)} of {s['cells']} outcomes in "
             f"the 80% band, a right model {percent(s['expected_low'], 0)} to {percent(s['expected_high'], 0)}."
             for s in result["skill"] if s["rival"] == NO_SCENARIO and s["inside"] < s["expected_low"]]
 
@@ -253,12 +260,35 @@ def _controls(result: Mapping[str, Any]) -> list[str]:
 
 
 def _uncovered(report: CoverageReport) -> list[str]:
+    """Books on which the default model is refuted: too many exceptions one by one, too few in one sentence."""
     level = report.levels[0]
-    out = []
-    for c in report.cells:
-        if c.level == level and c.model == report.default_model and (
-                c.kupiec_p < REJECTED or c.traffic_light == "red"):
-            out.append(f"{c.book}: {c.exceptions} exceptions of the {level:.0%} VaR where {number(c.expected, 0)} were "
-                       f"expected ({c.first[:4]} to {c.last[:4]}, Kupiec p {c.kupiec_p:.3f}, {c.traffic_light}; "
-                       f"other tail {c.other_tail_exceptions}).")
+    refuted = [c for c in report.cells if c.level == level and c.model == report.default_model
+               and (c.kupiec_p < REJECTED or c.traffic_light == "red")]
+    out = [f"{c.book}: VaR too small, {c.exceptions} exceptions where {number(c.expected, 0)} were expected "
+           f"({c.first[:4]} to {c.last[:4]}; Kupiec p {_p(c.kupiec_p)}; zone {c.traffic_light}; other tail "
+           f"{c.other_tail_exceptions})." for c in refuted if c.exceptions > c.expected]
+    few = [c for c in refuted if c.exceptions <= c.expected]
+    if few:
+        out.append("VaR too large: " + "; ".join(
+            f"{c.book} {c.exceptions} of {number(c.expected, 0)} expected (other tail {c.other_tail_exceptions})"
+            for c in few) + ".")
+    for group, found in _dependent(report, level).items():
+        out.append(f"{group}: {found}.")
     return out
+
+
+def _dependent(report: CoverageReport, level: float) -> dict[str, str]:
+    """Books whose exceptions come in clusters, and whose ES is too small."""
+    own = [c for c in report.cells if c.level == level and c.model == report.default_model]
+    clusters = [c.book for c in own if min(c.christoffersen_p, c.duration_p) < REJECTED]
+    small = [f"{c.book} (Z2 {number(c.z2, 2)})" for c in own if c.z2_p < REJECTED and c.z2 < 0]
+    out = {}
+    if clusters:
+        out["Exceptions come in clusters (Markov or duration test below 1%)"] = ", ".join(clusters)
+    if small:
+        out["Losses beyond the VaR larger or more frequent than the ES says (Acerbi–Székely Z2 below 1%)"] = ", ".join(small)
+    return out
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.0005 else f"{value:.3f}"
