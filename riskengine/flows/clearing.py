@@ -164,14 +164,13 @@ def _group_flows(
     classes = reallocation.shape[1]
     own = group.amounts @ columns  # (P, 23)
     spread = (reallocation[:, :, None] * columns[:, None, :]).reshape(columns.shape[0], -1)
-    bought = (group.amounts @ spread).reshape(-1, classes,
-                                              columns.shape[1])  # (P, A, 23) per unit of other_us
-    bought = group.proceeds.other_us[:, None, None] * bought
+    bought = (group.amounts @ spread).reshape(-1, classes, columns.shape[1])  # (P, A, 23) per unit of other_us
+    other_us = group.proceeds.other_us[:, None]
     own_net = share[:, a, None] * own
-    bought_net = share[:, :, None] * bought
+    bought_net = _over_classes(share * other_us, bought)  # (D, 23)
     hedge = hedge_ratios(draws, k)
-    unhedged = (1 - hedge[:, a, None]) * own_net - ((1 - hedge)[:, :, None] * bought_net).sum(axis=1)
-    proceeds = own_net - bought_net.sum(axis=1)
+    unhedged = (1 - hedge[:, a, None]) * own_net - _over_classes((1 - hedge) * share * other_us, bought)
+    proceeds = own_net - bought_net
     abroad = group.proceeds.abroad[:, None] * unhedged
     hedges = group.proceeds.abroad * (proceeds - unhedged).sum(axis=1)
     retained = np.zeros(len(abroad))
@@ -183,13 +182,13 @@ def _group_flows(
     defended = np.zeros_like(dollars)
     if group.proceeds.defend and k == OFFICIAL:
         defended, dollars, abroad = dollars, np.zeros_like(dollars), np.zeros_like(abroad)
-    to_class = -bought.sum(axis=2)
+    to_class = -other_us * bought.sum(axis=2)
     to_class[:, a] += own.sum(axis=1)
     return GroupFlows(
         to_class=to_class,
         net=to_class * share,
         sold=own_net.sum(axis=1),
-        other_us=bought_net.sum(axis=(1, 2)),
+        other_us=bought_net.sum(axis=1),
         deposits=(1 - group.proceeds.abroad) * proceeds.sum(axis=1),
         hedges=hedges,
         retained=retained,
@@ -197,3 +196,11 @@ def _group_flows(
         dollars=dollars,
         by_currency=abroad[:, :N_CURRENCIES],
     )
+
+
+def _over_classes(weight: np.ndarray, amounts: np.ndarray) -> np.ndarray:
+    """Σ_a weight[d, a]·amounts[p, a, c], (D, 23), class after class; weight (D, A), amounts (P, A, 23), P = 1 or D."""
+    total = np.zeros((weight.shape[0], amounts.shape[2]))
+    for a in range(weight.shape[1]):
+        total += weight[:, a, None] * amounts[:, a]
+    return total

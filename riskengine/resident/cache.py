@@ -167,14 +167,17 @@ def _moves(
         row[:] = cache.fixings[fixing][part]
     if response is None:
         return cache.noise[book.used, part].astype(np.float64), fixed
-    draw = cache.draw[part]
-    moves = np.zeros((len(book.used), count))
+    draw = cache.draw[part].astype(np.intp)
+    moves = np.empty((len(book.used), count))
+    shift = np.empty(count)
     for row, k in zip(moves, book.used, strict=True):
+        np.take(response.end[k], draw, out=shift, mode="clip")
         if response.noise_map is None:
-            row[:] = cache.noise[k, part]
+            np.add(cache.noise[k, part], shift, out=row)
         else:
+            row[:] = 0.0
             _add_product(response.noise_map[k], cache.noise, part, row)
-        row += response.end[k, draw]
+            row += shift
     for row, fixing in zip(fixed, book.fixings, strict=True):
         if response.noise_map is not None:
             known = np.zeros(count)

@@ -66,7 +66,7 @@ class Valuer:
     executor: Executor
     expansions: dict[int, tuple[LoweredPosition, Expansion]] = field(default_factory=dict)
     collected: dict[str, tuple] = field(default_factory=dict)
-    """The coefficients of the last whole portfolio."""
+    """The coefficients of the last whole portfolio, and of the last part of one."""
 
     def value_all(
         self, lowered: Sequence[LoweredPosition], cache: DrawCache, response: Response | None,
@@ -118,16 +118,14 @@ class Valuer:
         return PnlRows(labels, rows, total, combine(self.spec.levels, tail, groups, reference))
 
     def _full_rows(self, labels, lowered, cache, response, order=None) -> tuple[np.ndarray, ...]:
-        known = self.collected.get("full")
-        if known is None or known[0] is not lowered or known[1] != labels or order is not None:
+        part = "full" if order is None else "some"
+        known = self.collected.get(part)
+        if known is None or known[1:3] != (labels, order) or not _same(known[0], lowered):
             place = {label: g for g, label in enumerate(labels)}
             group_of = np.array([place[x.label] for x in lowered], dtype=np.int64)
             book = assemble(lowered, group_of, len(labels), fixing_order(lowered) if order is None else order)
-            known = (lowered, labels, book)
-            if order is None:
-                self.collected["full"] = known
-        book = known[2]
-        return revalue_full(book, cache, response, self.executor)
+            known = self.collected[part] = (lowered, labels, order, book)
+        return revalue_full(known[3], cache, response, self.executor)
 
     def _expand_rows(self, labels, lowered, cache, response, total) -> tuple[np.ndarray, ...]:
         known = self.collected.get("last")
@@ -146,6 +144,11 @@ class Valuer:
         if found is None:
             found = self.expansions[id(item)] = (item, expand(item))
         return found[1]
+
+
+def _same(one: Sequence[LoweredPosition], other: Sequence[LoweredPosition]) -> bool:
+    """Are these the very same positions?"""
+    return one is other or len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))
 
 
 def leaf_labels(lowered: Sequence[LoweredPosition]) -> tuple[Label, ...]:

@@ -35,7 +35,7 @@ from riskengine.resident.answer import (
 )
 from riskengine.resident.request import WhatIfRequest
 from riskengine.resident.cache import add_fixings
-from riskengine.resident.positions import fixing_order, lower_position
+from riskengine.resident.positions import LoweredPosition, fixing_order, lower_position
 from riskengine.resident.views import Reweigh, Weights, horizon_moves, reweigh_view
 from riskengine.resident.what_if import Resident, hold
 
@@ -43,6 +43,7 @@ SCHEMA_VERSION = "1.0"
 KEPT_HORIZONS = 4
 KEPT_STATES = 4
 KEPT_SCENARIOS = 16
+KEPT_LOWERED = 400
 MOST_FIXINGS = 200
 """Fixings kept with a held horizon before those of old candidate trades are dropped."""
 DEFAULT_HORIZON = Horizon(10, 1)
@@ -88,6 +89,7 @@ class Session:
         self._chains: OrderedDict[Hashable, Any] = OrderedDict()
         self._baselines: OrderedDict[Hashable, Slice] = OrderedDict()
         self._draws: OrderedDict[Hashable, ParameterDraws] = OrderedDict()
+        self._lowered: OrderedDict[Hashable, LoweredPosition] = OrderedDict()
         self._checks: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock = RLock()
 
@@ -198,8 +200,7 @@ class Session:
     def _hold_with(self, horizon: Horizon, positions: Sequence[Position]) -> Resident:
         """The held state with the fixings of *positions* drawn, so that asking again does not draw them again."""
         held = self._hold(horizon)
-        tags, snapshot = self.portfolio.tag_names, self.world.snapshot
-        wanted = fixing_order([lower_position(p, snapshot, horizon, tags) for p in positions])
+        wanted = fixing_order([self._lower(p, horizon) for p in positions])
         missing = [f for f in wanted if f not in held.cache.fixings]
         if missing:
             if len(held.cache.fixings) > MOST_FIXINGS:
@@ -208,6 +209,10 @@ class Session:
             cache = add_fixings(held.cache, missing, self.world.model(horizon), horizon, self.spec, self.executor)
             held = self._held[horizon] = replace(held, cache=cache)
         return held
+
+    def _lower(self, position: Position, horizon: Horizon) -> LoweredPosition:
+        return _kept(self._lowered, (position, horizon), KEPT_LOWERED, lambda: lower_position(
+            position, self.world.snapshot, horizon, self.portfolio.tag_names))
 
     def _prepare(self, scenario: Scenario) -> PreparedScenario:
         return _kept(self._prepared, scenario, KEPT_SCENARIOS,
@@ -241,7 +246,7 @@ class Session:
         removed, scaled = removals(request)
         if removed or scaled:
             book = book.trade(remove=removed, resize=scaled)
-        everything = book.trade(add=[t.position for t in trades]) if trades else book
+        everything = book.trade(add=[self._lower(t.position, horizon) for t in trades]) if trades else book
         return replace(everything, past=()), replace(book, past=())
 
     # ---- the answer -------------------------------------------------------------------------------------

@@ -136,9 +136,12 @@ class Resident:
         ))
 
     def trade(
-        self, add: Sequence[Position] = (), remove: Sequence[str] = (), resize: Mapping[str, float] | None = None,
+        self, add: Sequence[Position | LoweredPosition] = (), remove: Sequence[str] = (),
+        resize: Mapping[str, float] | None = None,
     ) -> Resident:
         """Several trades as one operation: sizes first, then removals, new positions at the end.
+
+        add : positions, or those already lowered at the horizon of this state.
 
         Every unknown position and every impossible size is reported at once.
         """
@@ -263,7 +266,9 @@ class Resident:
         past = (*self.past, replace(self, past=()))[-UNDO_DEPTH:]
         return replace(self, past=past, **changes, seconds=time.perf_counter() - begin)
 
-    def _lower(self, position: Position) -> LoweredPosition:
+    def _lower(self, position: Position | LoweredPosition) -> LoweredPosition:
+        if isinstance(position, LoweredPosition):
+            return position
         setting = self.setting
         return lower_position(position, setting.world.snapshot, setting.horizon, self.portfolio.tag_names)
 
