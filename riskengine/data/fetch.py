@@ -11,7 +11,6 @@ Only http and https are spoken, to the addresses given and those they redirect t
 
 from __future__ import annotations
 
-import gzip
 import http.client
 import socket
 import ssl
@@ -99,11 +98,14 @@ def _once(url: str, patience: Patience) -> bytes:
     silence = min(patience.request_seconds, max(patience.left, 0.1))
     try:
         with urllib.request.urlopen(request, timeout=silence) as reply:
+            if reply.status != 200:  # 204 No Content, 206 a part, 202 not yet
+                raise FetchError(f"the server answered {reply.status} {reply.reason or ''}".rstrip(), again=True)
             body = _read(reply, patience)
             packed = (reply.headers.get("Content-Encoding") or "").strip().lower()
             kind = (reply.headers.get("Content-Type") or "").split(";")[0].strip().lower()
     except urllib.error.HTTPError as error:
-        status = f"the server answered {error.code} {error.reason or ''}".rstrip()
+        words = str(error.reason or "").split("\n")[0]  # a redirect without end says so in several lines
+        status = f"the server answered {error.code} {words}".rstrip()
         raise FetchError(status, again=error.code in _AGAIN, wait=_retry_after(error)) from None
     except (TimeoutError, socket.timeout):
         raise FetchError(f"no answer within {silence:g} s", again=True) from None
@@ -128,7 +130,7 @@ def _read(reply, patience: Patience) -> bytes:
     """The body in pieces, against the clock; FetchError when shorter than announced or endless."""
     announced = reply.headers.get("Content-Length")
     begun, parts, size = patience.clock(), [], 0
-    while piece := reply.read(_CHUNK):
+    while piece := reply.read1(_CHUNK):  # what is there now: a full read would wait out a drip, clock unseen
         parts.append(piece)
         size += len(piece)
         if size > MOST_BYTES:
@@ -146,19 +148,24 @@ def _unpack(body: bytes, packed: str) -> bytes:
     if packed not in ("gzip", "x-gzip", "deflate"):
         raise FetchError(f"packed in a way that was not asked for: {packed}")
     try:
-        machine = zlib.decompressobj(zlib.MAX_WBITS | 32) if packed == "deflate" else None
-        plain = machine.decompress(body, MOST_BYTES) if machine is not None else _gunzip(body)
-    except (OSError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        return _inflate(body)
+    except (EOFError, zlib.error) as error:
         raise FetchError(f"truncated or damaged: it does not unpack ({error})", again=True) from None
-    return plain
 
 
-def _gunzip(body: bytes) -> bytes:
-    machine = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    plain = machine.decompress(body, MOST_BYTES)
-    if not machine.eof:
-        raise EOFError("the end is missing")
-    return plain
+def _inflate(body: bytes) -> bytes:
+    """gzip (one member after another) or zlib; FetchError beyond MOST_BYTES, EOFError when the end is missing."""
+    parts, size = [], 0
+    while body:
+        machine = zlib.decompressobj(zlib.MAX_WBITS | 32)
+        parts.append(machine.decompress(body, MOST_BYTES + 1 - size))
+        size += len(parts[-1])
+        if size > MOST_BYTES:
+            raise FetchError(f"it unpacks to more than {MOST_BYTES:,} bytes: not a series")
+        if not machine.eof:
+            raise EOFError("the end is missing")
+        body = machine.unused_data.lstrip(b"\0")  # padding
+    return b"".join(parts)
 
 
 def looks_like_html(body: bytes, kind: str = "") -> bool:

@@ -27,7 +27,7 @@ import numpy as np
 
 from riskengine.base.errors import InputError
 from riskengine.data.fetch import FetchError, Patience, fetch
-from riskengine.data.local_store import SeriesStore, open_store, store_folder, write_series, writing
+from riskengine.data.local_store import SeriesStore, open_store, store_folder, write_batches, writing
 from riskengine.data.readers.known_series import known_ids
 from riskengine.data.readers.recognise import read_publication
 from riskengine.data.series_entries import ImportedSeries
@@ -160,7 +160,7 @@ def judge(new: ImportedSeries, old: SeriesStore) -> str:
     if not len(here):
         return ""
     a, b = np.asarray(new.values)[here], values[there]
-    both = (a > 0) & (b > 0)
+    both = a * b > 0  # a net position may be negative throughout
     if both.any() and abs(float(np.median(np.log(a[both] / b[both])))) > MULTIPLE:
         ratio = float(np.exp(np.median(np.log(a[both] / b[both]))))
         return f"past values are {ratio:.4g} times the stored ones: another unit or another series"
@@ -206,10 +206,14 @@ def _write(place: Path, old: SeriesStore, good: list[ImportedSeries], rows: list
     """Write what is good and say of every series what changed."""
     if not good:
         return UpdateReport(tuple(rows), place, old.version, old.version, unreachable)
-    change = write_series(good, place)
+    change, results = write_batches([[one] for one in good], place)
     told = {c.id: c for c in change.changes}
+    misfits = {one.id: str(result) for one, result in zip(good, results, strict=True)
+               if isinstance(result, InputError)}
     out = []
     for row in rows:
+        if row.series in misfits:
+            row = replace(row, outcome="refused", last=_last(old, row.series), message=misfits[row.series])
         if row.outcome == "unchanged" and row.series in told:
             c = told[row.series]
             outcome = "new" if row.series not in old.series else "updated" if c.any else "unchanged"

@@ -6,6 +6,8 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import time
+import zlib
 
 import numpy as np
 import pytest
@@ -297,3 +299,66 @@ def test_the_command_counts_names_and_answers_one(web, tmp_path, capsys):
         "DGS10": "unchanged", "DGS2": "failed"}
     web.answers["DGS2"] = fred("DGS2")
     assert run(line) == 0
+
+
+def test_redirects_without_end_empty_answers_and_parts_are_named(web, tmp_path):
+    def around(handler):
+        send(handler, b"", 302, Location=handler.path)
+
+    for answer, words in ((around, "infinite loop"), (lambda h: send(h, b"", 204), "answered 204"),
+                          (lambda h: send(h, b"observation_date,DGS10\n2024-01-02,4\n", 206), "answered 206")):
+        web.answers["DGS10"] = answer
+        (row,) = update_store(tmp_path / "d", series=["DGS10"], addresses=web.addresses(), patience=hurry()).rows
+        assert row.outcome == "failed" and words in row.message and "\n" not in row.message
+
+
+def test_a_body_that_unpacks_without_end_is_left_and_several_members_are_one(monkeypatch):
+    from riskengine.data import fetch as module
+
+    two = gzip.compress(b"a" * 600) + gzip.compress(b"b" * 600)
+    assert module._unpack(two, "gzip") == b"a" * 600 + b"b" * 600
+    assert module._unpack(zlib.compress(b"a" * 600), "deflate") == b"a" * 600
+    for body, kind in ((gzip.compress(b"a" * 600), "gzip"), (zlib.compress(b"a" * 600), "deflate")):
+        with pytest.raises(FetchError, match="does not unpack"):
+            module._unpack(body[:-9], kind)
+    monkeypatch.setattr(module, "MOST_BYTES", 1000)
+    for body, kind in ((two, "gzip"), (zlib.compress(b"a" * 10_000), "deflate")):
+        with pytest.raises(FetchError, match="more than 1,000 bytes") as caught:
+            module._unpack(body, kind)
+        assert not caught.value.again
+
+
+def test_a_drip_that_never_fills_a_buffer_is_watched_by_the_clock(web):
+    def drip(handler):
+        handler.send_response(200)
+        handler.end_headers()
+        for _ in range(400):
+            try:
+                handler.wfile.write(b"o")
+            except OSError:
+                return
+            time.sleep(0.02)
+
+    web.answers["DGS10"] = drip
+    begun = time.monotonic()
+    with pytest.raises(FetchError, match="too slow|time is up"):
+        fetch(f"{web.base}/fred?id=DGS10", Patience(seconds=0.5, attempts=1))
+    assert time.monotonic() - begun < 4.0
+
+
+def test_a_series_in_another_unit_is_refused_alone_also_when_it_is_negative(web, tmp_path):
+    place = tmp_path / "d"
+    quarters = [f"{y}-{m:02d}-01" for y in range(2015, 2024) for m in (1, 4, 7, 10)]
+
+    def serve(scale, last):
+        web.answers["IIPUSNETIQ"] = ("observation_date,IIPUSNETIQ\n" + "".join(
+            f"{d},{-(7_000_000 + 1000 * i) / scale}\n" for i, d in enumerate(quarters[:last]))).encode()
+        web.answers["DGS10"] = ("observation_date,DGS10\n" + "".join(
+            f"2024-01-{d:02d},4.{d}\n" for d in range(2, last - 10))).encode()
+        return {r.series: r for r in update_store(place, series=["IIPUSNETIQ", "DGS10"], addresses=web.addresses(),
+                                                  patience=hurry()).rows}
+
+    assert {r.outcome for r in serve(1, 30).values()} == {"new"}
+    rows = serve(1000, 36)
+    assert rows["IIPUSNETIQ"].outcome == "refused" and "times the stored" in rows["IIPUSNETIQ"].message
+    assert rows["DGS10"].outcome == "updated"
