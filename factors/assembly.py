@@ -29,13 +29,13 @@ import numpy as np
 from factors import diagnostics
 from factors.covariance import (complete_rows, decay_weights, expected_moments, ledoit_wolf_intensity, shrink,
                                 stambaugh_moments, to_correlation, update_long_block)
-from factors.definitions import (CORRELATION_HALF_LIFE, CRISIS_WINDOWS, NON_CORE, STATISTICAL_FACTORS,
+from factors.definitions import (ASYMMETRIC, CORRELATION_HALF_LIFE, CRISIS_WINDOWS, NON_CORE, STATISTICAL_FACTORS,
                                  VOL_BURN_IN, VOL_FORECAST_DAYS, VOL_FX_CURRENCIES)
 from factors.history import Levels, daily_moves, factor_levels, sector_baskets, weekly_anchors, weekly_moves
 from factors.loadings import core_loadings, currency_betas, index_weights, path_betas
 from factors.mean_reversion import LONG_RUN_SHARE, MeanReversion, volatility_reversion
 from factors.real_estate import NationalProperty, estimate_national
-from factors.residuals import fill_rows
+from factors.residuals import carry_correlation, fill_rows, usable_rows
 from factors.structure import assemble, build_structure, require_inputs
 from factors.tails import profile_dof
 from factors.volatility import VolatilityFit, constant, fit_garch, mean_forecast
@@ -117,12 +117,12 @@ def build_models(panels: Mapping[str, Panel], as_of: str, inputs: Mapping[str, M
 
 
 def fit_volatilities(levels: Levels) -> dict[str, VolatilityFit]:
-    """GARCH of every factor with levels, on daily moves; GJR for equities."""
+    """GARCH of every factor with levels, on daily moves; with a GJR term for ASYMMETRIC ones."""
     moves = daily_moves(levels)
     out = {}
     for j, label in enumerate(moves.labels):
         x = moves.values[:, j]
-        out[label] = fit_garch(x[np.isfinite(x)], asymmetric=label.startswith("EQ_"))
+        out[label] = fit_garch(x[np.isfinite(x)], asymmetric=label.startswith(ASYMMETRIC))
     return out
 
 
@@ -258,7 +258,8 @@ def _build(name: str, s: Standardised, moments: tuple[np.ndarray, int], crisis: 
     z_all = np.full((len(z), len(FACTORS)), np.nan)
     z_all[:, at] = z
     long_run = to_correlation(assemble(structure, long_run_s, s.vol_long_run, s.step_days))
-    residuals, drawn, synthetic = fill_rows(z_all, s.dates, long_run, dof)
+    completed, drawn, synthetic = fill_rows(z_all, s.dates, long_run, dof)
+    residuals = carry_correlation(completed, correlation)
 
     counts = np.zeros(len(FACTORS), dtype=np.int64)
     counts[at] = np.isfinite(z).sum(axis=0)
@@ -275,7 +276,8 @@ def _build(name: str, s: Standardised, moments: tuple[np.ndarray, int], crisis: 
     rows += diagnostics.model_rows(
         s.step_days, dof=dof, se_dof=se_dof, block=block.shape, shrinkage=intensity, em_steps=em_steps,
         smallest_eigenvalue=smallest, crisis=crisis,
-        residual_rows=len(residuals), pass_through=structure.pass_through)
+        row_dates=s.dates[usable_rows(z_all, s.dates)], drawn=float(drawn.mean()),
+        pass_through=structure.pass_through)
     rows += diagnostics.volatility_scale_rows(s, inputs)
     return FactorModel(
         axis=FACTORS, step_days=s.step_days, as_of=as_of, vol_now=vol_now, vol_long_run=vol_long_run,

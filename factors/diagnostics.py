@@ -124,8 +124,9 @@ def factor_rows(s, vol_now, vol_long_run, persistence, counts, drawn, national) 
 
 
 def model_rows(step_days, *, dof, se_dof, block, shrinkage, em_steps, smallest_eigenvalue, crisis,
-               residual_rows, pass_through) -> list[dict]:
-    """Estimates that belong to a model as a whole."""
+               row_dates, drawn, pass_through) -> list[dict]:
+    """Estimates that belong to a model as a whole.  row_dates (R,) of the rows of filtered historical simulation,
+    drawn the share of their entries that was not observed."""
     size = f"{block[0]} rows × {block[1]} currencies and key rates"
     prior = (f"prior {pass_through.prior:.2f} ({pass_through.se_prior:.2f}) published, "
              f"data {pass_through.data:.2f} ({pass_through.se_data:.2f}), normal–normal; they differ by "
@@ -139,7 +140,10 @@ def model_rows(step_days, *, dof, se_dof, block, shrinkage, em_steps, smallest_e
         ("stress rows", float(crisis.rows), None, "count", "daily moves in " + "; ".join(crisis.windows)),
         ("shrinkage of the stress correlation", crisis.shrinkage, None, "share",
          "Ledoit–Wolf to the unconditional correlation, daily moves"),
-        ("filtered historical rows", float(residual_rows), None, "count", f"steps of {step_days} days"),
+        ("filtered historical rows", float(len(row_dates)), None, "count",
+         f"moves over {'a day' if step_days == 1 else f'{step_days} days'} from {row_dates[0]} to {row_dates[-1]}, "
+         f"standardised, turned to the model's correlation; {drawn:.0%} of the entries drawn (factors without "
+         "history on that day)"),
         ("cap rate on the 10-year, reduced form", pass_through.value, pass_through.se, "cap rate per yield",
          prior),
     ]

@@ -29,7 +29,7 @@ from factors.definitions import (BROAD_DOLLAR_WEIGHTS, CORRELATION_HALF_LIFE, HA
                                  MIN_REGRESSION_MONTHS)
 from factors.history import Levels, complete_months
 from factors.loadings import RATE_COLUMNS
-from factors.residuals import fill_rows
+from factors.residuals import carry_correlation, fill_rows
 from factors.tails import profile_dof
 from riskengine.base.axes import CURRENCIES, FACTORS, KEY_RATES
 from riskengine.base.errors import InputError, Problem
@@ -324,7 +324,8 @@ def _embed(s, labels, as_of, betas, se_betas, path, se_path, weights) -> FactorM
     now[at], long_run[at], persistence[at] = s.vol_now, s.vol_long_run, s.persistence
     z = np.full((len(s.z), k), np.nan)
     z[:, at] = s.z
-    residuals, _, synthetic = fill_rows(z, s.dates, correlation, dof)
+    completed, _, synthetic = fill_rows(z, s.dates, correlation, dof)
+    residuals = carry_correlation(completed, correlation)
     counts = np.zeros(k, dtype=np.int64)
     counts[at] = np.isfinite(s.z).sum(axis=0)
     share = np.array([weights.get(c, 0.0) for c in CURRENCIES])

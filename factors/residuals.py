@@ -10,6 +10,15 @@ was observed:
 
 scaled to the model's unit-variance t; fixed seed.  That keeps the unconditional correlation and lets filled
 factors jump on the days on which the observed ones did.
+
+Rows of twenty years have the average correlation C of twenty years; the night has today's R (factors.assembly:
+recent days weigh more).  So the rows are turned to it, e → A e with the symmetric matrix
+
+    A = C^−½ (C^½ R C^½)^½ C^−½,     A C A = R
+
+the map that moves the rows least in mean square (Gelbrich 1990): A = I where the correlation has not changed.
+C is the sample correlation of the completed rows, so that the rows carry the model's correlation, that of
+conditioning, of plausibility and of the Student-t noise, exactly, drawn factors included.
 """
 
 from __future__ import annotations
@@ -17,20 +26,19 @@ from __future__ import annotations
 import numpy as np
 
 from factors.definitions import MIN_RESIDUAL_YEARS, RESIDUAL_SEED, RESIDUAL_START, SYNTHETIC_SHARE
+from riskengine.base.errors import ModelError
+
+SINGULAR = 1e-12
+"""Smallest over largest eigenvalue below which a correlation matrix has no inverse root worth the name."""
 
 
 def fill_rows(z: np.ndarray, dates: np.ndarray, correlation: np.ndarray, dof: float
               ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Complete rows (R, K) of unit variance and zero mean, the share drawn (K,) and the flags (K,) bool.
 
-    z : (T, K) standardised moves with NaN, columns in FACTORS order; dates (T,).  Rows from RESIDUAL_START
-    on, or from the first one where that leaves less than MIN_RESIDUAL_YEARS (early as-of dates).
+    z : (T, K) standardised moves with NaN, columns in FACTORS order; dates (T,): see ``usable_rows``.
     """
-    start = np.datetime64(RESIDUAL_START)
-    if dates[-1] - start < np.timedelta64(round(365.25 * MIN_RESIDUAL_YEARS), "D"):
-        start = dates[0]
-    rows = z[dates >= start].copy()
-    rows = rows[np.isfinite(rows).any(axis=1)]
+    rows = z[usable_rows(z, dates)]
     seen = np.isfinite(rows)
     drawn = 1.0 - seen.mean(axis=0)
     rng = np.random.Generator(np.random.Philox(RESIDUAL_SEED))
@@ -55,3 +63,35 @@ def fill_rows(z: np.ndarray, dates: np.ndarray, correlation: np.ndarray, dof: fl
     rows -= rows.mean(axis=0)
     rows /= rows.std(axis=0)
     return np.ascontiguousarray(rows), drawn, drawn > SYNTHETIC_SHARE
+
+
+def usable_rows(z: np.ndarray, dates: np.ndarray) -> np.ndarray:
+    """(T,) bool: rows with anything observed from RESIDUAL_START on, or from the first one where that leaves
+    less than MIN_RESIDUAL_YEARS (early as-of dates)."""
+    start = np.datetime64(RESIDUAL_START)
+    if dates[-1] - start < np.timedelta64(round(365.25 * MIN_RESIDUAL_YEARS), "D"):
+        start = dates[0]
+    return (dates >= start) & np.isfinite(z).any(axis=1)
+
+
+def carry_correlation(rows: np.ndarray, correlation: np.ndarray) -> np.ndarray:
+    """*rows* (R, K) turned so that their sample correlation is *correlation* (K, K); zero mean, variances kept.
+
+    ModelError where the rows span fewer than K directions: there is no such map.
+    """
+    centred = rows - rows.mean(axis=0)
+    spread = centred.std(axis=0)
+    z = centred / spread
+    root, inverse = _roots((z.T @ z) / len(z))
+    middle = _roots(root @ correlation @ root)[0]
+    turned = z @ (inverse @ middle @ inverse)
+    return np.ascontiguousarray(turned * (spread / turned.std(axis=0)))
+
+
+def _roots(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Symmetric square root of a positive definite matrix, and its inverse."""
+    values, vectors = np.linalg.eigh(0.5 * (matrix + matrix.T))
+    if not values[0] > SINGULAR * values[-1]:
+        raise ModelError(f"rows of filtered historical simulation: {len(matrix)} factors move in fewer "
+                         f"directions, smallest eigenvalue {values[0]:.3g}")
+    return (vectors * np.sqrt(values)) @ vectors.T, (vectors / np.sqrt(values)) @ vectors.T

@@ -28,7 +28,7 @@ from factors.volatility import garch_filter
 from riskengine.coverage_result import CoverageCell, CoverageWinner
 from riskengine.execution import available_cores
 
-DEFAULT = "garch_t"
+DEFAULT = "garch_fhs"
 """The model every other is compared with: the noise of the night (configs/nightly.toml ``noise``: student_t is
 garch_t, filtered_historical is garch_fhs)."""
 SIGNIFICANCE = 0.05

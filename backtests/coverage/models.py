@@ -2,11 +2,12 @@
 
 The engine (parameters estimated on moves before the year, filters run daily; factors.volatility, .tails):
 
+    garch_fhs    filtered historical simulation: past rows z of standardised moves, turned to today's
+                 correlation R (factors.residuals), scaled by today's volatilities: P&L of row s = w' D_t z_s.
+                 The night's ``filtered_historical``
     garch_t      GARCH(1,1)-t per factor, correlation R of standardised moves (half-life 3 years), degrees of
                  freedom of the joint t: σ_t² = w' D_t R D_t w, quantile σ_t t_ν⁻¹(α) √((ν − 2)/ν).  The night's
                  ``student_t``
-    garch_fhs    filtered historical simulation: past rows z of standardised moves scaled by today's
-                 volatilities, P&L of row s = w' D_t z_s.  The night's ``filtered_historical``
 
 The rivals work on the book's own P&L, as a desk without a factor model would:
 
@@ -33,11 +34,11 @@ from scipy.special import gammaln, ndtr, ndtri, stdtr, stdtrit
 from backtests.coverage.books import Moves
 from factors.covariance import decay_weights, stambaugh_moments, to_correlation
 from factors.definitions import CORRELATION_HALF_LIFE, DEFAULT_EWMA_DECAY
+from factors.residuals import carry_correlation
 from factors.tails import profile_dof
 from factors.volatility import VolatilityFit, carry_on, fit_garch, garch_filter
 from riskengine.base.units import BUSINESS_DAYS_PER_YEAR
 
-DEFAULT = "garch_t"
 TAIL_POINTS = 12
 """Points at which a day's distribution below VaR is kept: midpoints of slices of equal probability."""
 STATIC_WINDOW, STATIC_REFIT = 1000, 21
@@ -172,7 +173,7 @@ class FactorFit:
 
 
 def fit_factors(year: Year, asymmetric: np.ndarray) -> FactorFit:
-    """The engine's estimate for one year; asymmetric (N,) bool: factors with a GJR term (equities)."""
+    """The engine's estimate for one year; asymmetric (N,) bool: factors with a GJR term."""
     x, past = year.x, year.x[:year.past]
     with np.errstate(invalid="ignore"):  # a step of the search that leaves the range is taken back there
         fits = [fit_garch(past[:, j], asymmetric=bool(g), near=START, errors=False)
@@ -185,7 +186,7 @@ def fit_factors(year: Year, asymmetric: np.ndarray) -> FactorFit:
 
 
 def forecast_garch_t(year: Year, fit: FactorFit) -> YearForecast:
-    """The night's default: GARCH variances, joint Student t."""
+    """GARCH variances, joint Student t."""
     out = YearForecast.empty(len(year.weights), year.days, len(year.levels))
     pnl = year.pnl[year.past:]
     for b, w in enumerate(year.weights):
@@ -196,9 +197,9 @@ def forecast_garch_t(year: Year, fit: FactorFit) -> YearForecast:
 
 
 def forecast_garch_fhs(year: Year, fit: FactorFit) -> YearForecast:
-    """Filtered historical simulation of past rows of standardised moves."""
+    """The night's default: filtered historical simulation of past rows, turned to the correlation of *fit*."""
     out = YearForecast.empty(len(year.weights), year.days, len(year.levels))
-    z, pnl = fit.z[-FHS_ROWS:], year.pnl[year.past:]
+    z, pnl = carry_correlation(fit.z[-FHS_ROWS:], fit.correlation), year.pnl[year.past:]
     for b, w in enumerate(year.weights):
         used = np.flatnonzero(w)
         if len(used) == 1:
@@ -316,16 +317,17 @@ RIVALS: dict[str, Callable[[Year], YearForecast]] = {
     "historical_1000": lambda year: forecast_historical(year, 1000),
 }
 ENGINE: dict[str, Callable[[Year, FactorFit], YearForecast]] = {
-    "garch_t": forecast_garch_t,
     "garch_fhs": forecast_garch_fhs,
+    "garch_t": forecast_garch_t,
 }
 MODELS = (*ENGINE, *RIVALS)
 """Every model by name, the default first."""
 
 
 DESCRIPTIONS: dict[str, str] = {
-    "garch_t": "GARCH(1,1)-t per factor, weighted correlations, joint Student t; parameters yearly",
-    "garch_fhs": "filtered historical simulation on the same variances; rows of up to 20 years",
+    "garch_fhs": "filtered historical simulation: GARCH(1,1)-t variances per factor, rows of up to 20 years turned "
+                 "to weighted correlations; parameters yearly",
+    "garch_t": "joint Student t on the same variances and correlations",
     "ewma_normal": "RiskMetrics: exponentially weighted variance (.94), Gaussian",
     "garch_normal": "Gaussian GARCH(1,1) on the book's P&L; parameters yearly",
     "static_t": "Student t of constant scale on the last 1000 days; refitted monthly",
@@ -335,15 +337,15 @@ DESCRIPTIONS: dict[str, str] = {
 """One line per model for the reader."""
 
 
-def forecast_year(panel: Moves, year: Year, models: tuple[str, ...], equities: tuple[str, ...]
+def forecast_year(panel: Moves, year: Year, models: tuple[str, ...], symmetric: tuple[str, ...]
                   ) -> dict[str, YearForecast]:
     """Forecasts by model; the engine's factors are estimated once for all of its models.
 
-    equities : labels of *panel* whose variance has a GJR term.
+    symmetric : labels of *panel* whose variance has no GJR term.
     """
     out = {name: RIVALS[name](year) for name in models if name in RIVALS}
     wanted = [name for name in models if name in ENGINE]
     if wanted:
-        fit = fit_factors(year, np.array([label in equities for label in panel.labels]))
+        fit = fit_factors(year, np.array([label not in symmetric for label in panel.labels]))
         out |= {name: ENGINE[name](year, fit) for name in wanted}
     return {name: out[name] for name in models}

@@ -1,8 +1,8 @@
 """Does the night's noise cover what happened lately? The short table of the nightly report.
 
 The engine's two noise models on factors of its own set (six currencies, the 2- and the 10-year zero rate) and an
-equally weighted currency book, one-day 99% VaR, the last ten calendar years or fewer.  The degrees of freedom
-are those of the multivariate t of this set, as in the default model of the full set.  The full court is
+equally weighted currency book, one-day 99% VaR, the last ten calendar years or fewer.  Rows, correlation and
+degrees of freedom are those of this set.  The full court is
 ``riskengine backtest coverage``.
 """
 

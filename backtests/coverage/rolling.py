@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from backtests.coverage.books import Book, Holdings, Moves
+from backtests.coverage.books import NIGHT_YIELDS, TENORS, Book, Holdings, Moves
 from backtests.coverage.models import MODELS, Year, YearForecast, forecast_year
 from factors.definitions import CORRELATION_HALF_LIFE, DEFAULT_EWMA_DECAY, MAX_PERSISTENCE
 from riskengine.base.errors import InputError, Problem, suggest
@@ -30,9 +30,8 @@ from riskengine.execution import available_cores
 
 MIN_HISTORY_DAYS = 1000
 """Moves before the first year that is forecast."""
-EQUITIES = ("Mkt-RF", "SP500", "NoDur", "Durbl", "Manuf", "Enrgy", "HiTec", "Telcm", "Shops", "Hlth", "Utils",
-            "Other")
-"""Columns of panels whose variance has a GJR term, as in the engine."""
+SYMMETRIC = (*TENORS, *NIGHT_YIELDS)
+"""Columns of panels whose variance has no GJR term, as in the engine (factors.definitions.ASYMMETRIC)."""
 FEW_PARTS = 3
 """Missing parts not worth starting processes for."""
 KEPT_VERSIONS = 3
@@ -161,7 +160,7 @@ def _compute(parts: list[Part], workers: int | None) -> Iterator[tuple[Part, dic
 
 def compute_part(part: Part) -> dict[str, YearForecast]:
     """Forecasts of one part by model: the task of a worker."""
-    return forecast_year(part.panel, part.year, part.models, EQUITIES)
+    return forecast_year(part.panel, part.year, part.models, SYMMETRIC)
 
 
 def _join(holdings: Holdings, parts: list[Part], done: dict, models: tuple[str, ...],
@@ -192,9 +191,9 @@ def _code() -> str:
     if not _hash:
         here = Path(__file__).resolve().parent
         factors = here.parents[1] / "factors"
-        constants = repr((CORRELATION_HALF_LIFE, DEFAULT_EWMA_DECAY, MAX_PERSISTENCE))
+        constants = repr((CORRELATION_HALF_LIFE, DEFAULT_EWMA_DECAY, MAX_PERSISTENCE, SYMMETRIC))
         _hash.append(constants + hash_files([here / "models.py", *(
-            factors / f"{n}.py" for n in ("covariance", "garch_likelihood", "tails", "volatility"))]))
+            factors / f"{n}.py" for n in ("covariance", "garch_likelihood", "residuals", "tails", "volatility"))]))
     return _hash[0]
 
 

@@ -47,7 +47,7 @@ def run_large_book(positions: int, paths: int = 1_000_000,
     cross = 0 if exposures.cross is None else int(np.any(exposures.cross != 0, axis=0).sum()) // 2
     stage("delta and gamma", f"{cross} pairs of cross gamma")
     with Threads(threads) as pool:
-        pnl = simulate_group_pnl(model, exposures, RunSpec(paths // DRAWS * DRAWS, DRAWS, SEED), pool)
+        pnl = simulate_group_pnl(model, exposures, RunSpec(paths // DRAWS * DRAWS, DRAWS, SEED, noise="student_t"), pool)
         stage("simulate", f"{pnl.total.size:,} paths")
         tails = measure_group_tails(pnl.groups, pnl.total, LEVELS, pool)
         stage("tails", f"VaR 99% {tails.var[-1, -1]:,.0f} ± {tails.se_var[-1, -1]:,.0f}, "

@@ -61,7 +61,7 @@ class HorizonWorkload:
 
     def run(self, paths: int, executor: Any = None, precision: str = "float32") -> GroupTails:
         """All outputs of W1."""
-        spec = RunSpec(paths, DRAWS, SEED, levels=LEVELS, precision=precision)
+        spec = RunSpec(paths, DRAWS, SEED, "student_t", LEVELS, precision=precision)
         kept = simulate_tails(self.moves, self.exposures, spec, widest_tail(paths, LEVELS), executor)
         return measure_kept_tails(kept, LEVELS, executor)
 

@@ -126,7 +126,9 @@ def name(label: object) -> str:
     return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]])
 
 
-NAMES = {"co_movement": "Co-movement", "student_t": "Student-t"}
+NAMES = {"co_movement": "Co-movement", "student_t": "Student-t", "gaussian": "Gaussian",
+         "filtered_historical": "filtered historical simulation", "garch_t": "Student-t GARCH",
+         "garch_fhs": "filtered historical, GARCH"}
 WORDS = {w.lower(): w for w in ("FX", "G10", "US", "GDP", "NOI", "VaR", "ES", "DV01", "EM", "UK", "P&L")}
 """Words of a name that keep their capitals."""
 METRIC = re.compile(r"(var|es)_(\d+(?:\.\d+)?)_(\d+)d")

@@ -20,7 +20,7 @@ def measure_what_if(quick: bool = False, threads: int | None = None) -> list[dic
     config = load_nightly_config(config_root() / "nightly.toml")
     world = build_world(config.as_of or default_as_of(), config.accounts)
     book, _ = load_portfolio(config.portfolio, world.as_of)
-    spec = RunSpec(paths=16_384) if quick else RunSpec()
+    spec = RunSpec(16_384 if quick else 100_352, noise="student_t")
     records = []
     with Threads(threads) as executor:
         for name, horizon, policy in (

@@ -44,11 +44,13 @@ def test_losses_in_home_currency(feedback):
 def test_thresholds_lie_beyond_the_loss_of_one_step_in_twenty(world, feedback):
     from riskengine.simulation import simulate_noise
 
-    moves, _ = simulate_noise(world.weekly, Horizon(1, 5), RunSpec(), Chunk(0, 40_000))
-    at_long_run = moves * (world.weekly.vol_long_run / world.weekly.vol_now)[:, None]
-    returns = feedback.loading @ at_long_run
-    passed = (returns < -feedback.threshold[:, None] / 1.5).mean(axis=1)
-    assert np.all(np.abs(passed - 0.05) < 5 * np.sqrt(0.05 * 0.95 / 40_000))
+    # the threshold is that of Student-t moves; the model's own rows pass it nearly as often
+    for noise, tolerance in (("student_t", 5 * np.sqrt(0.05 * 0.95 / 40_000)), ("filtered_historical", 0.02)):
+        moves, _ = simulate_noise(world.weekly, Horizon(1, 5), RunSpec(noise=noise), Chunk(0, 40_000))
+        at_long_run = moves * (world.weekly.vol_long_run / world.weekly.vol_now)[:, None]
+        returns = feedback.loading @ at_long_run
+        passed = (returns < -feedback.threshold[:, None] / 1.5).mean(axis=1)
+        assert np.all(np.abs(passed - 0.05) < tolerance)
 
 
 def test_impact_has_the_signs_of_the_method(world, feedback):

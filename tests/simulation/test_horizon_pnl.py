@@ -131,7 +131,7 @@ def test_delta_only_has_the_normal_and_student_t_tails():
 
 
 def digest(executor, chunk_paths, precision="float32"):
-    spec = RunSpec(20_000, 32, SEED, precision=precision)
+    spec = RunSpec(20_000, 32, SEED, "student_t", precision=precision)
     model = MoveCovariance(axis(40), covariance(40), DOF)
     pnl = simulate_group_pnl(model, book(40, 20, True), spec, executor, chunk_paths=chunk_paths)
     return hashlib.sha256(pnl.groups.tobytes() + pnl.total.tobytes()).hexdigest()
@@ -173,7 +173,7 @@ def test_rounding_in_cross_gamma_is_left_out():
 
 def test_refusals():
     matrix = covariance(5)
-    model, spec = MoveCovariance(axis(5), matrix, DOF), RunSpec(64, 32)
+    model, spec = MoveCovariance(axis(5), matrix, DOF), RunSpec(64, 32, noise="student_t")
     with pytest.raises(InputError, match="same factors"):
         simulate_group_pnl(model, book(6, 2, False), spec)
     with pytest.raises(InputError, match="residuals"):

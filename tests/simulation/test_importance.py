@@ -64,7 +64,7 @@ def test_agrees_with_plain_paths_within_errors_and_beats_them(noise, steps, gain
 
 def test_the_stated_error_is_the_spread_over_seeds():
     model, delta, gamma = make_book(12)
-    runs = [importance_tail(model, Horizon(1, 1), RunSpec(paths=4096, seed=seed), delta, gamma, (0.99,))
+    runs = [importance_tail(model, Horizon(1, 1), RunSpec(paths=4096, seed=seed, noise="student_t"), delta, gamma, (0.99,))
             for seed in range(60)]
     for name in ("var", "es"):
         values = np.array([getattr(r.twisted, name)[0] for r in runs])
@@ -85,7 +85,7 @@ def test_cross_gamma_equals_the_same_book_in_turned_factors():
         seen.append(pnl)
         return pnl
 
-    spec = RunSpec(paths=16_384)
+    spec = RunSpec(paths=16_384, noise="student_t")
     full = importance_tail(model, Horizon(3, 1), spec, delta, gamma, LEVELS, revalue=revalue)
     fast = importance_tail(model, Horizon(3, 1), spec, delta, gamma, LEVELS)
     assert np.allclose(full.twisted.es, fast.twisted.es, rtol=1e-9)
@@ -109,7 +109,7 @@ def test_a_book_far_from_its_gamma_is_still_unbiased():
 
 def test_bits_do_not_depend_on_threads():
     model, delta, gamma = make_book(12)
-    spec = RunSpec(paths=20_480)
+    spec = RunSpec(paths=20_480, noise="student_t")
     one = importance_tail(model, Horizon(2, 1), spec, delta, gamma, LEVELS)
     with Threads(2) as two:
         other = importance_tail(model, Horizon(2, 1), spec, delta, gamma, LEVELS, executor=two)
@@ -129,7 +129,7 @@ def test_weighted_estimates_with_unit_weights_are_the_plain_ones():
 
 def test_what_does_not_fit_is_refused():
     model, delta, gamma = make_book(6)
-    spec = RunSpec(paths=1024)
+    spec = RunSpec(paths=1024, noise="student_t")
     with pytest.raises(InputError) as error:
         historical = RunSpec(paths=1024, noise="filtered_historical")
         importance_tail(model, Horizon(2, 5), historical, delta[:4], gamma, (1.0,))

@@ -149,7 +149,7 @@ def test_volatility_that_decays_has_the_closed_form_of_its_sum():
 @pytest.mark.parametrize("dof", [3.2, 5.0, 9.7])
 def test_student_t_marginal_and_joint(dof):
     model = make_model(factors=8, dof=dof)
-    spec = RunSpec(paths=131_072)
+    spec = RunSpec(paths=131_072, noise="student_t")
     noise, _ = simulate_noise(model, Horizon(1, 5), spec, Chunk(0, spec.paths))
     unit = noise / model.vol_now[:, None]
     law = stats.t(dof, scale=np.sqrt((dof - 2) / dof))
@@ -199,7 +199,7 @@ def test_chunks_cover_every_path_once():
 
 
 def test_other_steps_fixings_and_models_are_refused():
-    model, spec = make_model(step_days=5), RunSpec()
+    model, spec = make_model(step_days=5), RunSpec(noise="student_t")
     with pytest.raises(InputError, match="5 days"):
         simulate_noise(model, Horizon(2, 1), spec, Chunk(0, 16))
     with pytest.raises(InputError, match="fixing") as error:

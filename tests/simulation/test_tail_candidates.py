@@ -39,7 +39,7 @@ def series_of(kept, series):
 @pytest.mark.parametrize(("groups", "paths"), [(1, 1_024), (5, 20_000), (7, 30_016)])
 def test_the_same_bits_as_from_all_paths(groups, paths, precision):
     model, book = model_and_book(groups)
-    spec = RunSpec(paths, 32, 11, levels=LEVELS, precision=precision)
+    spec = RunSpec(paths, 32, 11, "student_t", levels=LEVELS, precision=precision)
     pnl = simulate_group_pnl(model, book, spec)
     wanted = measure_group_tails(pnl.groups, pnl.total, LEVELS)
     with Threads(2) as pool:
@@ -67,7 +67,7 @@ def test_the_same_bits_as_from_all_paths(groups, paths, precision):
 
 def test_a_misleading_pilot_costs_a_second_pass_never_the_answer(monkeypatch):
     model, book = model_and_book(4)
-    spec = RunSpec(10_016, 32, 5, levels=LEVELS)
+    spec = RunSpec(10_016, 32, 5, "student_t", levels=LEVELS)
     wanted = simulate_tails(model, book, spec, 1_400)
     calls = []
 
@@ -92,7 +92,7 @@ def test_a_task_travels_without_its_scratch():
             sent.append(pickle.dumps(function))
             return [pickle.loads(pickle.dumps(pickle.loads(sent[-1])(item))) for item in items]
 
-    spec = RunSpec(6_400, 32, 5, levels=LEVELS)
+    spec = RunSpec(6_400, 32, 5, "student_t", levels=LEVELS)
     here, there = (simulate_tails(model, book, spec, 700, e, chunk_paths=1_920) for e in (None, Sending()))
     assert len(sent[0]) < 100_000
     assert len(here.parts) == 4
@@ -102,7 +102,7 @@ def test_a_task_travels_without_its_scratch():
 
 def test_limits():
     model, book = model_and_book(2)
-    spec = RunSpec(1_024, 32, 5, levels=LEVELS)
+    spec = RunSpec(1_024, 32, 5, "student_t", levels=LEVELS)
     for wrong in (0, 1_025):
         with pytest.raises(InputError, match="within the paths"):
             simulate_tails(model, book, spec, wrong)

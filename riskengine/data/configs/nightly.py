@@ -77,7 +77,7 @@ class NightlyModel(Strict):
     paths: int = 100_352
     draws: int = 512
     seed: int = 20240924
-    noise: Noise = "student_t"  # type: ignore[valid-type]
+    noise: Noise = "filtered_historical"  # type: ignore[valid-type]
     levels: list[Level] = Field(default=[0.95, 0.975, 0.99], min_length=1)
     position_level: Level = 0.975
     parameter_uncertainty: bool = True

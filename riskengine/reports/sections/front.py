@@ -30,6 +30,7 @@ def view(night: NightResult) -> dict:
     order = sorted(night.data_quality, key=lambda x: SEVERITY.get(x.severity, 1))
     return {
         "figures": _key_figures(night),
+        "noise": sorted({formats.name(r.noise) for r in night.baseline}),
         "tails": tail_table(night.baseline),
         "worst": _worst_chart(night),
         "limits": limits_table(night.limits, LIMITS_ON_PAGE_ONE),

@@ -23,7 +23,17 @@ def view(night: NightResult) -> dict:
         "coverage": _coverage(night.tables.get("coverage")),
         "tags": TAGS, "paths": f"{night.paths:,}", "draws": f"{night.draws:,}", "seed": night.seed,
         "noise": sorted({formats.name(r.noise) for r in night.baseline}),
+        "noise_rows": _noise_rows(night),
     }
+
+
+def _noise_rows(night: NightResult) -> list[tuple[str, str]]:
+    """(model, what its rows of filtered historical simulation are); empty when the night drew other noise."""
+    if all(r.noise != "filtered_historical" for r in night.baseline):
+        return []
+    return [(r["model"], f"{r['estimate']:,.0f} rows, {r['method']}")
+            for r in night.tables.get("factor_diagnostics") or ()
+            if r.get("name") == "filtered historical rows"]
 
 
 def _parameters(rows: object) -> Table | None:
