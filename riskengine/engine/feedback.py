@@ -62,11 +62,12 @@ def feedback_of(item: PreparedScenario, world: World) -> Feedback:
 
 def simulate_feedback(
     item: PreparedScenario, portfolio: Portfolio, world: World, spec: RunSpec, executor: Executor | None = None,
-    feedback: Feedback | None = None,
+    feedback: Feedback | None = None, keep_groups: bool = False,
 ) -> FeedbackPnl:
     """Base run and scenario with feedback on the paths of ``paths.simulate``; no bit depends on the executor.
 
-    feedback : in place of the scenario's own settings.
+    feedback : in place of the scenario's own settings.  keep_groups : ``pnl.groups`` holds P&L by leaf group of
+    both rows, else it is empty.
 
     Raises
     ------
@@ -92,13 +93,14 @@ def simulate_feedback(
             for step in stops
         )
 
-    task = _FeedbackTask(book, (walks(None), walks(item.shocks.path)))
+    task = _FeedbackTask(book, (walks(None), walks(item.shocks.path)), keep_groups)
     chunks = [Chunk(lo, min(lo + CHUNK_PATHS, spec.paths)) for lo in range(0, spec.paths, CHUNK_PATHS)]
     parts = (executor or Serial()).map(task, chunks)
     total, orders = (np.concatenate([p[i] for p in parts], axis=1) for i in (0, 1))
     gains, cells, moves = (_sum_quanta([p[i] for p in parts]) / spec.paths for i in (2, 3, 4))
     leaves = len(book.group_labels)
-    pnl = PathPnl(book, horizon, total, np.empty((0, leaves, spec.paths), dtype=np.float32),
+    groups = np.concatenate([p[5] for p in parts], axis=2)
+    pnl = PathPnl(book, horizon, total, groups,
                   np.stack([np.zeros(leaves), gains]), draw_of_path(spec, 0, spec.paths))
     return FeedbackPnl(feedback, pnl, orders, cells, moves)
 
@@ -146,9 +148,11 @@ class _FeedbackTask:
     book: Book
     rows: tuple[tuple[tuple[int, PreparedPaths], ...], ...]
     """(base, scenario): walks by the step at which they stop, the horizon's last."""
+    keep_groups: bool = False
 
     def __call__(self, chunk: Chunk) -> tuple[np.ndarray, ...]:
-        """total (2, n), orders (2, n), and by quantum gains (Q, G), orders by cell (Q, 2, C), moves (Q, K)."""
+        """total (2, n), orders (2, n), by quantum gains (Q, G), orders by cell (Q, 2, C), moves (Q, K), and
+        groups (2 or 0, G, n)."""
         if chunk.lo % QUANTUM:
             raise ModelError(f"a chunk must start on a multiple of {QUANTUM} paths, not at {chunk.lo}")
         count, leaves = chunk.hi - chunk.lo, len(self.book.group_labels)
@@ -169,7 +173,8 @@ class _FeedbackTask:
         sum_gains(groups[1], groups[0], gains)
         orders = np.stack([_add_in_order(x) for x in flows])
         cells = np.stack([_by_quantum(x) for x in flows], axis=1)
-        return total, orders, gains, cells, _by_quantum(ends[1] - ends[0])
+        kept = groups if self.keep_groups else groups[:0]
+        return total, orders, gains, cells, _by_quantum(ends[1] - ends[0]), kept
 
 
 def _add_in_order(rows: np.ndarray) -> np.ndarray:

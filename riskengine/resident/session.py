@@ -35,6 +35,7 @@ from riskengine.resident.answer import (
 )
 from riskengine.resident.request import WhatIfRequest
 from riskengine.resident.cache import add_fixings
+from riskengine.resident.feedback import CHANNEL, Selling, view_with_selling, with_selling
 from riskengine.resident.positions import LoweredPosition, fixing_order, lower_position
 from riskengine.resident.views import Reweigh, Weights, horizon_moves, reweigh_view
 from riskengine.resident.what_if import Resident, hold
@@ -84,6 +85,7 @@ class Session:
         self._held: OrderedDict[Hashable, Any] = OrderedDict()
         self._policies: OrderedDict[Hashable, Resident] = OrderedDict()
         self._before: OrderedDict[Hashable, Any] = OrderedDict()
+        self._sold: OrderedDict[Hashable, tuple[Resident, Selling]] = OrderedDict()
         self._shown: OrderedDict[Hashable, Any] = OrderedDict()
         self._prepared: OrderedDict[Hashable, Any] = OrderedDict()
         self._chains: OrderedDict[Hashable, Any] = OrderedDict()
@@ -107,14 +109,13 @@ class Session:
             horizons = self._horizons(request, first, second)
             before_state, before = self._state_before(first, horizons[0], request.detail)
             after_state, book_state = self._state_after(request, second, horizons[1], trades)
-            prepared = self._prepare(second) if second is not None and request.detail else None
-            after = view_state(after_state, prepared, known=(before_state, before))
+            after_state, after = self._view(after_state, second, request.detail, (before_state, before))
             weights = self._weights(request, after_state)
             if weights is not None:
                 after = reweigh_view(after, after_state, weights)
             answer = self._assemble(request, first, second, before_state, before, after_state, after, weights)
             answer["trades"] = self._incremental(
-                trades, book_state, after, before if book_state.rows is before_state.rows else None, weights)
+                trades, book_state, second, after, before if book_state.rows is before_state.rows else None, weights)
             if request.detail and self.limits:
                 loss = [-v.total.expected.value if s is not None else None
                         for v, s in ((before, first), (after, second))]
@@ -137,6 +138,19 @@ class Session:
         """The positions that the trades of *request* add; InputError with every sentence not understood."""
         return tuple(t.position for t in self._read(request)[2])
 
+    def state(self, request: WhatIfRequest, more: Sequence[Position] = ()) -> Resident:
+        """The held state that *request* asks about, with *more* positions on top (a candidate hedge)."""
+        with self._lock:
+            _, second, trades = self._read(request)
+            _, horizon = self._horizons(request, second, second)
+            return self._state_after(request, second, horizon, [*trades, *(Trade("", p, "") for p in more)])[0]
+
+    def reseeded(self, seed: int) -> Session:
+        """The same book, world and scenarios on the paths of another seed."""
+        return Session(self.world, self.portfolio, replace(self.spec, seed=seed), load_scenario=self._load,
+                       executor=self.executor, data_version=self.data_version, limits=self.limits,
+                       reweigh=self._reweigh)
+
     def positions(self) -> list[dict]:
         """The book as filed: id, type, desk, book, strategy, asset class, description, tags."""
         return [{"position_id": p.position_id, "type": p.type, "desk": p.desk, "book": p.book,
@@ -158,10 +172,9 @@ class Session:
         if first is not None and second is not None and first.feedback is not None:
             if second.feedback is None:
                 first = replace(first, feedback=None)  # turned off: before and after without it
-            else:
-                problems.append(Problem(
-                    "holders' feedback is simulated step by step and is not held in memory", field="feedback",
-                    got=first.name, accepted="riskengine nightly, or --set feedback=off to ask without it"))
+            elif request.views:
+                problems.append(Problem("views cannot be put on a scenario whose holders sell after losses",
+                                        field="views", got=request.views[0][:60], accepted="--set feedback=off"))
         taken = {p.position_id for p in self.portfolio.positions}
         trades: list[Trade] = []
         for n, item in enumerate(request.trades, 1):
@@ -224,13 +237,25 @@ class Session:
 
     def _state_before(self, scenario: Scenario | None, horizon: Horizon, detail: bool) -> tuple[Resident, View]:
         def make() -> tuple[Resident, View]:
-            state = self._hold(horizon)
-            if scenario is not None:
-                state = self._under(scenario, horizon)
-            prepared = self._prepare(scenario) if scenario is not None and detail else None
-            return state, view_state(state, prepared)
+            state = self._hold(horizon) if scenario is None else self._under(scenario, horizon)
+            return self._view(state, scenario, detail)
 
         return _kept(self._before, (scenario, horizon, detail), KEPT_STATES, make)
+
+    def _view(
+        self, state: Resident, scenario: Scenario | None, detail: bool, known: tuple[Resident, View] | None = None,
+    ) -> tuple[Resident, View]:
+        """The state in numbers; with holders who sell after losses, the state of the paths they sell on."""
+        prepared = self._prepare(scenario) if scenario is not None and detail else None
+        view = view_state(state, prepared, known=known)
+        if scenario is None or scenario.feedback is None:
+            return state, view
+        state, _ = self._sell(state, scenario)
+        return state, view_with_selling(state, view, prepared)
+
+    def _sell(self, state: Resident, scenario: Scenario) -> tuple[Resident, Selling]:
+        return _kept(self._sold, (scenario, state.portfolio.positions), KEPT_STATES,
+                     lambda: with_selling(state, self._prepare(scenario)))
 
     def _under(self, scenario: Scenario, horizon: Horizon) -> Resident:
         """The book as filed under a policy."""
@@ -255,7 +280,8 @@ class Session:
         def total(state: Resident) -> Slice:
             return view_state(state, rows=state.baseline, groups=False).total
 
-        old = _kept(self._baselines, before.setting.horizon, KEPT_HORIZONS, lambda: total(before))
+        feedback = None if before.scenario is None else before.scenario.feedback
+        old = _kept(self._baselines, (before.setting.horizon, feedback), KEPT_HORIZONS, lambda: total(before))
         new = old if after.baseline is before.baseline else total(after)
         return {"before": slice_json(old), "after": slice_json(new), "change": slice_json(new, old)}
 
@@ -284,9 +310,8 @@ class Session:
             raise InputError(Problem("views cannot be read here", field="views", got=request.views[0][:60]))
         return self._reweigh(request.views, horizon_moves(state), state.rows.total, state.setting.horizon)
 
-    @staticmethod
     def _incremental(
-        trades: Sequence[Trade], book: Resident, after: View, known: View | None,
+        self, trades: Sequence[Trade], book: Resident, scenario: Scenario | None, after: View, known: View | None,
         weights: Weights | None,
     ) -> list[dict]:
         """What each trade adds to the book after the other changes: alone, and all of them together.
@@ -294,6 +319,8 @@ class Session:
         known : the view of *book*, where it is that of the book as filed.
         """
         def total(state: Resident) -> Slice:
+            if scenario is not None and scenario.feedback is not None:
+                state, _ = self._sell(state, scenario)
             view = view_state(state, groups=False)
             return (view if weights is None else reweigh_view(view, state, weights)).total
 
@@ -341,6 +368,12 @@ class Session:
             answer["chain"] = {k: _kept(self._chains, p.scenario, KEPT_SCENARIOS, lambda p=p: plain(chain_json(p)))
                                for k, p in found.items()}
             answer["flags"] = {k: list(p.policy.flags) for k, p in found.items()}
+            if second.feedback is not None:
+                sold = {k: self._sell(state, p.scenario)[1]
+                        for (k, p), state in zip(found.items(), (before_state, after_state), strict=True)}
+                answer["feedback"] = {k: x.to_json() for k, x in sold.items()}
+                for k, view in (("before", before), ("after", after)):
+                    answer["flags"][k].append(sold[k].flag(view.channels[CHANNEL].value))
         return answer
 
 

@@ -208,10 +208,22 @@ def test_a_request_travels_as_json():
             WhatIfRequest.from_json(bad)
 
 
-def test_feedback_is_refused_not_silently_left_out(session):
-    name = "exodus_with_feedback"
-    assert edit_scenario(name).feedback is not None
-    with pytest.raises(InputError, match="feedback=off"):
-        session.answer(WhatIfRequest(name))
-    off = session.answer(WhatIfRequest(name, sets=("feedback=off",), detail=False))
+def test_a_scenario_with_selling_after_losses_equals_the_engine_to_the_last_bit(session, world, book):
+    name, trade = "exodus_with_feedback", "buy 250m UST 10Y"
+    answer = session.answer(WhatIfRequest(name, trades=(trade,)))
+    changed = replace(book, positions=(*book.positions, *positions(world, (trade,))))
+    for side, held in (("before", book), ("after", changed)):
+        result = run(edit_scenario(name), held, world, SPEC)
+        assert_equals_engine(answer[side], answer["plausibility"][side], result)
+        assert answer[side]["channels"]["holders_feedback"]["value"] == result.channels["holders_feedback"] != 0.0
+        assert answer["feedback"][side]["orders_usd_bn"]["median"] == result.feedback.orders_usd_bn[0] < 0.0
+        assert answer["flags"][side][-1] == result.flags[-1]
+    assert answer["trades"][0]["incremental"]["es"] == answer["change"]["es"]
+    assert session.answer(WhatIfRequest(name, trades=(trade,)))["after"] == answer["after"]
+
+
+def test_selling_after_losses_can_be_left_out_and_takes_no_views(session):
+    off = session.answer(WhatIfRequest("exodus_with_feedback", sets=("feedback=off",), detail=False))
     assert off["change"]["es"]["0.975"]["value"] == 0.0, "off before and after"
+    with pytest.raises(InputError, match="feedback=off"):
+        session.answer(WhatIfRequest("exodus_with_feedback", views=("mean(FX_JPY) = 5%",)))

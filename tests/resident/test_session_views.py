@@ -55,7 +55,8 @@ def test_equal_weights_change_nothing(session, scenario):
 def test_a_view_on_the_yen_moves_a_book_that_is_long_the_yen(session):
     ask = {"trades": ("sell 1bn USDJPY 6M fwd",), "horizon": "10d"}
     up, down = (session.answer(WhatIfRequest(views=(v,), **ask)) for v in ("0.5", "-0.5"))
-    assert up["after"]["expected_pnl"]["value"] > 0 > down["after"]["expected_pnl"]["value"]
+    plain = session.answer(WhatIfRequest(**ask))["after"]["expected_pnl"]["value"]
+    assert up["after"]["expected_pnl"]["value"] > plain > down["after"]["expected_pnl"]["value"]
     assert up["trades"][0]["incremental"]["expected_pnl"]["value"] > 5e6
     assert up["before"] == down["before"], "before is without the view"
     assert up["views"]["understood"] == ["yen tilted by 0.5"] and up["views"]["effective_scenarios"] < SPEC.paths
