@@ -177,7 +177,8 @@ def scatter_of(regression: Regression, axis: tuple[str, str], time: str, at: int
     return {"kind": "scatter", "x": np.round(x[shown], 6).tolist(), "y": np.round(y[shown], 6).tolist(),
             "labels": [label_of(regression.periods[rows[i]], time) for i in shown],
             "mark": int(np.flatnonzero(shown == mark)[0]), "slope": float(slope),
-            "intercept": float(y.mean() - slope * x.mean()), "x_label": axis[0], "y_label": axis[1]}
+            "intercept": float(y.mean() - slope * x.mean()), "x_label": axis[0], "y_label": axis[1],
+            "others": sum(name != "constant" for name in regression.names) - 1}
 
 
 def _within(periods: np.ndarray, first: str, last: str, time: str) -> np.ndarray:

@@ -155,7 +155,8 @@ def claim_chart(claim: Claim) -> Markup | None:
         drawing = scatter(chart["x"], chart["y"], chart["labels"], claim.title, chart["x_label"], chart["y_label"],
                           chart["slope"], chart["intercept"], chart["mark"])
         return figure("What the number rests on", "", drawing,
-                      f"Other regressors taken out. Orange: {chart['labels'][chart['mark']]}, the most influential.")
+                      ("Other regressors taken out. " if chart.get("others", 1) else "")
+                      + f"Orange: {chart['labels'][chart['mark']]}, the most influential.")
     if chart["kind"] == "lines":
         nan = float("nan")
         lines = [Line(name, [nan if v is None else v for v in y], css=f"c{i + 1}")

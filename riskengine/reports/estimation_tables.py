@@ -25,6 +25,10 @@ GROUP_NAMES = {
 }
 CHARTED_UNITS = ("× index", "% per +1% of the dollar", "% per 100 bp")
 """Units of many rows: only those with a published value are drawn."""
+FLOW_NAMES = {"ust_impact": "Term premium, month of the flow", "ust_long_run": "Term premium, 12 months on",
+              "dollar_flow": "Dollar, 3 months on", "equity_flow": "S&P 500, 3 months on"}
+LITTLE = 0.05
+"""Weight in the posterior below which the data hardly speak."""
 SET_NAMES = {"engine": "Engine", "prior": "Prior", "data": "Data", "posterior": "Posterior",
              "identified": "Posterior, identified only"}
 
@@ -53,6 +57,8 @@ def short_name(r: Sensitivity) -> str:
 
 def full_name(r: Sensitivity) -> str:
     """The short name with what it is regressed on: 'Importers basket on the S&P 500'."""
+    if r.group == "flows":  # the regressor names the buyers
+        return f"{FLOW_NAMES.get(r.id.partition('.')[0], short_name(r))} on {r.regressor}"
     return f"{short_name(r)} on {r.regressor}"
 
 
@@ -78,7 +84,7 @@ def sensitivity_table(rows: Sequence[Sensitivity], caption: str) -> Table:
             text({"prior": "prior", "data": "data"}.get(r.engine, "–"),
                  "strong" if r.engine != "diagnostic" else "muted"),
             amount(r.lag, 0),
-            text(f"{r.first[:7]} … {r.last[:7]}" if "Q" not in r.first else f"{r.first} … {r.last}"),
+            text(f"{r.first[:7]} … {r.last[:7]}" if "Q" not in r.first else f"{r.first} … {r.last}", "nobreak"),
             amount(r.n, 0), amount(r.r2, 2),
             amount(s.sup_f, 1, note=s.break_date[:7] if s.breaks else "", css="flag" if s.breaks else "")
             if s else text(None),
@@ -114,6 +120,9 @@ def _reading(r: Sensitivity) -> str:
     share = f"the data carry {formats.percent(weight, 0)} of the posterior"
     if not r.identified:
         return f"not identified: {r.note}; {share} by the rule, and the engine keeps the prior"
+    if weight < LITTLE:
+        return (f"the data are too noisy to speak: their error is {formats.number(r.se / r.prior.se, 0)} times the "
+                f"prior's; {share}")
     if r.conflict is not None and r.conflict > 2:
         return f"prior and data disagree; {share}"
     return f"agrees within {formats.number(r.conflict, 1)} standard errors; {share}"

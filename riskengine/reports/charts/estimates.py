@@ -96,13 +96,15 @@ def coefficient_path(
         sheet.text(left - 5, y_scale(mark) + 4, tick_text(mark, marks), "tick", "end")
     _years(sheet, x_scale, height - bottom)
     xs = [x_scale(v) for v in x]
-    sheet.path([*zip(xs, map(y_scale, high), strict=True),
-                *reversed(list(zip(xs, map(y_scale, low), strict=True)))],
-               "band c1", closed=True)
+    runs = _runs(x)
+    for a, b in runs:
+        sheet.path([*zip(xs[a:b], map(y_scale, high[a:b]), strict=True),
+                    *reversed(list(zip(xs[a:b], map(y_scale, low[a:b]), strict=True)))], "band c1", closed=True)
     sheet.path([(xs[0], y_scale(whole)), (xs[-1], y_scale(whole))], "line sc7")
     if posterior is not None:
         sheet.path([(xs[0], y_scale(posterior)), (xs[-1], y_scale(posterior))], "line sc3")
-    sheet.path(list(zip(xs, map(y_scale, values), strict=True)), "line sc1", title)
+    for a, b in runs:
+        sheet.path(list(zip(xs[a:b], map(y_scale, values[a:b]), strict=True)), "line sc1", title)
     if break_date and x[0] <= year(break_date) <= x[-1]:
         at = x_scale(year(break_date))
         sheet.line(at, top, at, height - bottom, "mark")
@@ -192,14 +194,19 @@ def realised_and_fitted(
             sheet.text(left - 5, scale(mark) + 4, tick_text(mark, marks), "tick", "end")
     _years(sheet, x_scale, height - bottom)
     xs = [x_scale(v) for v in x]
-    pen_up = [i for i in range(1, len(x)) if x[i] - x[i - 1] > GAP_YEARS]
     for values, scale, css in ((realised, upper, "sc7"), (fitted, upper, "sc1"), (residual, lower, "sc3")):
-        for a, b in zip([0, *pen_up], [*pen_up, len(x)], strict=True):
+        for a, b in _runs(x):
             sheet.path([(u, scale(v)) for u, v in zip(xs[a:b], values[a:b], strict=True)], f"line thin {css}")
     sheet.text(xs[largest], lower(residual[largest]) + (-4 if residual[largest] > 0 else 11),
                dates[largest][:7], "small",
                "middle")
     return sheet.render()
+
+
+def _runs(years: Sequence[float]) -> list[tuple[int, int]]:
+    """First and past-the-last index of every stretch without a gap longer than GAP_YEARS."""
+    pen_up = [i for i in range(1, len(years)) if years[i] - years[i - 1] > GAP_YEARS]
+    return list(zip([0, *pen_up], [*pen_up, len(years)], strict=True))
 
 
 def year(iso: str) -> float:
