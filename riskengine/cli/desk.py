@@ -30,7 +30,7 @@ def desk(
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
 ) -> None:
     """What-if on a page: policy knobs, the chain, the book, before and after."""
-    from riskengine.workflows.desk import open_rooms, run_desk
+    from riskengine.workflows.desk import desk_server, open_rooms
 
-    rooms = open_rooms(config, portfolio, as_of, data, paths, fast_paths)
-    run_desk(rooms, host, port, browser)
+    serve = desk_server()
+    serve(open_rooms(config, portfolio, as_of, data, paths, fast_paths), host, port, browser)

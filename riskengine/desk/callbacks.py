@@ -21,6 +21,7 @@ from riskengine.desk.grid import rows_of
 from riskengine.desk.knobs import filed_values
 from riskengine.desk.rooms import Rooms
 from riskengine.desk.state import DeskState
+from riskengine.desk.suggestions import hedge_panel, reverse_panel
 
 MOST_COMPARED = 4
 Table = Mapping[str, Any]
@@ -191,4 +192,5 @@ def _search(rooms: Rooms, table: Table) -> tuple[dict, Any]:
         raise InputError(Problem(f"{table['do']} is not available on this desk"))
     state = _state(table)
     session = rooms.session(rooms.full_paths, state.portfolio)
-    return run(session, state, rooms.request(state), table), no_update
+    found = run(session, rooms.request(state), table)
+    return {"html": str(hedge_panel(found) if table["do"] == "hedge" else reverse_panel(found))}, no_update

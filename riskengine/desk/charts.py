@@ -17,10 +17,10 @@ from riskengine.reports.formats import number, probability
 WIDTH, HEIGHT = 430.0, 178.0
 NO_POLICY = "No policy yet: choose a scenario or move a knob."
 TILES = (
-    ("gross_orders_usd_bn", "Gross orders", "USD bn", 1.0, 0), ("net_outflow_usd_bn", "Net outflow", "USD bn", 1.0, 0),
-    ("dollars_out_usd_bn", "Dollars out", "USD bn", 1.0, 0), ("broad_dollar", "Dollar falls", "%", 100.0, 2),
+    ("gross_orders_usd_bn", "Gross orders", "$bn", 1.0, 0), ("net_outflow_usd_bn", "Net outflow", "$bn", 1.0, 0),
+    ("dollars_out_usd_bn", "Dollars out", "$bn", 1.0, 0), ("broad_dollar", "Dollar falls", "%", 100.0, 2),
     ("treasury_10y_flow_bp", "10Y, flow", "bp", 1.0, 1), ("treasury_10y_path_bp", "10Y, policy path", "bp", 1.0, 1),
-    ("current_account_change_usd_bn_per_year", "Current account", "USD bn a year", 1.0, 0),
+    ("current_account_change_usd_bn_per_year", "Current account", "$bn/y", 1.0, 0),
 )
 
 
@@ -75,7 +75,7 @@ def dollar_chart(answer: Answer) -> Markup:
         lines.append(Line("before", 100 * np.array(before["paths"]["broad_dollar"]["median"]), css="c7"))
     lines.append(Line("after", new["median"], new["p16"], new["p84"], "c1"))
     last = x[-1]
-    step = next(s for s in (1, 2, 4, 13, 26, 52, 104) if last / s <= 6)
+    step = next(s for s in (1, 2, 4, 13, 26, 52, 104) if last / s <= 7)
     ticks = [(float(t), f"{t:g} w") for t in np.arange(step, last + 0.1, step)]
     return line_chart(x, lines, "Broad dollar falls by", "%", ticks, "", 2, WIDTH, HEIGHT)
 

@@ -79,10 +79,10 @@ def trades_panel(answer: Answer) -> Markup:
             Markup('<td class="n">{}</td><td class="n pm">{}</td>').format(usd_m(p["value"], True), half_width(p))
             for p in (x["expected_pnl"], x["var"][level], x["es"][level]))
         lines.append(Markup('<tr title="{}"><th>{}</th>{}</tr>').format(row["understood"], row["trade"], cells))
-    return Markup('<table class="t inc"><thead><tr><th>Incremental, USD m</th><th class="n">exp. P&amp;L</th>'
-                  '<th class="n pm">±</th><th class="n">VaR {}%</th><th class="n pm">±</th><th class="n">ES {}%</th>'
-                  '<th class="n pm">±</th></tr></thead><tbody>{}</tbody></table>').format(
-        f"{100 * float(level):g}", f"{100 * float(level):g}", Markup("").join(lines))
+    return Markup('<table class="t inc"><thead><tr><th title="What a trade adds to the book after all other changes">'
+                  'Adds, USD m, {}%</th><th class="n">E[P&amp;L]</th><th class="n pm">±</th><th class="n">VaR</th>'
+                  '<th class="n pm">±</th><th class="n">ES</th><th class="n pm">±</th></tr></thead><tbody>{}</tbody>'
+                  "</table>").format(f"{100 * float(level):g}", Markup("").join(lines))
 
 
 def limits_panel(answer: Answer) -> Markup:
@@ -96,14 +96,16 @@ def limits_panel(answer: Answer) -> Markup:
         scale, unit = (MILLION, "USD m") if x["unit"] == "USD" else (1.0, x["unit"])
         decimals = 1 if scale == MILLION or abs(x["hard"]) < 100 else 0
         words = [number(x[k] / scale, decimals) for k in ("before", "after", "warning", "hard")]
-        scope = "" if x["scope"] == "total" else f" · {name(x['scope'].partition(':')[2] or x['scope'])}"
+        label = x["name"]
+        if x["scope"] != "total":
+            label = f"{label.partition(', each')[0]} · {name(x['scope'].partition(':')[2] or x['scope'])}"
         status = x["status_after"]
         lines.append(Markup(
-            '<tr class="{}"><th title="{}">{}{}</th><td class="n">{}</td><td class="n">{}</td><td class="n pm">{}</td>'
+            '<tr class="{}"><th title="{}, {}; before: {}">{}</th><td class="n">{}</td><td class="n">{}</td><td class="n pm">{}</td>'
             '<td class="n pm">{}</td><td class="st"><span class="dot"></span>{}</td></tr>').format(
-                f"limit-{status}", unit, x["name"], scope, *words,
-                status if status == x["status_before"] else f"{x['status_before']} → {status}"))
-    return Markup('<table class="t lim"><thead><tr><th>Limit, USD m or as named</th><th class="n">before</th>'
+                f"limit-{status}", label, unit, x["status_before"], label, *words,
+                status if status == x["status_before"] else f"now {status}"))
+    return Markup('<table class="t lim"><thead><tr><th>Limit, USD m</th><th class="n">before</th>'
                   '<th class="n">after</th><th class="n pm">warn</th><th class="n pm">hard</th><th>status</th></tr>'
                   '</thead><tbody>{}</tbody></table>').format(Markup("").join(lines))
 

@@ -49,8 +49,8 @@ class Rooms:
     full_paths: int
     chain_paths: int
     command: Sequence[str] = ()
-    reverse: Callable[[Session, DeskState, WhatIfRequest, Mapping[str, Any]], dict] | None = None
-    hedge: Callable[[Session, DeskState, WhatIfRequest, Mapping[str, Any]], dict] | None = None
+    reverse: Callable[[Session, WhatIfRequest, Mapping[str, Any]], dict] | None = None
+    hedge: Callable[[Session, WhatIfRequest, Mapping[str, Any]], dict] | None = None
     _uploaded: OrderedDict[str, Portfolio] = field(default_factory=OrderedDict)
     _sessions: OrderedDict[tuple[int, str | None], Session] = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)

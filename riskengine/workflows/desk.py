@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from riskengine.desk.rooms import Rooms
 from riskengine.execution import Executor, Threads
 from riskengine.instruments.portfolio import Portfolio
 from riskengine.policy.scenario import Scenario
+from riskengine.resident.request import WhatIfRequest
 from riskengine.resident.session import Session
+from riskengine.workflows.stress import reverse_stress
 from riskengine.workflows.what_if import SessionPool, Setup, default_setup, with_paths
 
 FAST_PATHS = 16_384
@@ -63,12 +66,17 @@ def open_rooms(
 
     return Rooms(
         open_session, load, read, tuple(scenario_headings(file.parent)), accepted_holders(), fast, full, few,
-        tuple(_options(setup, config, portfolio)),
+        tuple(_options(setup, config, portfolio)), _reverse,
     )
 
 
-def run_desk(rooms: Rooms, host: str = "127.0.0.1", port: int = 8050, browser: bool = True) -> None:
-    """Serve the page until interrupted; InputError when the extra is missing or the port is taken."""
+def _reverse(session: Session, request: WhatIfRequest, table: Mapping[str, Any]) -> dict:
+    """Reverse stress of the book as the page has it; table : lose, as text."""
+    return reverse_stress(session, str(table.get("lose", ""))[:40], request=request)
+
+
+def desk_server() -> Callable[[Rooms, str, int, bool], None]:
+    """The function that serves the page; InputError when the extra is not installed."""
     try:
         from riskengine.desk.app import serve
     except ImportError as error:
@@ -76,7 +84,7 @@ def run_desk(rooms: Rooms, host: str = "127.0.0.1", port: int = 8050, browser: b
             raise
         raise InputError(Problem("the desk needs dash and dash-ag-grid",
                                  accepted="pip install 'riskengine[desk]'")) from None
-    serve(rooms, host, port, browser)
+    return serve
 
 
 def _renamed(problem: Problem, name: str) -> Problem:

@@ -140,7 +140,11 @@
       box.open = !closed.includes(name);
       box.addEventListener("toggle", () => d.store("closed",
         [...document.querySelectorAll("#knobs details:not([open])")].map((x) => x.dataset.group)));
+      let opened = "";
       d.painters.push(() => {
+        const here = list.filter((k) => k.shock !== "" && k.id in d.filed || moved(k)).length ? `${d.state.scenario}` : "";
+        if (here !== "" && here !== opened && d.last) box.open = true;  /* what the scenario uses is in sight */
+        opened = here;
         const n = list.filter(moved).length + (name === "Flows" ? d.state.sellers.length : 0) + (name === "Timing" && d.state.horizon ? 1 : 0);
         count.textContent = n ? `${n} moved` : "";
       });

@@ -103,7 +103,7 @@
     const submit = () => { const text = box.value.trim(); if (!text) return box.focus();
       if (d.state.trades.length >= d.spec.most.trades) return d.toast(`At most ${d.spec.most.trades} trades`);
       d.pendingTrade = text; d.change((s) => { s.trades.push(text); }); box.value = ""; };
-    box.addEventListener("keydown", (e) => { if (e.key === "Enter") submit(); if (e.key === "Escape") box.blur(); e.stopPropagation(); });
+    box.addEventListener("keydown", (e) => { if (e.key === "Enter") submit(); if (e.key === "Escape") { box.blur(); d.does.close(); } e.stopPropagation(); });
     add.addEventListener("click", submit);
     d.byId("trade-place").replaceChildren(box, add);
     let shown = "";

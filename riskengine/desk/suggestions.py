@@ -1,0 +1,72 @@
+"""What the searches found, as tables: reverse stress (what loses an amount) and hedges (what makes ES smallest)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from markupsafe import Markup
+
+from riskengine.desk.panels import empty, usd_m
+from riskengine.reports.formats import horizon, number, probability, significant
+
+Found = Mapping[str, Any]
+SHOWN_MOVES = 4
+
+
+def reverse_panel(found: Found) -> Markup:
+    """Policies and factor moves that lose the amount, the most plausible first."""
+    head = Markup("<p class=muted>Loses USD {} m within {}; policies: {} loss on {} parameter draws.</p>").format(
+        usd_m(found["lose_usd"]), horizon(found["horizon_days"]), found["policy_loss"], found["draws"])
+    policies = [_policy(row) for row in found["policies"] if row["reached"]]
+    moves = [_moves(row) for row in found["factor_moves"] if row["reached"]]
+    short = [x for x in found["policies"] if not x["reached"]]
+    note = Markup("<p class=muted>{} other policies cannot lose it within their range.</p>").format(len(short))
+    if not policies and not moves:
+        return head + empty("Nothing within reach loses this amount.")
+    return head + _table("Policy", "loss, USD m", policies) + (note if short else Markup("")) + _table(
+        "Factor moves", "loss, USD m", moves)
+
+
+def hedge_panel(found: Found) -> Markup:
+    """Sizes of the instruments that make the tail smallest, and what trading them costs."""
+    rows = []
+    for x in found["instruments"]:
+        rows.append(Markup('<tr title="{}"><th>{}</th><td class="n">{}</td><td class="n pm">{}</td><td class="n">{}</td>'
+                           "</tr>").format(x.get("understood", ""), x["trade"], x["size"], x["unit"],
+                                           usd_m(x["cost_usd"])))
+    facts = Markup("").join(Markup('<tr><th>{}</th><td class="n">{}</td></tr>').format(label, value)
+                            for label, value in found["facts"])
+    return Markup('<table class="t"><thead><tr><th>Trade</th><th class="n">size</th><th class="n pm"></th>'
+                  '<th class="n">cost, USD m</th></tr></thead><tbody>{}</tbody></table><table class="t"><tbody>{}</tbody>'
+                  "</table>").format(Markup("").join(rows), facts)
+
+
+def _table(title: str, unit: str, rows: list[Markup]) -> Markup:
+    if not rows:
+        return Markup("")
+    return Markup('<table class="t rev"><thead><tr><th>{}</th><th class="n">{}</th><th class="n">P(as far)</th></tr>'
+                  "</thead><tbody>{}</tbody></table>").format(title, unit, Markup("").join(rows))
+
+
+def _policy(row: Found) -> Markup:
+    words = " + ".join(f"{p['title']} {significant(p['size'])} {p['unit']}" for p in row["parts"])
+    orders = "; ".join(f"{k} {number(v, 0)}" for k, v in row["orders_usd_bn"].items() if abs(v) >= 0.5)
+    below = f"orders, USD bn: {orders}" if orders else _factors(row)
+    return _entry(words, below, row)
+
+
+def _moves(row: Found) -> Markup:
+    return _entry(_factors(row), f"led by {row['led_by']}, distance {number(row['distance'], 2)}", row)
+
+
+def _factors(row: Found) -> str:
+    return ", ".join(f"{m['factor']} {number(m['move'], 1, True)} {m['unit'].replace('% log', '%')}"
+                     for m in row["moves"][:SHOWN_MOVES])
+
+
+def _entry(words: str, below: str, row: Found) -> Markup:
+    return Markup('<tr><th title="{}">{}<small>{}</small></th><td class="n">{}</td><td class="n">{}</td></tr>').format(
+        f"{words}; {below}", words, below, usd_m(row["loss_usd"]), probability(row["core_probability"]))
+
+
