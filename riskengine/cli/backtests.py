@@ -122,10 +122,48 @@ def backtest_report(
     return ERROR if result["failed"] else OK
 
 
+FEW = 3
+"""Episodes up to which every judged variable is printed."""
+
+
+def _print_forecasts(episode: dict) -> None:
+    """What was predicted the evening before and what happened, variable by variable."""
+    print(f"{episode['title']}, {episode['announced']}: {episode['announcement']}")
+    rivals: dict[tuple[str, int], dict[str, dict]] = {}
+    for f in episode["forecasts"]:
+        rivals.setdefault((f["variable"], f["weeks"]), {})[f["model"]] = f
+    rows = []
+    for (variable, weeks), by_model in rivals.items():
+        f = by_model["engine"]
+        unit, scale = _unit(variable)
+        response = episode["response"][variable][str(weeks)][1]
+        happened = f["realised"] is not None
+        rows.append((
+            variable, "1 day" if weeks == 0 else f"{weeks} weeks", unit, f"{response * scale:+.2f}",
+            f"{f['quantiles'][3] * scale:+.2f}",
+            f"[{f['quantiles'][1] * scale:+.2f}, {f['quantiles'][5] * scale:+.2f}]",
+            f"{f['realised'] * scale:+.2f}" if happened else "not known",
+            ("in" if f["inside"] else "OUT") if happened else "",
+            *(f"{f['crps'] / by_model[m]['crps']:.2f}" if happened and by_model[m]["crps"] else ""
+              for m in ("no_scenario", "covariance"))))
+    print_table(("variable", "horizon", "unit", "response", "median", "80% band", "happened", "", "CRPS / none",
+                 "CRPS / cov."), rows)
+
+
+def _unit(variable: str) -> tuple[str, float]:
+    """(unit printed, factor from the stored unit)."""
+    if variable.startswith("UST_"):
+        return "bp", 1e4
+    return ("USD mn", 1.0) if variable.startswith("BOOK_") else ("%", 100.0)
+
+
 def _print_episodes(result: dict) -> None:
     """Hits and skill per episode, skill by group, controls, where a rival is better."""
     print(f"Episodes on data {result['data_version'][:12]}: predicted the evening before against what happened\n")
     own = {row["episode"]: row for row in result["leave_one_out"]}
+    if len(result["episodes"]) <= FEW:
+        for episode in result["episodes"]:
+            _print_forecasts(episode)
     print_table(
         ("episode", "announced", "kind", "in 80% band", "skill", "all without it"),
         [(e["name"], e["announced"], e["kind"],
@@ -137,7 +175,7 @@ def _print_episodes(result: dict) -> None:
     print_table(
         ("group", "horizon", "rival", "skill", "leave one out", "in 80% band", "expected", "sign hits"),
         [(s["group"], "1 day" if s["weeks"] == 0 else f"{s['weeks']} weeks", s["rival"].replace("_", " "),
-          f"{s['skill']:+.1%}", f"[{s['lowest']:+.1%}, {s['highest']:+.1%}]", f"{s['inside']:.0%}",
+          f"{s['skill']:+.1%}", "" if s["lowest"] != s["lowest"] else f"[{s['lowest']:+.1%}, {s['highest']:+.1%}]", f"{s['inside']:.0%}",
           f"{s['expected_low']:.0%}-{s['expected_high']:.0%}", f"{s['sign_hits']} of {s['sign_cells']}")
          for s in result["skill"]])
     print_table(
