@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import fill
 from typing import Any
 
 MILLION = 1e6
+WIDTH = 100
+"""Columns of a sentence; tables stay within it for the books and limits that are shipped."""
 UNITS = ("every amount in USD mn; ± is a 95% interval of the estimate, clustered by parameter draw; that of a "
          "change is of the difference on the same paths; VaR, ES: + = loss")
 
@@ -13,13 +16,18 @@ UNITS = ("every amount in USD mn; ± is a 95% interval of the estimate, clustere
 def print_answers(answers: Sequence[dict[str, Any]]) -> None:
     """One block per scenario; several scenarios begin with a table of all of them."""
     for line in _shared(answers[0]):
-        print(line)
+        _print_wrapped(line, "  ")
     if len(answers) > 1:
         _print_overview(answers)
         _print_trades_by_scenario(answers)
     for answer in answers:
         _print_one(answer, len(answers) > 1)
-    print(UNITS)
+    _print_wrapped(UNITS)
+
+
+def _print_wrapped(text: str, indent: str = "") -> None:
+    """A sentence over as many lines of WIDTH as it needs; later lines begin with *indent*."""
+    print(fill(text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False))
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> None:
@@ -49,10 +57,10 @@ def _print_one(answer: dict[str, Any], many: bool) -> None:
     if scenario is None:
         print(f"Ordinary night, no policy · horizon {horizon}")
     else:
-        print(f"{scenario['name']} · {scenario['title']} · horizon {horizon}, probability "
-              f"{scenario['probability']:.0%}")
+        _print_wrapped(f"{scenario['name']} · {scenario['title']} · horizon {horizon}, probability "
+                       f"{100 * scenario['probability']:.3g}%", "  ")
         for knob in scenario["sets"]:
-            print(f"  set {knob}")
+            _print_wrapped(f"  set {knob}", "    ")
     before, after, change = answer["before"], answer["after"], answer["change"]
     rows = [_row(label, *(find(part) for part in (before, after, change))) for label, find in _measures(answer)]
     base = answer["baseline"]
@@ -77,13 +85,21 @@ def _print_one(answer: dict[str, Any], many: bool) -> None:
               or x["status_before"] != x["status_after"]]
     if "limits" in answer:
         print_table(("limit", "scope", "before", "after", "warning", "hard", "unit", "status"), [
-            (x["name"], x["scope"], f"{x['before']:,.0f}", f"{x['after']:,.0f}", f"{x['warning']:,.0f}",
-             f"{x['hard']:,.0f}", x["unit"], x["status_after"] if x["status_before"] == x["status_after"]
+            (x["name"], x["scope"], *_limit_cells(x),
+             x["status_after"] if x["status_before"] == x["status_after"]
              else f"{x['status_before']} → {x['status_after']}") for x in marked], left=2)
         if not marked:
             print(f"limits: all {len(answer['limits'])} within, before and after\n")
     for flag in answer.get("flags", {}).get("after", ()):
-        print(f"note: {flag}")
+        _print_wrapped(f"note: {flag}", "  ")
+
+
+def _limit_cells(row: dict[str, Any]) -> tuple[str, ...]:
+    """before, after, warning, hard, unit; dollars in millions."""
+    numbers = [row[key] for key in ("before", "after", "warning", "hard")]
+    if row["unit"] == "USD":
+        return (*(f"{x / MILLION:,.1f}" for x in numbers), "USD mn")
+    return (*(f"{x:,.2f}" if abs(x) < 10 else f"{x:,.0f}" for x in numbers), row["unit"])
 
 
 def _measures(answer: dict[str, Any]) -> list[tuple[str, Any]]:
@@ -122,7 +138,7 @@ def _print_views(answer: dict[str, Any]) -> None:
     views = answer.get("views")
     if views:
         for text in views["understood"]:
-            print(f"view: {text}")
+            _print_wrapped(f"view: {text}", "  ")
         print(f"effective number of scenarios {views['effective_scenarios']:,.0f} of {answer['paths']:,}\n")
 
 

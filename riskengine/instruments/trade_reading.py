@@ -93,7 +93,7 @@ class _Rest:
 
     def __init__(self, sentence: str, found: Reading):
         self.found = found
-        text = sentence.upper().replace("−", "-").replace("–", "-").replace("\t", " ")
+        text = " ".join(sentence.upper().replace("−", "-").replace("–", "-").split())
         if not _ALLOWED.match(text):
             shown = " ".join(visible(c) for c in sorted({c for c in text if not _ALLOWED.match(c)})[:5])
             raise found.refuse(f"characters that no trade has: {shown}")
@@ -101,6 +101,7 @@ class _Rest:
         for symbol, word in _SYMBOLS.items():
             text = text.replace(symbol, word)
         text = re.sub(r"[(),:]", " ", text)
+        text = re.sub(rf"(?<![\w.])({_NUMBER}) (K|M|MM|MN|BN|B)(?= )", r"\1\2", text)
         text = f" {' '.join(text.split())} "
         for phrase, word in vocabulary.PHRASES.items():
             text = text.replace(f" {phrase} ", f" {word} ")

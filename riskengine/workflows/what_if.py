@@ -28,8 +28,8 @@ from riskengine.instruments.portfolio import Portfolio
 from riskengine.policy.scenario import Scenario
 from riskengine.resident.request import WhatIfRequest
 from riskengine.resident.session import Session
+from riskengine.resident.views import Weights
 from riskengine.workflows.build_world import build_world, check_as_of
-from riskengine.workflows.views import reweigh_by_views
 
 KEPT_WORLDS = 2
 KEPT_SESSIONS = 3
@@ -110,7 +110,7 @@ class SessionPool:
                 self._sessions[key] = Session(
                     world, book, spec, load_scenario=scenario_loader(file.parent), executor=self.executor,
                     data_version=store.version, limits=load_limits(night.limits),
-                    reweigh=reweigh_by_views,
+                    reweigh=_reweigh,
                 )
                 _trim(self._sessions, self._most)
             self._sessions.move_to_end(key)
@@ -138,6 +138,13 @@ class SessionPool:
 def scenario_loader(beside: Path) -> Callable[[str | Scenario, tuple[str, ...]], Scenario]:
     """The loader of a session: names and files, looked up beside the configuration first, with knobs."""
     return lambda scenario, sets: edit_scenario(scenario, sets, beside)
+
+
+def _reweigh(*question: Any) -> Weights:
+    """Weights of views; their solver is loaded when somebody has a view (half a second)."""
+    from riskengine.workflows.views import reweigh_by_views
+
+    return reweigh_by_views(*question)
 
 
 def open_session(

@@ -215,6 +215,9 @@ def _value(text: str, annotation: object, knob: str, duration: bool) -> object:
     if value is not None and set(value) == {"x"}:
         found = value["x"]
         return float(found) if isinstance(found, int) and not isinstance(found, bool) else found
+    if duration:
+        raise InputError(Problem("not a duration", field=short_knob(knob), got=short(text),
+                                 accepted="10d, 26w, 12m, 2y"))
     if re.fullmatch(r"[\w .,&'\-]+", text):
         return text
     raise InputError(Problem("the value cannot be read", field=short_knob(knob), got=short(text),
