@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from riskengine.cli import desk, what_if
+from riskengine.cli import desk, stress, what_if
 from riskengine.cli.backtests import backtest_app
 from riskengine.cli.data import data_app
 from riskengine.cli.estimation import estimate_app
@@ -246,3 +246,4 @@ app.add_typer(estimate_app, name="estimate")
 app.add_typer(backtest_app, name="backtest")
 what_if.register(app)
 desk.register(app)
+stress.register(app)
