@@ -173,7 +173,7 @@ def dial(plausibility: Mapping[str, Any] | None) -> Markup:
         sheet.path([_on(cx, cy, 8, share), _on(cx, cy, radius - 8, share)], css)
     after = plausibility["after"]
     left = cx + radius + 14
-    sheet.text(left, 26, "P(market moves as far)", "boxhead")
+    sheet.text(left, 26, "P(at least as far)", "boxhead")
     sheet.text(left, 50, probability(after["probability"]), "boxvalue")
     sheet.text(left, 67, f"distance {number(after['mahalanobis'], 2)}", "small")
     sheet.text(left, 82, f"as filed {number(plausibility['before']['mahalanobis'], 2)}", "small muted")

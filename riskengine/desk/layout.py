@@ -93,7 +93,7 @@ def _centre() -> html.Section:
         html.Div(id="tiles", className="wait"),
         html.Div([
             html.Figure([
-                html.Figcaption(["Who sells, who absorbs", html.Span("USD bn at the horizon", className="unit"), _at("draws"), swap]),
+                html.Figcaption(["Who sells, who absorbs", html.Span("USD bn", className="unit"), _at("draws"), swap]),
                 html.Div(id="sellers", className="figure wait"), html.Div(id="ledger", hidden=True),
             ], className="chart card"),
             _figure("Dollar's path", "% fall, 68% band", "dollar"),

@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from riskengine.desk.panels import empty, usd_m
+from riskengine.desk.panels import empty, table, usd_m
 from riskengine.reports.formats import horizon, number, probability, significant
 
 Found = Mapping[str, Any]
@@ -29,17 +29,29 @@ def reverse_panel(found: Found) -> Markup:
 
 
 def hedge_panel(found: Found) -> Markup:
-    """Sizes of the instruments that make the tail smallest, and what trading them costs."""
-    rows = []
-    for x in found["instruments"]:
-        rows.append(Markup('<tr title="{}"><th>{}</th><td class="n">{}</td><td class="n pm">{}</td><td class="n">{}</td>'
-                           "</tr>").format(x.get("understood", ""), x["trade"], x["size"], x["unit"],
-                                           usd_m(x["cost_usd"])))
-    facts = Markup("").join(Markup('<tr><th>{}</th><td class="n">{}</td></tr>').format(label, value)
-                            for label, value in found["facts"])
-    return Markup('<table class="t"><thead><tr><th>Trade</th><th class="n">size</th><th class="n pm"></th>'
-                  '<th class="n">cost, USD m</th></tr></thead><tbody>{}</tbody></table><table class="t"><tbody>{}</tbody>'
-                  "</table>").format(Markup("").join(rows), facts)
+    """Sizes of the instruments that make the tail smallest after costs, and the book with them, also on a new seed."""
+    rows = [Markup('<tr title="{}"><th>{}</th><td class="n">{}</td><td class="pm">{}</td><td class="n">{}</td></tr>').format(
+        x["trade"] + (", at its limit" if x["at_limit"] else ""), x["instrument"],
+        number(x["size"], 0 if x["unit"] == "contracts" else 1, True), x["unit"], usd_m(x["cost_usd"]))
+        for x in found["hedges"]]
+    level = f"{100 * found['level']:g}"
+    out = [Markup(
+        '<table class="t"><thead><tr><th>Smallest {} {}%</th><th class="n">size</th><th></th>'
+        '<th class="n">cost, USD m</th></tr></thead><tbody>{}</tbody></table>').format(
+            found["measure"].upper(), level, Markup("").join(rows))]
+    samples = (("in_sample", f"with the hedge, {found['paths']:,} paths, USD m"), ("out_of_sample", "on another seed, USD m"))
+    for key, title in samples:
+        if found[key] is not None:
+            out.append(_hedged(found[key], title, f"{found['level']:g}"))
+    return Markup("").join(out)
+
+
+def _hedged(sample: Found, title: str, level: str) -> Markup:
+    parts = [sample[k] for k in ("before", "after", "change")]
+    return table(title, [
+        ("mean P&L, costs paid", *(p["mean_pnl"] for p in parts)),
+        *((f"{label} {100 * float(level):g}%", *(p[kind][level] for p in parts))
+          for kind, label in (("var", "VaR"), ("es", "ES")))], good_up=1)
 
 
 def _table(title: str, unit: str, rows: list[Markup]) -> Markup:

@@ -19,6 +19,7 @@ from riskengine.instruments.portfolio import Portfolio
 from riskengine.policy.scenario import Scenario
 from riskengine.resident.request import WhatIfRequest
 from riskengine.resident.session import Session
+from riskengine.workflows.hedge import suggest_hedge
 from riskengine.workflows.stress import reverse_stress
 from riskengine.workflows.what_if import SessionPool, Setup, default_setup, with_paths
 
@@ -66,13 +67,18 @@ def open_rooms(
 
     return Rooms(
         open_session, load, read, tuple(scenario_headings(file.parent)), accepted_holders(), fast, full, few,
-        tuple(_options(setup, config, portfolio)), _reverse,
+        tuple(_options(setup, config, portfolio)), _reverse, _hedge,
     )
 
 
 def _reverse(session: Session, request: WhatIfRequest, table: Mapping[str, Any]) -> dict:
     """Reverse stress of the book as the page has it; table : lose, as text."""
     return reverse_stress(session, str(table.get("lose", ""))[:40], request=request)
+
+
+def _hedge(session: Session, request: WhatIfRequest, table: Mapping[str, Any]) -> dict:
+    """Hedge of the book as the page has it; table : instruments, as text."""
+    return suggest_hedge(session, str(table.get("instruments", ""))[:300], request)
 
 
 def desk_server() -> Callable[[Rooms, str, int, bool], None]:

@@ -144,9 +144,14 @@ def test_bad_uploads(rooms, text, words):
 
 
 def test_reverse_stress_of_the_page(rooms):
-    if rooms.reverse is None:
-        pytest.skip("this desk has no reverse stress")
     reply, _ = run_errand(rooms, {"do": "reverse", "state": {}, "lose": "300m"})
     assert "Factor moves" in reply["html"] and "P(as far)" in reply["html"]
     reply, _ = run_errand(rooms, {"do": "reverse", "state": {}, "lose": "a fortune"})
     assert any("amount" in p for p in reply["problems"])
+
+
+def test_hedge_of_the_page(rooms):
+    reply, _ = run_errand(rooms, {"do": "hedge", "state": STATE, "instruments": "UST 10Y, ES"})
+    assert "UST 10Y" in reply["html"] and "another seed" in reply["html"]
+    reply, _ = run_errand(rooms, {"do": "hedge", "state": STATE, "instruments": "moon rocks"})
+    assert any("moon rocks" in p for p in reply["problems"])
