@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from riskengine.workflows.data import ImportOutcome
 
 data_app = typer.Typer(help="The data: embedded, imported, fetched.", **style)
+LATEST = "latest vintage"
 MOST_SHOWN = 12
 """Remarks of one kind shown in full; --json has all."""
 
@@ -88,7 +90,7 @@ def _series_shown(names: tuple[str, ...]) -> str:
 def data_status(
     as_of: AsOfOption = None,
     data: StoreOption = None,
-    every: Annotated[bool, typer.Option("--all", help="One row per imported series, not per family.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="One row per series, not per family.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Every series with coverage, gaps and last observation, embedded and imported; the store's version."""
@@ -96,7 +98,7 @@ def data_status(
     from riskengine.data.configs.nightly import check_day
     from riskengine.data.quality import series_status
     from riskengine.data.selection import use_store
-    from riskengine.workflows.data import group_status, imported_status, store_versions
+    from riskengine.workflows.data import imported_status, store_versions
 
     with use_store(data) as store:
         day = check_day(as_of, "--as-of") if as_of else default_as_of()
@@ -109,13 +111,33 @@ def data_status(
         print(f"As of {day}. Data version {store.version[:12]}"
               + (f", {count} version{'s' if count > 1 else ''} kept" if imported else "")
               + f"; store {store.folder}\n")
-        print_records(embedded, False, leave_out=("panel", "source", "transformation", "licence", "origin"))
+        print(f"Embedded: {len(embedded)} series")
+        print_records([_narrow(r) for r in embedded] if every else _families(embedded), False)
         if not imported:
             print("Nothing is imported: riskengine data import PATH")
             return
         print(f"Imported: {len(imported)} series")
-        print_records(imported if every else group_status(imported), False,
-                      leave_out=("origin", "source", "file", "imported_at", "note", "sha256"))
+        print_records([_narrow(r) for r in imported] if every else _families(imported), False)
+
+
+def _families(rows: list[dict]) -> list[dict]:
+    """One row per family, columns narrow enough for a terminal."""
+    from riskengine.workflows.data import group_status
+
+    names = {"count": "n", "frequency": "freq.", "observations": "obs.", "lag_days": "lag", "revised": "rev."}
+    return [{names.get(k, k): v for k, v in (row | {"unit": _cut(row["unit"])}).items()} for row in group_status(rows)]
+
+
+def _cut(words: str, most: int = 14) -> str:
+    return words if len(words) <= most else f"{words[:most - 1].rstrip(' ,')}…"
+
+
+def _narrow(row: dict) -> dict:
+    """The columns of one series that fit a terminal; --json has the others."""
+    return {"id": row["id"], **{k: row[k] for k in ("frequency", "first", "last", "observations")},
+            **{short: row[k] for k, short in (("gaps", "gaps"), ("longest_gap_days", "longest"),
+                                              ("stale_days", "stale"), ("lag_days", "lag")) if k in row},
+            "revised": "yes" if row["revised"] else "no"}
 
 
 @data_app.command("versions")
@@ -126,7 +148,10 @@ def data_versions(data: StoreOption = None, as_json: JsonOption = False) -> None
 
     store = open_store(data)
     rows = store_versions(store.folder, store.version)
-    print_records(rows if as_json else [row | {"version": row["version"][:12]} for row in rows], as_json)
+    print_records(rows if as_json else [
+        {"version": r["version"][:12], "written (UTC)": r["written"][:16].replace("T", " "),
+         "in force": "yes" if r["in_force"] else "", "series": r["series"], "observations": r["observations"],
+         "new": r["new_series"], "changed": r["changed_series"], "last": r["last"]} for r in rows], as_json)
 
 
 @data_app.command("update")
@@ -224,9 +249,29 @@ def data_quality_report(
         print(f"As of {day}, data version {store.version[:12]}: "
               + ", ".join(f"{n} {name}" for name, n in counts.items()) + "\n")
         for item in items:
-            print(f"{item.severity.upper():<8} {item.series}: {item.message}")
+            print(_hanging(f"{item.severity.upper():<8} {item.series}: {item.message}"))
         print()
-        print_records(policies if every else group_policies(policies), False, leave_out=("source", "note"))
+        rows = policies if every else group_policies(policies)
+        print_records([_short_policy(r) for r in rows], False, leave_out=("source", "note"))
+        print(f"{LATEST}: the first release is not known. Lags in calendar days after the period end.")
+
+
+def _hanging(text: str) -> str:
+    """*text* in lines of the terminal's width, the second and later ones indented; one line into a pipe."""
+    import shutil
+    import sys
+    import textwrap
+
+    if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+        return text
+    return textwrap.fill(text, max(shutil.get_terminal_size().columns, 60), subsequent_indent=" " * 9,
+                         break_on_hyphens=False)
+
+
+def _short_policy(row: dict) -> dict:
+    """Lag and vintage in few letters."""
+    return row | {"lag": row["lag"].replace(" for a fourth quarter", " after Q4").replace("published whole on ", "on "),
+                  "vintage": row["vintage"].replace("latest, first release not known", LATEST)}
 
 
 def group_policies(rows: list[dict]) -> list[dict]:

@@ -192,7 +192,7 @@ def imported_status(store: SeriesStore, as_of: str) -> list[dict]:
 
 
 def group_status(rows: Sequence[dict]) -> list[dict]:
-    """Imported series in families: those of one prefix (``tic.slt``, ``etf``) in one row, FRED ids apart."""
+    """Series in families: those of one prefix (``fx_daily``, ``tic.slt``, ``etf``) in one row, FRED ids apart."""
     families: dict[str, list[dict]] = {}
     for row in rows:
         parts = row["id"].split(".")
@@ -207,8 +207,10 @@ def group_status(rows: Sequence[dict]) -> list[dict]:
     return [{
         "series": family if len(members) == 1 and family == members[0]["id"] else f"{family}.*",
         "count": len(members), "unit": one(m["unit"] for m in members),
-        "frequency": one(m["frequency"] for m in members), "first": min(m["first"] for m in members),
-        "last": max(m["last"] for m in members), "observations": sum(m["observations"] for m in members),
+        "frequency": one(m["frequency"] for m in members),
+        "first": min((m["first"] for m in members if m["first"]), default=""),
+        "last": max((m["last"] for m in members if m["last"]), default=""),
+        "observations": sum(m["observations"] for m in members),
         "lag_days": one(m["lag_days"] for m in members),
         "revised": "yes" if all(m["revised"] for m in members) else
                    "some" if any(m["revised"] for m in members) else "no",

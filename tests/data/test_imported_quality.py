@@ -104,7 +104,7 @@ def test_the_command_prints_and_answers_json(tmp_path, capsys):
     write(tmp_path, [series("etf.SPY", DAYS, walk())])
     assert run(["data", "quality", "--data", str(tmp_path), "--as-of", AS_OF]) == 0
     text = capsys.readouterr().out
-    assert "RED" in text and "imported etf" in text and "first release not known" in text
+    assert "RED" in text and "imported etf" in text and "first release is not known" in text
     assert run(["data", "quality", "--data", str(tmp_path), "--as-of", AS_OF, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["as_of"] == AS_OF and len(told["data_version"]) == 64
