@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import logging
 import shlex
 import time
 from collections.abc import Callable, Mapping
@@ -78,8 +79,9 @@ def answer_question(rooms: Rooms, question: object) -> dict:
         if mode == "chain":
             return out | {"html": _texts(draw_chain(found)), "draws": found["draws"],
                           "server_ms": 1e3 * (time.perf_counter() - begin)}
-        out |= {"draws": found["draws"], "state": state.to_json(), "paths": found["paths"], "engine_ms": 1e3 * found["seconds"],
-                "command": shlex.join(rooms.command_line(request, found["paths"])), "link": _link(state)}
+        out |= {"draws": found["draws"], "paths": found["paths"], "engine_ms": 1e3 * found["seconds"],
+                "state": state.to_json(), "link": _link(state),
+                "command": shlex.join(rooms.command_line(request, found["paths"]))}
         out["html"] = _texts(paint_numbers(found) if mode == "fast" else paint(found))
         out["trades"] = [{"trade": t["trade"], "understood": t["understood"]} for t in found["trades"]
                          if t["position_id"]]
@@ -87,6 +89,8 @@ def answer_question(rooms: Rooms, question: object) -> dict:
                           for k in ("before", "after", "change")}
     except RiskEngineError as error:
         out["problems"] = sentences(error)
+    except Exception as error:  # the page must say so instead of waiting for ever
+        out["problems"] = [_defect(error)]
     out["server_ms"] = 1e3 * (time.perf_counter() - begin)
     return out
 
@@ -120,12 +124,20 @@ def run_errand(rooms: Rooms, asked: object) -> tuple[dict, Any]:
         made, download = errands[do](rooms, table)
     except RiskEngineError as error:
         return out | {"problems": sentences(error)}, no_update
+    except Exception as error:
+        return out | {"problems": [_defect(error)]}, no_update
     return out | made, download
 
 
 def sentences(error: RiskEngineError) -> list[str]:
     """Every problem as the command line prints it."""
     return [str(p) for p in error.problems] if isinstance(error, InputError) else [str(error)]
+
+
+def _defect(error: Exception) -> str:
+    """One sentence for the page, the trace for the log."""
+    logging.getLogger(__name__).exception("a question of the page failed")
+    return f"a defect of the program, please report it: {type(error).__name__}"
 
 
 def _state(table: Table) -> DeskState:

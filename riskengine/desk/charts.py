@@ -88,8 +88,8 @@ def yields_chart(answer: Answer) -> Markup:
     wanted = ("3M", "2Y", "5Y", "10Y", "20Y", "30Y")
     groups = [(r["tenor"], (r["flow_bp"], r["path_bp"])) for r in chain["after"]["yields_by_channel"]
               if r["tenor"] in wanted]
-    return grouped_columns(groups, (("flow", "c1"), ("policy path", "c6")), "Yields by channel", "bp", 1, WIDTH, HEIGHT,
-                           signed=False)
+    series = (("flow", "c1"), ("policy path", "c6"))
+    return grouped_columns(groups, series, "Yields by channel", "bp", 1, WIDTH, HEIGHT, signed=False)
 
 
 def pnl_chart(answer: Answer) -> Markup:
@@ -106,7 +106,8 @@ def pnl_chart(answer: Answer) -> Markup:
     for i, count in enumerate(after):
         if count > 0:
             a, b = x_scale(edges[i]), x_scale(edges[i + 1])
-            tip = f"{number(edges[i], 0)} to {number(edges[i + 1], 0)} USD m: {number(100 * count / paths, 2)}% of paths"
+            share = number(100 * count / paths, 2)
+            tip = f"{number(edges[i], 0)} to {number(edges[i + 1], 0)} USD m: {share}% of paths"
             sheet.rect(a + 0.3, y_scale(0), b - a - 0.6, y_scale(count) - y_scale(0),
                        "loss" if edges[i + 1] <= 0 else "gain", tip)
     outline: list[tuple[float, float]] = [(x_scale(edges[0]), y_scale(0))]

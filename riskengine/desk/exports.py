@@ -41,7 +41,8 @@ def export_answer(
 def _csv(answer: Answer) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(("state", "part", "name", "measure", "level", "value_usd", "se_usd", "low_usd", "high_usd", "paths"))
+    writer.writerow(("state", "part", "name", "measure", "level", "value_usd", "se_usd", "low_usd", "high_usd",
+                     "paths"))
     for which in ("before", "after", "change"):
         for row in _rows(answer[which]):
             writer.writerow((which, *row, answer["paths"]))

@@ -33,7 +33,8 @@ def position_grid() -> dag.AgGrid:
 def columns(tags: tuple[str, ...]) -> list[dict[str, Any]]:
     """Column definitions; one more column for every tag of the book."""
     size = {"field": "scale", "headerName": "Size ×", "width": 64, "editable": {"function": "!params.data.remove"},
-            "cellDataType": "number", "headerClass": "ag-right-aligned-header", "cellClass": ["ag-right-aligned-cell", "edit"], "filter": False,
+            "cellDataType": "number", "headerClass": "ag-right-aligned-header", "filter": False,
+            "cellClass": ["ag-right-aligned-cell", "edit"],
             "headerTooltip": "Factor on the position: 0.5 halves it, −1 turns it round, 0 removes it"}
     gone = {"field": "cut", "headerName": "", "width": 34, "filter": False, "sortable": False, "cellClass": "cut",
             "headerTooltip": "Take the position out, or put it back"}

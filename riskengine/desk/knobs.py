@@ -55,7 +55,9 @@ class Knob:
     tip: str = ""
 
 
-def _percent(id: str, group: str, label: str, shock: str, name: str, high: float, low: float = 0.0, **more: Any) -> Knob:
+def _percent(
+    id: str, group: str, label: str, shock: str, name: str, high: float, low: float = 0.0, **more: Any
+) -> Knob:
     return Knob(id, group, label, "range", more.pop("unit", "%"), low, high, more.pop("step", 1.0), 0.01, shock, name,
                 **more)
 
@@ -74,7 +76,8 @@ KNOBS: tuple[Knob, ...] = (
     _percent("purchase_rate", "Taxes", "Tax on purchases", _BUY, "rate", 5.0, step=0.1, main=True),
     _percent("cap_limit", "Taxes", "Cap on foreign Treasuries", _CAP, "limit", 40.0, 5.0, main=True, rest=40.0,
              tip="Foreign share of the Treasury market; 40% does not bind"),
-    _percent("sell_share", "Flows", "Selling as filed, of holdings", _SELL, "share", 100.0, main=True, only_filed=True),
+    _percent("sell_share", "Flows", "Selling as filed, of holdings", _SELL, "share", 100.0, main=True,
+             only_filed=True),
     Knob("sell_amount", "Flows", "Selling as filed", "range", "USD bn", 0.0, 5000.0, 10.0, 1.0, _SELL, "amount_usd_bn",
          main=True, only_filed=True),
     _percent("slowdown", "Flows", "Inflow slowdown", _SLOW, "share", 100.0, -50.0, main=True,

@@ -123,4 +123,5 @@ def _right() -> html.Section:
 
 def _keys() -> html.Div:
     rows = [html.Tr([html.Th(html.Kbd(key)), html.Td(words)]) for key, words in KEYS]
-    return html.Div(html.Div([html.H2("Keys"), html.Table(html.Tbody(rows))], className="card"), id="keys", hidden=True)
+    card = html.Div([html.H2("Keys"), html.Table(html.Tbody(rows))], className="card")
+    return html.Div(card, id="keys", hidden=True)

@@ -93,16 +93,20 @@ def limits_panel(answer: Answer) -> Markup:
     rank = {"hard": 0, "breach": 0, "warning": 1, "ok": 2}
     lines = []
     for x in sorted(rows, key=lambda r: (rank.get(r["status_after"], 0), r["name"], r["scope"])):
-        scale, unit = (MILLION, "USD m") if x["unit"] == "USD" else (1.0, x["unit"])
-        decimals = 1 if scale == MILLION or abs(x["hard"]) < 100 else 0
-        words = [number(x[k] / scale, decimals) for k in ("before", "after", "warning", "hard")]
-        label = x["name"]
+        scale, unit = 1.0, x["unit"]
+        if unit.startswith("USD"):
+            scale, unit = (MILLION, unit.replace("USD", "USD m", 1)) if x["hard"] >= 2 * MILLION else (
+                1e3, unit.replace("USD", "USD k", 1))
+        words = [number(x[k] / scale, 1 if scale == MILLION or abs(x["hard"]) < 100 else 0)
+                 for k in ("before", "after", "warning", "hard")]
+        label = x["name"].replace(" days", "d").replace(" day", "d")
         if x["scope"] != "total":
-            label = f"{label.partition(', each')[0]} · {name(x['scope'].partition(':')[2] or x['scope'])}"
+            label = f"{name(x['scope'].partition(':')[2] or x['scope'])} {label.partition(', each')[0]}"
+        label += "" if unit == "USD m" else f", {unit}"
         status = x["status_after"]
         lines.append(Markup(
-            '<tr class="{}"><th title="{}, {}; before: {}">{}</th><td class="n">{}</td><td class="n">{}</td><td class="n pm">{}</td>'
-            '<td class="n pm">{}</td><td class="st"><span class="dot"></span>{}</td></tr>').format(
+            '<tr class="{}"><th title="{}, {}; before: {}">{}</th><td class="n">{}</td><td class="n">{}</td>'
+            '<td class="n pm">{}</td><td class="n pm">{}</td><td class="st"><span class="dot"></span>{}</td></tr>').format(
                 f"limit-{status}", label, unit, x["status_before"], label, *words,
                 status if status == x["status_before"] else f"now {status}"))
     return Markup('<table class="t lim"><thead><tr><th>Limit, USD m</th><th class="n">before</th>'
@@ -148,9 +152,8 @@ def compare_panel(answers: Sequence[tuple[str, Answer | str]]) -> Markup:
     for kind, label in (("var", "VaR"), ("es", "ES")):
         kinds += [(f"{label} {100 * x:g}%", lambda p, k=kind, v=x: p[k][f"{v:g}"]) for x in levels]
     for label, find in kinds:
-        line(f"{label}, after", each(lambda a, f=find: f"{usd_m(f(a['after'])['value'])} ± {half_width(f(a['after']))}"))
-        line("change", each(lambda a, f=find: f"{usd_m(f(a['change'])['value'], True)} ± {half_width(f(a['change']))}"),
-             "sub")
+        line(f"{label}, after", each(lambda a, f=find: _with_error(f(a["after"]))))
+        line("change", each(lambda a, f=find: _with_error(f(a["change"]), True)), "sub")
     for part in ("fx", "treasury", "equity", "real_estate"):
         line(f"Expected P&L, {name(part)}", each(lambda a, c=part: usd_m(
             a["after"]["by_asset_class"].get(c, {}).get("expected_pnl", _ZERO)["value"])))
@@ -178,7 +181,8 @@ def table(title: str, rows: Sequence[Row], good_up: int = 0) -> Markup:
         moved = change["value"] if n < good_up else -change["value"]
         shown = usd_m(change["value"], True)
         tone = "" if not any(c in "123456789" for c in shown) else "up" if moved > 0 else "down"
-        cells.append(Markup('<td class="n {}">{}</td><td class="n pm">{}</td>').format(tone, shown, half_width(change)))
+        cells.append(Markup('<td class="n {}">{}</td><td class="n pm">{}</td>').format(
+            tone, shown, half_width(change)))
         lines.append(Markup("<tr><th>{}</th>{}</tr>").format(label, Markup("").join(cells)))
     return Markup(
         '<table class="t"><thead><tr><th>{}</th><th class="n">before</th><th class="n pm wide">±</th>'
@@ -199,6 +203,10 @@ def empty(words: str) -> Markup:
 def middle_level(answer: Answer) -> str:
     """The level in the middle, as its key."""
     return f"{answer['levels'][len(answer['levels']) // 2]:g}"
+
+
+def _with_error(part: Mapping[str, float], plus: bool = False) -> str:
+    return f"{usd_m(part['value'], plus)} ± {half_width(part)}"
 
 
 def _chain(answer: Answer, key: str, factor: float, decimals: int) -> str:

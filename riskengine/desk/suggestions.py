@@ -30,7 +30,8 @@ def reverse_panel(found: Found) -> Markup:
 
 def hedge_panel(found: Found) -> Markup:
     """Sizes of the instruments that make the tail smallest after costs, and the book with them, also on a new seed."""
-    rows = [Markup('<tr title="{}"><th>{}</th><td class="n">{}</td><td class="pm">{}</td><td class="n">{}</td></tr>').format(
+    line = Markup('<tr title="{}"><th>{}</th><td class="n">{}</td><td class="pm">{}</td><td class="n">{}</td></tr>')
+    rows = [line.format(
         x["trade"] + (", at its limit" if x["at_limit"] else ""), x["instrument"],
         number(x["size"], 0 if x["unit"] == "contracts" else 1, True), x["unit"], usd_m(x["cost_usd"]))
         for x in found["hedges"]]
@@ -39,17 +40,19 @@ def hedge_panel(found: Found) -> Markup:
         '<table class="t"><thead><tr><th>Smallest {} {}%</th><th class="n">size</th><th></th>'
         '<th class="n">cost, USD m</th></tr></thead><tbody>{}</tbody></table>').format(
             found["measure"].upper(), level, Markup("").join(rows))]
-    samples = (("in_sample", f"with the hedge, {found['paths']:,} paths, USD m"), ("out_of_sample", "on another seed, USD m"))
+    samples = (("in_sample", "hedged, USD m"), ("out_of_sample", "on another seed"))
     for key, title in samples:
         if found[key] is not None:
             out.append(_hedged(found[key], title, f"{found['level']:g}"))
+    note = Markup("<p class=muted>{:,} paths of either seed; costs of trading are paid.</p>")
+    out.append(note.format(found["paths"]))
     return Markup("").join(out)
 
 
 def _hedged(sample: Found, title: str, level: str) -> Markup:
     parts = [sample[k] for k in ("before", "after", "change")]
     return table(title, [
-        ("mean P&L, costs paid", *(p["mean_pnl"] for p in parts)),
+        ("mean P&L, net", *(p["mean_pnl"] for p in parts)),
         *((f"{label} {100 * float(level):g}%", *(p[kind][level] for p in parts))
           for kind, label in (("var", "VaR"), ("es", "ES")))], good_up=1)
 

@@ -103,7 +103,8 @@ def test_exports(rooms):
     page = ask(rooms)
     _, file = run_errand(rooms, {"do": "export", "kind": "csv", "state": STATE})
     rows = list(csv.DictReader(io.StringIO(file["content"])))
-    row = next(r for r in rows if (r["state"], r["part"], r["measure"], r["level"]) == ("after", "total", "es", "0.975"))
+    row = next(r for r in rows if (r["state"], r["part"], r["measure"], r["level"])
+               == ("after", "total", "es", "0.975"))
     assert float(row["value_usd"]) == page["numbers"]["after"]["es"]["0.975"]["value"]
     assert {r["state"] for r in rows} == {"before", "after", "change", "incremental"}
     _, file = run_errand(rooms, {"do": "export", "kind": "json", "state": STATE})

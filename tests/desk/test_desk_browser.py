@@ -53,7 +53,8 @@ def open_page(browser, address):
         page = context.new_page()
         page.on("pageerror", lambda e: wrong.append(str(e)))
         page.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
-        page.on("request", lambda r: wrong.append(r.url) if not r.url.startswith((address, "data:", "blob:")) else None)
+        own = (address, "data:", "blob:")
+        page.on("request", lambda r: wrong.append(r.url) if not r.url.startswith(own) else None)
         page.goto(address + fragment)
         if ready:
             page.wait_for_selector("#measures table", timeout=30_000)
@@ -68,7 +69,8 @@ def open_page(browser, address):
 def until(page, condition, seconds=30.0):
     """Poll a condition on ``window.desk`` (the page forbids eval, so playwright's own waiting cannot run)."""
     end = time.monotonic() + seconds
-    while not page.evaluate(f"() => {{ const d = window.desk, s = (d.last || {{}}).state || {{}}; return Boolean({condition}); }}"):
+    asked = f"const d = window.desk, s = (d.last || {{}}).state || {{}}; return Boolean({condition});"
+    while not page.evaluate(f"() => {{ {asked} }}"):
         assert time.monotonic() < end, condition
         time.sleep(0.03)
 
@@ -130,8 +132,8 @@ def test_a_trade_by_sentence_and_the_same_digits_on_the_command_line(open_page):
     assert "DV01" in page.inner_text("#trade-list")
     incremental = page.locator("#trades td").first.inner_text().replace("\u2212", "-")
     words = shlex.split(page.inner_text("#command-line"))
-    printed = subprocess.run([sys.executable, "-m", "riskengine", *words[1:], "--no-resident", "--as-of", "2024-09-24"],
-                             capture_output=True, text=True, timeout=60, check=True).stdout
+    command = [sys.executable, "-m", "riskengine", *words[1:], "--no-resident"]
+    printed = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
     for row in ("VaR 95%", "VaR 99%", "ES 97.5%"):
         label = row.replace("95%", "95.0%").replace("99%", "99.0%")
         line = next(x for x in printed.splitlines() if x.startswith(label)).split()
@@ -187,7 +189,8 @@ def test_uploads(open_page, tmp_path):
     page.keyboard.press("Escape")
     evil = tmp_path / "evil.csv"
     evil.write_text("position_id,type,desk,book,strategy,notional,currency\n"
-                    "<img src=x onerror=window.hit=1>,fx_spot,<script>window.hit=1</script>,b,s,5e6,EUR\n", encoding="utf-8")
+                    "<img src=x onerror=window.hit=1>,fx_spot,<script>window.hit=1</script>,b,s,5e6,EUR\n",
+                    encoding="utf-8")
     page.click("[data-do=upload]")
     page.set_input_files("#upload-file", str(evil))
     settled(page, "s.portfolio")
@@ -249,7 +252,8 @@ def test_both_themes_fit_the_screen(open_page, theme, size, tmp_path):
     cut = page.evaluate("""() => [...document.querySelectorAll('#top button, .tile .v, #measures td, .tab')].filter(
         (n) => n.offsetParent && n.scrollWidth > n.clientWidth + 1).map((n) => n.textContent)""")
     assert not cut, cut
-    places = "() => ['panes', 'trades', 'charts', 'grid-frame'].map((i) => JSON.stringify(document.getElementById(i).getBoundingClientRect()))"
+    places = """() => ['panes', 'trades', 'charts', 'grid-frame'].map(
+        (i) => JSON.stringify(document.getElementById(i).getBoundingClientRect()))"""
     before = page.evaluate(places)
     page.fill("#trade", "buy 250m UST 10Y")
     page.keyboard.press("Enter")
