@@ -18,7 +18,11 @@ recent days weigh more).  So the rows are turned to it, e → A e with the symme
 
 the map that moves the rows least in mean square (Gelbrich 1990): A = I where the correlation has not changed.
 C is the sample correlation of the completed rows, so that the rows carry the model's correlation, that of
-conditioning, of plausibility and of the Student-t noise, exactly, drawn factors included.
+conditioning, of plausibility and of the Student-t noise, exactly, drawn factors included.  No row changes much
+(each factor's rows before and after correlate by .99).  Out of sample, one-day 97.5% VaR: five emerging
+currencies, 2007–2024, 138 exceptions become 119 of 111 expected; seven majors, 2000–2024, 145 become 144 of 155
+(backtests.coverage).  Variances are kept: scaling old rows to unit variance within a window whose outliers lie
+outside it cost the krona 20 of 89 exceptions.
 """
 
 from __future__ import annotations
