@@ -7,6 +7,7 @@ with ``--no-resident`` or where no process can run.
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -29,10 +30,12 @@ def register(app: typer.Typer) -> None:
 
 def what_if(
     scenarios: Annotated[Optional[list[str]], typer.Argument(
-        metavar="[SCENARIO]...", help="Names or files; none: the ordinary night, no policy; 'blank': no shocks of "
+        metavar="[SCENARIO]...",
+        help="Names or files; none: the ordinary night, no policy; 'blank': no shocks of "
         "its own, for --set +shock.field=value.")] = None,
     sets: Annotated[Optional[list[str]], typer.Option(
-        "--set", metavar="shock.field=value", help="Move a knob: withholding_tax.rate=0.3, 2.share=20%, horizon=26w, "
+        "--set", metavar="shock.field=value",
+        help="Move a knob: withholding_tax.rate=0.3, 2.share=20%, horizon=26w, "
         "+foreign_selling.amount_usd_bn=500 (repeatable).")] = None,
     trades: Annotated[Optional[list[str]], typer.Option(
         "--trade", metavar="'buy 250m UST 10Y'", help="A candidate trade in words (repeatable).")] = None,
@@ -41,24 +44,31 @@ def what_if(
     remove: Annotated[Optional[list[str]], typer.Option(
         "--remove", metavar="ID", help="Take a position out (repeatable).")] = None,
     views: Annotated[Optional[list[str]], typer.Option(
-        "--view", metavar="'mean(FX_JPY) = 5%'", help="Reweight the paths by entropy pooling (repeatable).")] = None,
+        "--view", metavar="'mean(FX_JPY) = 5%'",
+        help="Reweight the paths by entropy pooling (repeatable).")] = None,
     horizon: Annotated[Optional[str], typer.Option(
         help="Of the ordinary night: 10d, 26w, 12m.", show_default="10d; a scenario has its own")] = None,
     portfolio: PortfolioOption = None,
     as_of: AsOfOption = None,
     accounts: Annotated[Optional[str], typer.Option(
         help="External accounts: as_of, latest, or YYYY-MM-DD.", show_default="from the config")] = None,
-    paths: Annotated[Optional[int], typer.Option(help="Monte Carlo paths.", show_default="from the config")] = None,
+    paths: Annotated[Optional[int], typer.Option(help="Monte Carlo paths.",
+                                                 show_default="from the config")] = None,
     config: ConfigOption = None,
     data: DataOption = None,
     resident: Annotated[bool, typer.Option(
-        "--resident/--no-resident", help="Ask the resident process (started on demand), or answer here.")] = True,
+        "--resident/--no-resident",
+        help="Ask the resident process (started on demand), or answer here.")] = True,
     as_json: JsonOption = False,
 ) -> None:
-    """What if: a scenario with its knobs moved, and trades; before, after and change, each with its interval."""
+    """What if: a scenario with its knobs moved, and trades; before, after and change, each with its
+    interval."""
     question = {"sets": sets or [], "trades": trades or [], "views": views or [], "remove": remove or [],
                 "scale": read_scale(scale or []), "horizon": horizon}
-    names = [s for s in scenarios or [] if s]
+    names = scenarios or []
+    if not all(name.strip() for name in names):
+        raise InputError(Problem("the name of a scenario is empty", field="SCENARIO",
+                                 accepted="riskengine scenarios lists them; no name at all: the ordinary night"))
     requests: list[dict[str, Any]] = [{**question, "scenario": _absolute(name)} for name in names]
     setup = {"config": _where(config), "portfolio": None if portfolio is None else str(portfolio.absolute()),
              "as_of": as_of, "accounts": accounts, "paths": paths, "data": _store(data)}
@@ -72,8 +82,10 @@ def what_if(
     print_answers(answers)
 
 
-def answer(setup: dict[str, Any], requests: list[dict[str, Any]], resident: bool = True) -> list[dict[str, Any]]:
-    """Answers of the resident process; computed here when it is not wanted or cannot run (then with a notice)."""
+def answer(setup: dict[str, Any], requests: list[dict[str, Any]],
+           resident: bool = True) -> list[dict[str, Any]]:
+    """Answers of the resident process; computed here when it is not wanted or cannot run (then with a
+    notice)."""
     if resident:
         from riskengine.workflows.resident_process import Unreachable, ask
 
@@ -97,7 +109,10 @@ def read_scale(texts: list[str]) -> dict[str, float]:
         try:
             if not equals or not name.strip() or name.strip() in found:
                 raise ValueError
-            found[name.strip()] = float(factor)
+            number = float(factor)
+            if not math.isfinite(number):
+                raise ValueError
+            found[name.strip()] = number
         except ValueError:
             problems.append(Problem("not a size", field="--scale", got=text[:60],
                                     accepted="ID=FACTOR, each position once, e.g. UST-N6=0.5"))
@@ -119,7 +134,8 @@ def resident_status(as_json: JsonOption = False) -> None:
     else:
         print(f"running, process {found['pid']}, up {found['seconds_up']:,.0f} s, {found['questions']} questions, "
               f"{found['memory_mb']:,.0f} MB, leaves after {found['idle_limit_seconds'] / 60:g} idle minutes"
-              + ("" if found["current"] else "; of an older version of the program: it leaves when next asked"))
+              + ("" if found["current"]
+                 else "; of an older version of the program: it leaves when next asked"))
         print(f"socket {found['socket']}")
         for line in found["held"]:
             print(f"holds {line}")
@@ -149,5 +165,8 @@ def _store(data: Path | None) -> str | None:
     """The data folder chosen here: the process has the environment of whoever started it."""
     import os
 
+    if data is not None and not data.is_dir():
+        raise InputError(Problem("no such folder", field="--data", got=str(data),
+                                 accepted="a folder made by riskengine data import"))
     chosen = data or (Path(os.environ["RISKENGINE_DATA"]) if os.environ.get("RISKENGINE_DATA") else None)
     return None if chosen is None else str(chosen.absolute())

@@ -36,7 +36,8 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int 
         return
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     for row in [header, *rows]:
-        cells = [c.ljust(w) if i < left else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
+        cells = [c.ljust(w) if i < left else c.rjust(w)
+                 for i, (c, w) in enumerate(zip(row, widths, strict=True))]
         print("  ".join(cells).rstrip())
     print()
 
@@ -62,7 +63,8 @@ def _print_one(answer: dict[str, Any], many: bool) -> None:
         for knob in scenario["sets"]:
             _print_wrapped(f"  set {knob}", "    ")
     before, after, change = answer["before"], answer["after"], answer["change"]
-    rows = [_row(label, *(find(part) for part in (before, after, change))) for label, find in _measures(answer)]
+    rows = [_row(label, *(find(part) for part in (before, after, change)))
+            for label, find in _measures(answer)]
     base = answer["baseline"]
     if scenario is not None:
         level = answer["levels"][len(answer["levels"]) // 2]
@@ -76,7 +78,8 @@ def _print_one(answer: dict[str, Any], many: bool) -> None:
     if change["channels"]:
         zero = {"value": 0.0, "se": 0.0, "low": 0.0, "high": 0.0}
         print_table(("expected P&L by channel", "before", "±", "after", "±", "change", "±"), [
-            _row(name.replace("_", " "), before["channels"].get(name, zero), after["channels"].get(name, zero), x)
+            _row(name.replace("_", " "), before["channels"].get(name, zero),
+                 after["channels"].get(name, zero), x)
             for name, x in change["channels"].items()])
     if not many:
         _print_trades(answer)
@@ -152,10 +155,12 @@ def _print_parts(answer: dict[str, Any], name: str, title: str) -> None:
     for part, x in change.items():
         old, new = before.get(part), after.get(part)
         rows.append((part.replace("_", " "), *(cell for kind in ("expected_pnl", "es") for cell in (
-            _millions((_pick(old, kind, level) or zero)["value"]), _millions((_pick(new, kind, level) or zero)["value"]),
+            _millions((_pick(old, kind, level) or zero)["value"]),
+            _millions((_pick(new, kind, level) or zero)["value"]),
             _millions(_pick(x, kind, level)["value"], True), _half(_pick(x, kind, level))))))
     es = f"ES {100 * float(level):g}%"
-    print_table((title, "exp. P&L before", "after", "change", "±", f"{es} before", "after", "change", "±"), rows)
+    print_table((title, "exp. P&L before", "after", "change", "±", f"{es} before", "after", "change", "±"),
+                rows)
 
 
 def _pick(part: dict | None, kind: str, level: str) -> dict | None:
@@ -169,9 +174,11 @@ def _print_trades(answer: dict[str, Any]) -> None:
     rows = []
     for trade in answer["trades"]:
         x = trade["incremental"]
-        rows.append((trade["trade"], *(cell for part in (x["expected_pnl"], x["var"][f"{level:g}"], x["es"][f"{level:g}"])
+        rows.append((trade["trade"], *(cell for part in (x["expected_pnl"], x["var"][f"{level:g}"],
+                                                         x["es"][f"{level:g}"])
                                        for cell in (_millions(part["value"], True), _half(part)))))
-    print_table(("incremental, by trade", "exp. P&L", "±", f"VaR {level:.1%}", "±", f"ES {level:.1%}", "±"), rows)
+    print_table(("incremental, by trade", "exp. P&L", "±", f"VaR {level:.1%}", "±", f"ES {level:.1%}", "±"),
+                rows)
 
 
 def _print_overview(answers: Sequence[dict[str, Any]]) -> None:
@@ -179,13 +186,15 @@ def _print_overview(answers: Sequence[dict[str, Any]]) -> None:
     rows = []
     for answer in answers:
         name = answer["scenario"]["name"] if answer["scenario"] else "ordinary night"
-        parts = [(answer[k]["expected_pnl"], answer[k]["es"][f"{level:g}"]) for k in ("before", "after", "change")]
+        parts = [(answer[k]["expected_pnl"], answer[k]["es"][f"{level:g}"])
+                 for k in ("before", "after", "change")]
         rows.append((name, str(answer["horizon_days"]["after"]),
                      *(cell for i in (0, 1) for cell in (
                          _millions(parts[0][i]["value"]), _millions(parts[1][i]["value"]),
                          _millions(parts[2][i]["value"], True), _half(parts[2][i])))))
     es = f"ES {level:.1%}"
-    print_table(("scenario", "days", "exp. P&L before", "after", "change", "±", f"{es} before", "after", "change", "±"),
+    print_table(("scenario", "days", "exp. P&L before", "after", "change", "±", f"{es} before", "after",
+                 "change", "±"),
                 rows)
 
 
@@ -211,7 +220,8 @@ def _print_plausibility(answer: dict[str, Any]) -> None:
     rows = [(name, f"{x['mahalanobis']:.2f}", _chance(x["probability"])) for name, x in found.items()]
     if rows[0][1:] == rows[1][1:]:
         rows = [("before and after", *rows[0][1:])]
-    print_table(("plausibility of the policy's mean move", "Mahalanobis distance", "P(at least as far)"), rows)
+    print_table(("plausibility of the policy's mean move", "Mahalanobis distance", "P(at least as far)"),
+                rows)
 
 
 def _chance(p: float) -> str:

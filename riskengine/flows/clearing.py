@@ -111,8 +111,8 @@ def clear(
 ) -> Clearing:
     """Coefficients of all order groups; see :class:`GroupFlows`.
 
-    known : results of earlier calls with the same accounts and draws, used and added to: orders that differ in
-    their paths only (a tax rate, a schedule) have the same coefficients.
+    known : results of earlier calls with the same accounts and draws, used and added to: orders that differ
+    in their paths only (a tax rate, a schedule) have the same coefficients.
     """
     if known is None:
         return _clear(orders, accounts, draws)
@@ -164,7 +164,8 @@ def _group_flows(
     classes = reallocation.shape[1]
     own = group.amounts @ columns  # (P, 23)
     spread = (reallocation[:, :, None] * columns[:, None, :]).reshape(columns.shape[0], -1)
-    bought = (group.amounts @ spread).reshape(-1, classes, columns.shape[1])  # (P, A, 23) per unit of other_us
+    bought = (group.amounts @ spread).reshape(-1, classes,
+                                              columns.shape[1])  # (P, A, 23) per unit of other_us
     other_us = group.proceeds.other_us[:, None]
     own_net = share[:, a, None] * own
     bought_net = _over_classes(share * other_us, bought)  # (D, 23)
@@ -199,7 +200,8 @@ def _group_flows(
 
 
 def _over_classes(weight: np.ndarray, amounts: np.ndarray) -> np.ndarray:
-    """Σ_a weight[d, a]·amounts[p, a, c], (D, 23), class after class; weight (D, A), amounts (P, A, 23), P = 1 or D."""
+    """Σ_a weight[d, a]·amounts[p, a, c], (D, 23), class after class; weight (D, A), amounts (P, A, 23), P = 1
+    or D."""
     total = np.zeros((weight.shape[0], amounts.shape[2]))
     for a in range(weight.shape[1]):
         total += weight[:, a, None] * amounts[:, a]

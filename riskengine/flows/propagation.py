@@ -42,7 +42,8 @@ Map = Callable[[Callable, list], list]
 class Scratch:
     """What one caller at a time keeps between chains of the same accounts and draws.
 
-    paths : results of the last recursion by shape, to be written over: fresh memory costs as much as the recursion.
+    paths : results of the last recursion by shape, to be written over: fresh memory costs as much as the
+    recursion.
     clearings : of earlier orders (``clearing.clear``).
     """
 

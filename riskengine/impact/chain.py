@@ -104,7 +104,8 @@ def respond_at_steps(
 ) -> StepResponse:
     """The response of :func:`respond_to_policy` at some *steps* (0 … T − 1), without ledger and summary.
 
-    scratch : keeps arrays and coefficients between calls with the same accounts and draws (one caller at a time).
+    scratch : keeps arrays and coefficients between calls with the same accounts and draws (one caller at a
+    time).
     run : ``Executor.map``, to run the recursion on its threads.
 
     Raises what :func:`respond_to_policy` raises.

@@ -93,7 +93,8 @@ def price_paths(
 ) -> PricePaths:
     """Orders, clearing, the dollar and the flow channels; see :class:`PricePaths`.
 
-    scratch : kept between calls with the same accounts and draws; ``paths`` are then valid until the next call.
+    scratch : kept between calls with the same accounts and draws; ``paths`` are then valid until the next
+    call.
     run : ``Executor.map``, to run the recursion on its threads."""
     dt, steps = horizon.dt, horizon.steps
     ahead = _steps_ahead(scenario, draws, horizon)

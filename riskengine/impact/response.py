@@ -16,7 +16,8 @@ class ResponseDraws:
     """Level path of every factor by parameter draw, as a difference to the baseline.
 
     path : (D, T, K) cumulative move at the end of each step (factor's own unit).
-    channels : C names of axes.CHANNELS.  by_channel : (C, D, K) the same at the horizon; sums over C to path[:, -1].
+    channels : C names of axes.CHANNELS.  by_channel : (C, D, K) the same at the horizon; sums over C to
+    path[:, -1].
     core : (K,) bool: factors set by the chain (the others are filled by simulation.condition).
     pinned : (K,) bool: factors whose noise is switched off at the horizon (FactorShock, targets).
     """
@@ -46,9 +47,11 @@ class StepResponse:
 class Chain:
     """The chain at a glance; every array (D, T) unless said; flows USD bn cumulated to the end of the step.
 
-    gross_orders, net_outflow, dollars_out : negative orders = sales are kept with the sign of METHOD 0 (inflow +):
-    gross_orders < 0 and net_outflow < 0 are sales by non-residents; dollars_out > 0 leaves the dollar.
-    broad_dollar : s, log, + = the dollar fell.  treasury_flow, treasury_path : (D, T, 10) KEY_RATES, decimals.
+    gross_orders, net_outflow, dollars_out : negative orders = sales are kept with the sign of METHOD 0
+    (inflow +): gross_orders < 0 and net_outflow < 0 are sales by non-residents; dollars_out > 0 leaves the
+    dollar.
+    broad_dollar : s, log, + = the dollar fell.  treasury_flow, treasury_path : (D, T, 10) KEY_RATES,
+    decimals.
     current_account_change : USD bn per year.  saving_change, investment_change : (D, T) USD bn per year, and
     saving_by_sector (3, D, T): household, business, government.
     equity_index : (D, T) log.  holder_orders : (H, A, 3) median, p16, p84 of cumulated orders at the horizon.

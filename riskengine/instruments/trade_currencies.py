@@ -1,7 +1,8 @@
 """The market of the day beside the words of a trade: dates, amounts, strikes; and trades in currencies.
 
-The side and the size of a currency trade are those of the first currency of the pair.  A call on USD against JPY
-with strike K is a put on JPY at 1/K for N K yen: N max(S − K, 0) yen are worth N K max(1/K − 1/S, 0) dollars.
+The side and the size of a currency trade are those of the first currency of the pair.  A call on USD against
+JPY with strike K is a put on JPY at 1/K for N K yen: N max(S − K, 0) yen are worth N K max(1/K − 1/S, 0)
+dollars.
 Strikes by delta use the forward delta N(d₁), not premium-adjusted.
 """
 
@@ -60,7 +61,8 @@ class TradeMarket:
 
     def _only_long(self) -> None:
         if self.words.side < 0:
-            raise self.words.refuse("property cannot be sold short", "to reduce what the book holds: --scale ID=0.5, "
+            raise self.words.refuse("property cannot be sold short",
+                                    "to reduce what the book holds: --scale ID=0.5, "
                                     "or --remove ID")
 
     def _full_size(self, example: str) -> float:
@@ -88,7 +90,8 @@ class TradeMarket:
             other = strike > 0 and low < 1.0 / strike / spot < high
             hint = f"; {strike:g} looks like the inverse quote, {1 / strike:.6g}" if other else ""
             raise self.words.refuse(f"a strike of {strike:g} makes no sense for {name}",
-                                    f"near {spot:.6g} (today), or ATM, ATMF, 98%, 25 delta{hint}", got=f"{strike:g}")
+                                    f"near {spot:.6g} (today), or ATM, ATMF, 98%, 25 delta{hint}",
+                                    got=f"{strike:g}")
 
     def _strike(self, spot: float, forward: float, deviation: float, name: str) -> tuple[float, str]:
         w = self.words
@@ -132,18 +135,21 @@ class CurrencyTrades(TradeMarket):
         if w.option:
             return self._fx_option(base, quote, currency, amount, spot, shown_spot)
         if w.relative or w.delta is not None:
-            raise w.refuse("strikes belong to options: say call or put", f"buy 100m {base}{quote} ATM call 6M")
+            raise w.refuse("strikes belong to options: say call or put",
+                           f"buy 100m {base}{quote} ATM call 6M")
         dated = bool(w.tenor or w.day)
         if w.month:
             raise w.refuse("currencies settle on a date or tenor", "3M, or YYYY-MM-DD")
         if w.spot and (w.forward or dated):
             raise w.refuse("spot and forward at once", f"sell 500m {base}{quote} spot, or … 3M fwd")
         if w.forward and not dated:
-            raise w.refuse("a forward needs its date", f"{self._verb()} {amount_text(amount)} {base}{quote} 3M fwd")
+            raise w.refuse("a forward needs its date",
+                           f"{self._verb()} {amount_text(amount)} {base}{quote} 3M fwd")
         side = w.side if quote == "USD" else -w.side
         if not dated:
             if w.strike is not None:
-                raise w.refuse("spot trades at the market: no rate is taken", f"{base}{quote} {shown_spot:.5g}")
+                raise w.refuse("spot trades at the market: no rate is taken",
+                               f"{base}{quote} {shown_spot:.5g}")
             foreign = amount if quote == "USD" else amount / spot
             cells = {"type": "fx_spot", "notional": repr(side * foreign), "currency": currency}
             return cells, (f"{self._verb()} {base} {amount_text(amount)} against {quote} at spot "
@@ -160,7 +166,8 @@ class CurrencyTrades(TradeMarket):
         foreign = amount if quote == "USD" else amount / rate
         cells["notional"] = repr(side * foreign)
         shown = rate if quote == "USD" else 1.0 / rate
-        at = f"at {base}{quote} {shown:.6g}" + (" (today's forward" if w.strike is None else " (agreed rate") + \
+        at = f"at {base}{quote} {shown:.6g}" + (" (today's forward" if w.strike is None
+                                                else " (agreed rate") + \
             f", spot {shown_spot:.6g})"
         return cells, (f"{self._verb()} {base} {amount_text(amount)} against {quote} for delivery {maturity} "
                        f"{at}{self._foreign(currency, side * foreign, base)}")
@@ -195,7 +202,8 @@ class CurrencyTrades(TradeMarket):
             dollars = w.amount[0] * self.market.spot(base)
             first = f"{self._verb()} {amount_text(w.amount[0])} {base}USD"
             size = f": {first} … and {self._verb()} {dollars / 1e6:.4g}m USD{quote} …"
-        return w.refuse(f"{base}{quote} is a cross: positions are priced against the dollar", f"two trades{size}")
+        return w.refuse(f"{base}{quote} is a cross: positions are priced against the dollar",
+                        f"two trades{size}")
 
     @staticmethod
     def _foreign(currency: str, signed: float, base: str) -> str:

@@ -1,7 +1,6 @@
-"""The words of one trade, sorted by what they are: side, sizes, dates, rates, names.  No market is needed here.
+"""The words of one trade, sorted by what they are: side, sizes, dates, rates, names.  No market is needed.
 
-Every word ends in exactly one place; a word that no rule takes is reported, so nothing a trader types is
-silently ignored.
+Every word ends in exactly one place; a word that no rule takes is reported: nothing typed is ignored.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""What a trader types → a position, with a sentence that says precisely what was understood; or the reason not.
+"""What a trader types → a position, with a sentence that says precisely what was understood; or the reason
+not.
 
     buy 250m UST 10Y             a new 10-year note at par
     sell 500m USDJPY 3M fwd      the side and the size are those of the first currency of the pair
@@ -77,15 +78,18 @@ class _Builder(CurrencyTrades):
     def build(self) -> tuple[dict[str, str], str]:
         w = self.words
         names = w.names
-        kinds = [k for k in ("treasury", "index", "basket", "listed", "property", "residential") if k in names]
+        kinds = [k for k in ("treasury", "index", "basket", "listed", "property", "residential")
+                 if k in names]
         if w.future:
             kinds.append("future")
         if w.pair or "currency" in names:
             kinds.append("fx")
         if kinds == ["treasury", "index"] or len(kinds) > 1:
-            raise w.refuse(f"two instruments in one sentence: {' and '.join(kinds)}", "one sentence for each trade")
+            raise w.refuse(f"two instruments in one sentence: {' and '.join(kinds)}",
+                           "one sentence for each trade")
         if not kinds:
-            raise w.refuse("the instrument is missing", "UST 10Y, USDJPY 3M fwd, EURUSD 1.25 call 6M, ES, SPX, "
+            raise w.refuse("the instrument is missing",
+                           "UST 10Y, USDJPY 3M fwd, EURUSD 1.25 call 6M, ES, SPX, "
                            "exporters, REITs, office NY cap 6.5%, homes Miami")
         kind = kinds[0]
         if w.side == 0.0:
@@ -131,7 +135,8 @@ class _Builder(CurrencyTrades):
         dv01 = sum(cash * market.discount(t) * t for t, cash in flows) * BASIS_POINT
         face = w.amount[0] / dv01 if w.dv01 else self._dollars()
         kind = "treasury_bill" if bill else "treasury_note" if years <= 10.01 else "treasury_bond"
-        cells = {"type": kind, "quantity": repr(w.side * face), "currency": "USD", "maturity": maturity.isoformat()}
+        cells = {"type": kind, "quantity": repr(w.side * face), "currency": "USD",
+                 "maturity": maturity.isoformat()}
         rate = ""
         if not bill:
             cells["coupon"] = str(coupon)
@@ -148,7 +153,8 @@ class _Builder(CurrencyTrades):
         level = self.market.level(index)
         contracts = w.amount[0]
         if w.amount_currency or contracts > 500_000:
-            raise w.refuse("futures are sized in contracts", f"{self._verb()} {w.amount[0] / level / multiplier:,.0f}"
+            raise w.refuse("futures are sized in contracts",
+                           f"{self._verb()} {w.amount[0] / level / multiplier:,.0f}"
                            f" {w.future} is about USD {amount_text(w.amount[0])}")
         expiry = w.day or (self._day("") if w.tenor else vocabulary.quarterly_expiry(
             self.words.as_of, *(w.month or (None, None))))
@@ -168,10 +174,12 @@ class _Builder(CurrencyTrades):
         level = market.level(index)
         if not w.option:
             if w.tenor or w.day or w.month or w.forward or w.strike is not None or w.relative:
-                raise w.refuse("an index in cash has no date and no strike", "short 2000 ES Dec for a future, "
+                raise w.refuse("an index in cash has no date and no strike",
+                               "short 2000 ES Dec for a future, "
                                "buy 500 SPX 5500 put 3M for an option")
             value = self._dollars()
-            cells = {"type": "equity_index", "notional": repr(w.side * value), "currency": "USD", "underlying": index}
+            cells = {"type": "equity_index", "notional": repr(w.side * value), "currency": "USD",
+                     "underlying": index}
             return cells, (f"{self._verb()} USD {amount_text(value)} of {index} in cash at index {level:,.2f}")
         expiry = w.day or (vocabulary.quarterly_expiry(w.as_of, *w.month) if w.month else self._day(
             "an expiry: buy 500 SPX 5500 put 3M"))

@@ -25,7 +25,8 @@ SCALES = {
     "BILLIONS": 1e9, "YARD": 1e9, "YARDS": 1e9, "YD": 1e9, "YDS": 1e9, "TN": 1e12, "TRILLION": 1e12,
 }
 TENOR_UNITS = {
-    "Y": "Y", "YR": "Y", "YRS": "Y", "YEAR": "Y", "YEARS": "Y", "MO": "M", "MOS": "M", "MTH": "M", "MTHS": "M",
+    "Y": "Y", "YR": "Y", "YRS": "Y", "YEAR": "Y", "YEARS": "Y", "MO": "M", "MOS": "M", "MTH": "M",
+    "MTHS": "M",
     "MONTH": "M", "MONTHS": "M", "W": "W", "WK": "W", "WKS": "W", "WEEK": "W", "WEEKS": "W", "D": "D",
     "DAY": "D", "DAYS": "D",
 }
@@ -35,13 +36,15 @@ MONTHS = {name.upper(): n for n, name in enumerate(calendar.month_abbr) if name}
 MONTH_CODES = {"H": 3, "M": 6, "U": 9, "Z": 12}
 
 NICKNAMES = {
-    "CABLE": "GBPUSD", "AUSSIE": "AUDUSD", "KIWI": "NZDUSD", "LOONIE": "USDCAD", "EURO": "EUR", "EUROS": "EUR",
+    "CABLE": "GBPUSD", "AUSSIE": "AUDUSD", "KIWI": "NZDUSD", "LOONIE": "USDCAD", "EURO": "EUR",
+    "EUROS": "EUR",
     "YEN": "JPY", "STERLING": "GBP", "SWISSY": "USDCHF", "YUAN": "CNY", "RENMINBI": "CNY", "RMB": "CNY",
     "CNH": "CNY", "DOLLARS": "USD", "DOLLAR": "USD", "BUCKS": "USD", "WON": "KRW", "PESO": "MXN",
     "S&P": "SPX", "SPY": "SPX", "NASDAQ-100": "NDX",
 }
 TREASURY = ("UST", "USTS", "TREASURY", "TREASURIES", "TSY", "TSYS", "T", "TS", "T-NOTE", "T-NOTES", "T-BOND",
-            "T-BONDS", "NOTE", "NOTES", "BOND", "BONDS", "GOVT", "T-BILL", "T-BILLS", "BILL", "BILLS", "TBILL",
+            "T-BONDS", "NOTE", "NOTES", "BOND", "BONDS", "GOVT", "T-BILL", "T-BILLS", "BILL", "BILLS",
+            "TBILL",
             "TBILLS")
 BILLS = ("T-BILL", "T-BILLS", "BILL", "BILLS", "TBILL", "TBILLS")
 FUTURES = {"ES": ("SP500", 50.0), "MES": ("SP500", 5.0), "NQ": ("NASDAQ", 20.0), "MNQ": ("NASDAQ", 2.0)}
@@ -50,13 +53,16 @@ INDEX_WORDS = {"SPX": "SP500", "SP500": "SP500", "SPX500": "SP500", "NDX": "NASD
                "COMP": "NASDAQ", "CCMP": "NASDAQ"}
 OPTION_MULTIPLIER = 100.0
 """USD per index point of SPX and NDX options (Cboe contract specifications)."""
-BASKETS = {"EXPORTERS": "EXPORTERS", "EXPORTER": "EXPORTERS", "IMPORTERS": "IMPORTERS", "IMPORTER": "IMPORTERS",
+BASKETS = {"EXPORTERS": "EXPORTERS", "EXPORTER": "EXPORTERS", "IMPORTERS": "IMPORTERS",
+           "IMPORTER": "IMPORTERS",
            "DOMESTIC": "DOMESTIC", "DOMESTICS": "DOMESTIC"}
 LISTED = ("REIT", "REITS", "LISTED-REAL-ESTATE")
 PROPERTY = {
     "OFFICE": "OFFICE", "OFFICES": "OFFICE", "RETAIL": "RETAIL", "MALL": "RETAIL", "MALLS": "RETAIL",
-    "SHOPPING": "RETAIL", "MULTIFAMILY": "MULTIFAMILY", "APARTMENTS": "MULTIFAMILY", "APARTMENT": "MULTIFAMILY",
-    "INDUSTRIAL": "INDUSTRIAL", "WAREHOUSE": "INDUSTRIAL", "WAREHOUSES": "INDUSTRIAL", "LOGISTICS": "INDUSTRIAL",
+    "SHOPPING": "RETAIL", "MULTIFAMILY": "MULTIFAMILY", "APARTMENTS": "MULTIFAMILY",
+    "APARTMENT": "MULTIFAMILY",
+    "INDUSTRIAL": "INDUSTRIAL", "WAREHOUSE": "INDUSTRIAL", "WAREHOUSES": "INDUSTRIAL",
+    "LOGISTICS": "INDUSTRIAL",
 }
 RESIDENTIAL = ("RESIDENTIAL", "HOMES", "HOME", "HOUSING", "HOUSES", "HOUSE")
 METROS = {
@@ -66,9 +72,11 @@ METROS = {
 }
 PHRASES = {
     "LISTED REAL ESTATE": "LISTED-REAL-ESTATE", "NEW YORK": "NEW-YORK", "LOS ANGELES": "LOS-ANGELES",
-    "SAN FRANCISCO": "SAN-FRANCISCO", "BAY AREA": "BAY-AREA", "S&P 500": "SPX", "S&P500": "SPX", "S & P 500": "SPX",
+    "SAN FRANCISCO": "SAN-FRANCISCO", "BAY AREA": "BAY-AREA", "S&P 500": "SPX", "S&P500": "SPX",
+    "S & P 500": "SPX",
     "S AND P 500": "SPX", "NASDAQ 100": "NDX", "NASDAQ-100": "NDX", "T BILL": "T-BILL", "T BILLS": "T-BILL",
-    "T NOTE": "T-NOTE", "T BOND": "T-BOND", "US TREASURY": "UST", "US TREASURIES": "UST", "U.S. TREASURY": "UST",
+    "T NOTE": "T-NOTE", "T BOND": "T-BOND", "US TREASURY": "UST", "US TREASURIES": "UST",
+    "U.S. TREASURY": "UST",
     "LONG BOND": "UST 30Y", "AT THE MONEY FORWARD": "ATMF", "AT-THE-MONEY": "ATM", "AT THE MONEY": "ATM",
     "ATM FORWARD": "ATMF", "ATM FWD": "ATMF", "CAP RATE": "CAP", "LOAN RATE": "LOAN", "LOAN AT": "LOAN",
     "CAP AT": "CAP", "DV 01": "DV01", "PER BP": "DV01", "RISK REVERSAL": "RISK-REVERSAL",
@@ -93,7 +101,8 @@ REFUSED: dict[str, tuple[str, str]] = {
         "foreign government bonds are not priced", _TREASURY_FORM)),
     **dict.fromkeys(("SWAP", "SWAPS", "IRS", "OIS", "SOFR", "SWAPTION", "SWAPTIONS", "PAYER", "RECEIVER"), (
         "swaps are not priced", "the same rate risk as a Treasury, e.g. sell 250m UST 10Y")),
-    **dict.fromkeys(("CDS", "CREDIT", "CORPORATE", "AGENCY", "MBS"), ("credit is not priced", _TREASURY_FORM)),
+    **dict.fromkeys(("CDS", "CREDIT", "CORPORATE", "AGENCY", "MBS"),
+                    ("credit is not priced", _TREASURY_FORM)),
     **dict.fromkeys(("STRADDLE", "STRADDLES", "STRANGLE", "STRANGLES", "COLLAR", "BUTTERFLY", "FLY",
                      "RISK-REVERSAL", "RR", "SPREAD", "STEEPENER", "FLATTENER", "2S10S", "5S30S"), (
         "several legs in one sentence", "one trade for each leg")),

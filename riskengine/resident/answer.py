@@ -64,14 +64,15 @@ class View:
 
 
 def view_state(
-    state: Resident, prepared: PreparedScenario | None = None, rows: PnlRows | None = None, groups: bool = True,
+    state: Resident, prepared: PreparedScenario | None = None, rows: PnlRows | None = None,
+    groups: bool = True,
     known: tuple[Resident, View] | None = None,
 ) -> View:
     """Numbers of a state.
 
-    prepared : its chain, for the channels.  rows : of the baseline instead of the policy.  groups : False measures
-    the total only.  known : another state of the same paths with its view; parts whose P&L is the very same are
-    taken from there.
+    prepared : its chain, for the channels.  rows : of the baseline instead of the policy.  groups : False
+    measures the total only.  known : another state of the same paths with its view; parts whose P&L is the
+    very same are taken from there.
     """
     spec, draw, executor = state.setting.spec, state.cache.draw, state.setting.executor
     counts = np.bincount(draw, minlength=spec.draws)
@@ -91,7 +92,8 @@ def view_state(
         tail = estimate_tail(pnl, draw, counts, spec.levels)
         if base is None:
             return Slice(tail.mean, tail)
-        gain = estimate_mean(pnl - (base.total if dimension == "total" else add_leaves(base, leaves)), draw, counts)
+        gain = estimate_mean(pnl - (base.total if dimension == "total" else add_leaves(base, leaves)), draw,
+                             counts)
         if dimension != "total":
             gain = Estimate(sum((gains[g] for g in leaves), 0.0), gain.sums, counts)
         return Slice(gain, tail)
@@ -209,7 +211,8 @@ def view_json(view: View) -> dict:
 
 
 def change_json(before: View, after: View) -> dict:
-    """after − before with the error of the difference; a part that came or went counts as zero where absent."""
+    """after − before with the error of the difference; a part that came or went counts as zero where
+    absent."""
     out = slice_json(after.total, before.total)
     if before.by_draw is not None and after.by_draw is not None:
         out["expected_pnl"] |= _span(after.by_draw - before.by_draw)
@@ -255,7 +258,8 @@ def histogram(before: np.ndarray, after: np.ndarray, weight: np.ndarray | None =
     if not high > low:
         low, high = low - 1.0, high + 1.0
     edges = np.linspace(low, high, HISTOGRAM_BINS + 1)
-    count = [np.histogram(np.clip(x, low, high), edges, weights=w)[0] for x, w in ((before, None), (after, weight))]
+    count = [np.histogram(np.clip(x, low, high), edges, weights=w)[0]
+             for x, w in ((before, None), (after, weight))]
     return {"edges_usd": edges.tolist(), "before": count[0].tolist(), "after": count[1].tolist()}
 
 
@@ -280,7 +284,8 @@ def chain_json(prepared: PreparedScenario) -> dict:
         "weeks": [round((i + 1) * horizon.step_days / 5, 1) for i in range(horizon.steps)],
         "paths": {name: dict(zip(("p16", "median", "p84"), values.T.tolist(), strict=True))
                   for name, values in chain.paths.items()},
-        "yields_by_channel": [{"tenor": t, "flow_bp": f, "path_bp": p} for t, f, p in chain.yields_by_channel],
+        "yields_by_channel": [{"tenor": t, "flow_bp": f, "path_bp": p}
+                              for t, f, p in chain.yields_by_channel],
         "holder_orders": [{"holder": h, **orders} for h, orders in chain.holder_orders],
         "absorbers": [{"name": name, "usd_bn": x} for name, x in chain.absorbers],
         "saving_usd_bn_per_year": dict(chain.saving),

@@ -1,4 +1,5 @@
-"""The limits of the book before and after a what-if: the values of the night, for a book that is only asked about.
+"""The limits of the book before and after a what-if: the values of the night, for a book that is only asked
+about.
 
 VaR and ES are those of the ordinary night at the limit's own horizon, exposures those of the book; the worst
 scenario is the scenario asked about (the night judges all of them).
@@ -25,7 +26,8 @@ def book_values(world: World, portfolio: Portfolio, held: Mapping[int, Resident]
     results = []
     for days, state in held.items():
         desks = tuple(GroupRisk("desk", name, tail, (), 0.0) for name, tail in state.risk_by("desk").items())
-        results.append(RiskResult(days, state.tail(), desks, (), 0.975, np.empty(0), state.setting.spec.noise))
+        results.append(RiskResult(days, state.tail(), desks, (), 0.975, np.empty(0),
+                                  state.setting.spec.noise))
     book = compile_book(portfolio, world.snapshot, FACTORS, None)
     return limit_values(results, (), exposures(portfolio, book, world.snapshot))
 

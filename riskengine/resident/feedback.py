@@ -1,10 +1,12 @@
-"""A held state under a scenario whose holders sell after losses: simulated step by step, then measured like any other.
+"""A held state under a scenario whose holders sell after losses: simulated step by step, then measured like
+any other.
 
     rows without policy   the base run of ``engine.feedback`` (the ordinary night carries the same selling)
-    rows with it          its scenario run;  channel ``holders_feedback`` = their gain less that without selling
+    rows with it          its scenario run;  channel ``holders_feedback`` = their gain less that without
+    selling
 
-Nothing of it is held between questions but its result: a moved knob or a new trade simulates again, which takes
-seconds instead of milliseconds.  Numbers equal those of ``engine.run`` to the bit.
+Nothing of it is held between questions but its result: a moved knob or a new trade simulates again, which
+takes seconds instead of milliseconds.  Numbers equal those of ``engine.run`` to the bit.
 """
 
 from __future__ import annotations
@@ -69,7 +71,8 @@ def view_with_selling(state: Resident, plain: View, prepared: PreparedScenario |
     view = view_state(state, prepared)
     if not view.channels:
         return view
-    return replace(view, channels={**plain.channels, CHANNEL: view.total.expected.minus(plain.total.expected)})
+    return replace(view, channels={**plain.channels,
+                                   CHANNEL: view.total.expected.minus(plain.total.expected)})
 
 
 def _rows(
@@ -81,7 +84,8 @@ def _rows(
     for row in (*rows, total):
         row.flags.writeable = False
     means = mean_rows(rows, Serial())
-    risks = GroupRisks(spec.levels, dict(zip(labels, rows, strict=True)), dict(zip(labels, means, strict=True)))
+    risks = GroupRisks(spec.levels, dict(zip(labels, rows, strict=True)),
+                       dict(zip(labels, means, strict=True)))
     tail, = measure_rows((total,), spec.levels, Serial())
     return PnlRows(tuple(labels), rows, total,
                    combine(spec.levels, tail, risks, None if reference is None else reference.measures))

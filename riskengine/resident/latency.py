@@ -1,9 +1,9 @@
 """How long a held state needs for each operation, against the same work written plainly in NumPy.
 
 Both sides start from the same cached noise and coefficients and end with VaR and ES at every level of the
-total and the mean of every leaf group touched (ours measures a leaf's tail when asked); runs alternate (ours, NumPy, ours, …), medians and minima are reported.  The
-policy knob's NumPy side gets the response for nothing: the chain is ours on both sides and its time is
-reported apart.
+total and the mean of every leaf group touched (ours measures a leaf's tail when asked); runs alternate (ours,
+NumPy, ours, …), medians and minima are reported.  The policy knob's NumPy side gets the response for nothing:
+the chain is ours on both sides and its time is reported apart.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 class.
 
 Tails of a row depend on that row alone, so that an operation measures again only the rows it has touched: the
-total's tail and every leaf's mean at once, the tail of a leaf when somebody asks for it (:class:`GroupRisks`).
+total's tail and every leaf's mean at once, the tail of a leaf when somebody asks for it
+(:class:`GroupRisks`).
 Values are those of ``measures.tail_risk`` to the bit; standard errors and Euler contributions are computed
 when asked for.
 """
@@ -43,7 +44,8 @@ class GroupRisks(Mapping[Label, RowRisk]):
 
     __slots__ = ("levels", "means", "_rows", "_known")
 
-    def __init__(self, levels: tuple[float, ...], rows: Mapping[Label, np.ndarray], means: Mapping[Label, float]):
+    def __init__(self, levels: tuple[float, ...], rows: Mapping[Label, np.ndarray],
+                 means: Mapping[Label, float]):
         self.levels, self.means = levels, means
         self._rows = rows
         self._known: dict[Label, RowRisk] = {}
@@ -115,7 +117,8 @@ def measure_rows(
 def mean_rows(rows: Sequence[np.ndarray], executor: Executor) -> list[float]:
     """Means of P&L rows, to the bit those of :func:`measure_rows`; ModelError when one is not finite."""
     blocks = [rows[i : i + ROWS_PER_TASK] for i in range(0, len(rows), ROWS_PER_TASK)]
-    sums = [x for part in executor.map(lambda block: [sum_quanta(row) for row in block], blocks) for x in part]
+    sums = [x for part in executor.map(lambda block: [sum_quanta(row) for row in block], blocks)
+            for x in part]
     if not np.all(np.isfinite(sums)):
         raise ModelError("P&L is not finite on some path")
     return [float(x) / row.size for x, row in zip(sums, rows, strict=True)]

@@ -1,5 +1,5 @@
-"""What is asked: a scenario with knobs moved, trades, sizes, views.  Plain data, the same for the command line,
-the resident process, the desk and Python.
+"""What is asked: a scenario with knobs moved, trades, sizes, views.  Plain data, the same for the command
+line, the resident process, the desk and Python.
 """
 
 from __future__ import annotations
@@ -8,12 +8,15 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
+from riskengine.base.dates import parse_tenor
 from riskengine.base.errors import InputError, Problem, suggest
+from riskengine.base.units import Horizon
 from riskengine.instruments.portfolio import Position
 from riskengine.policy.scenario import Scenario
 
 MOST_TRADES = 50
 MOST_SETS = 100
+MOST_SCALE = 1_000_000
 MOST_TEXT = 2_000
 """Characters of one sentence, knob or view."""
 
@@ -63,13 +66,17 @@ class WhatIfRequest:
                 if not number or not math.isfinite(factor):
                     problems.append(Problem("a size factor must be a finite number", field=f"scale {name}",
                                             got=repr(factor), accepted="e.g. 0.5, 2, -1, 0 to remove"))
+                elif abs(factor) > MOST_SCALE:
+                    problems.append(Problem("a size factor is out of range", field=f"scale {name}",
+                                            got=f"{factor:g}", accepted=f"-{MOST_SCALE:,} … {MOST_SCALE:,}"))
         if self.scenario is not None and not isinstance(self.scenario, (str, Scenario)):
             problems.append(Problem("a scenario is a name or a file", got=type(self.scenario).__name__))
         if self.scenario is None and self.sets:
             problems.append(Problem("knobs need a scenario whose fields they set", field="sets",
                                     got=self.sets[0]))
         if self.scenario is not None and self.horizon is not None:
-            problems.append(Problem("the scenario has its own horizon", field="horizon", got=str(self.horizon),
+            problems.append(Problem("the scenario has its own horizon", field="horizon",
+                                    got=str(self.horizon),
                                     accepted=f"--set horizon={self.horizon}"))
         if problems:
             raise InputError(problems)
@@ -105,3 +112,19 @@ class WhatIfRequest:
             "scale": dict(self.scale), "remove": list(self.remove), "views": list(self.views),
             "horizon": self.horizon, "detail": self.detail,
         }
+
+
+def removals(request: WhatIfRequest) -> tuple[tuple[str, ...], dict[str, float]]:
+    """(position ids that go, position id → factor of those that stay): a factor of 0 is a removal."""
+    gone = (*request.remove, *(name for name, factor in request.scale.items() if factor == 0.0))
+    return tuple(dict.fromkeys(gone)), {n: float(f) for n, f in request.scale.items() if f != 0.0}
+
+
+def read_horizon(text: str) -> Horizon:
+    """'10d' (1 to 20 business days) in daily steps; '26w', '12m', '2y' in weekly steps; InputError
+    otherwise."""
+    number, unit = parse_tenor(text)
+    if unit in "DB":
+        return Horizon(number, 1)
+    weeks = round(number * {"W": 1.0, "M": 52.0 / 12.0, "Y": 52.0}[unit])
+    return Horizon(weeks, 5)

@@ -107,7 +107,8 @@ class Valuer:
         rows = tuple(kept[label] for label in labels)
         total = total_of(rows, self.executor)
         groups = before.measures.groups.with_rows(
-            dict(zip(labels, rows, strict=True)), dict(zip(fresh, mean_rows(new, self.executor), strict=True)))
+            dict(zip(labels, rows, strict=True)), dict(zip(fresh, mean_rows(new, self.executor),
+                                                           strict=True)))
         return self._measured(labels, rows, total, groups, reference)
 
     def _measured(

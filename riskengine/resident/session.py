@@ -4,9 +4,9 @@
     after    the book with trades, sizes and removals, under the scenario with its knobs set
     change   after − before on the same random numbers
 
-One held state (``resident.hold``, full revaluation) per horizon serves every scenario of that horizon; what was
-asked before is kept.  Sessions of fewer paths see the first paths of the same streams.  Answers do not depend on
-what was asked before, nor on the number of threads.  One session may be shared between threads: questions queue.
+One held state (``resident.hold``, full revaluation) per horizon serves every scenario of that horizon; what
+was asked before is kept.  Sessions of fewer paths see the first paths of the same streams.  Answers depend
+neither on what was asked before nor on the number of threads.  Threads may share a session: questions queue.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 from threading import RLock
 from typing import Any, TypeVar
 
-from riskengine.base.dates import parse_tenor
 from riskengine.base.errors import InputError, Problem
 from riskengine.base.sampling import RunSpec
 from riskengine.base.units import Horizon
@@ -31,9 +30,10 @@ from riskengine.policy.night import Limit
 from riskengine.policy.scenario import Scenario
 from riskengine.resident.book_limits import book_values, compare_limits, with_scenario_loss
 from riskengine.resident.answer import (
-    Slice, View, chain_json, change_json, histogram, plain, plausibility_json, slice_json, view_json, view_state,
+    Slice, View, chain_json, change_json, histogram, plain, plausibility_json, slice_json,
+    view_json, view_state,
 )
-from riskengine.resident.request import WhatIfRequest
+from riskengine.resident.request import WhatIfRequest, read_horizon, removals
 from riskengine.resident.cache import add_fixings
 from riskengine.resident.feedback import CHANNEL, Selling, view_with_selling, with_selling
 from riskengine.resident.positions import LoweredPosition, fixing_order, lower_position
@@ -115,7 +115,8 @@ class Session:
                 after = reweigh_view(after, after_state, weights)
             answer = self._assemble(request, first, second, before_state, before, after_state, after, weights)
             answer["trades"] = self._incremental(
-                trades, book_state, second, after, before if book_state.rows is before_state.rows else None, weights)
+                trades, book_state, second, after, before if book_state.rows is before_state.rows else None,
+                weights)
             if request.detail and self.limits:
                 loss = [-v.total.expected.value if s is not None else None
                         for v, s in ((before, first), (after, second))]
@@ -131,7 +132,8 @@ class Session:
         """What a sentence of a trade means, without pricing anything but the position; InputError says why
         not."""
         trade = self._parse(sentence, 1, {p.position_id for p in self.portfolio.positions})
-        return {"trade": trade.text, "understood": trade.understood, "asset_class": trade.position.asset_class,
+        return {"trade": trade.text, "understood": trade.understood,
+                "asset_class": trade.position.asset_class,
                 "description": describe(trade.position)}
 
     def read_trades(self, request: WhatIfRequest) -> tuple[Position, ...]:
@@ -143,13 +145,13 @@ class Session:
         with self._lock:
             _, second, trades = self._read(request)
             _, horizon = self._horizons(request, second, second)
-            return self._state_after(request, second, horizon, [*trades, *(Trade("", p, "") for p in more)])[0]
+            return self._state_after(request, second, horizon,
+                                     [*trades, *(Trade("", p, "") for p in more)])[0]
 
     def reseeded(self, seed: int) -> Session:
         """The same book, world and scenarios on the paths of another seed."""
         return Session(self.world, self.portfolio, replace(self.spec, seed=seed), load_scenario=self._load,
-                       executor=self.executor, data_version=self.data_version, limits=self.limits,
-                       reweigh=self._reweigh)
+                       executor=self.executor, data_version=self.data_version, limits=self.limits)
 
     def positions(self) -> list[dict]:
         """The book as filed: id, type, desk, book, strategy, asset class, description, tags."""
@@ -174,7 +176,8 @@ class Session:
                 first = replace(first, feedback=None)  # turned off: before and after without it
             elif request.views:
                 problems.append(Problem("views cannot be put on a scenario whose holders sell after losses",
-                                        field="views", got=request.views[0][:60], accepted="--set feedback=off"))
+                                        field="views", got=request.views[0][:60],
+                                        accepted="--set feedback=off"))
         taken = {p.position_id for p in self.portfolio.positions}
         trades: list[Trade] = []
         for n, item in enumerate(request.trades, 1):
@@ -211,7 +214,7 @@ class Session:
             self.world, self.portfolio, self.spec, horizon, "full", self.executor))
 
     def _hold_with(self, horizon: Horizon, positions: Sequence[Position]) -> Resident:
-        """The held state with the fixings of *positions* drawn, so that asking again does not draw them again."""
+        """The held state with the fixings of *positions*, drawn once and kept."""
         held = self._hold(horizon)
         wanted = fixing_order([self._lower(p, horizon) for p in positions])
         missing = [f for f in wanted if f not in held.cache.fixings]
@@ -219,7 +222,8 @@ class Session:
             if len(held.cache.fixings) > MOST_FIXINGS:
                 del self._held[horizon]
                 return self._hold_with(horizon, positions)
-            cache = add_fixings(held.cache, missing, self.world.model(horizon), horizon, self.spec, self.executor)
+            cache = add_fixings(held.cache, missing, self.world.model(horizon), horizon, self.spec,
+                                self.executor)
             held = self._held[horizon] = replace(held, cache=cache)
         return held
 
@@ -235,7 +239,9 @@ class Session:
         """Draws of the chain's parameters, made once: the same for every scenario and horizon."""
         return _kept(self._draws, "draws", 1, lambda: policy_draws(self.world, self.spec))
 
-    def _state_before(self, scenario: Scenario | None, horizon: Horizon, detail: bool) -> tuple[Resident, View]:
+    def _state_before(
+        self, scenario: Scenario | None, horizon: Horizon, detail: bool
+    ) -> tuple[Resident, View]:
         def make() -> tuple[Resident, View]:
             state = self._hold(horizon) if scenario is None else self._under(scenario, horizon)
             return self._view(state, scenario, detail)
@@ -243,7 +249,8 @@ class Session:
         return _kept(self._before, (scenario, horizon, detail), KEPT_STATES, make)
 
     def _view(
-        self, state: Resident, scenario: Scenario | None, detail: bool, known: tuple[Resident, View] | None = None,
+        self, state: Resident, scenario: Scenario | None, detail: bool,
+        known: tuple[Resident, View] | None = None,
     ) -> tuple[Resident, View]:
         """The state in numbers; with holders who sell after losses, the state of the paths they sell on."""
         prepared = self._prepare(scenario) if scenario is not None and detail else None
@@ -285,7 +292,9 @@ class Session:
         new = old if after.baseline is before.baseline else total(after)
         return {"before": slice_json(old), "after": slice_json(new), "change": slice_json(new, old)}
 
-    def _limits(self, request: WhatIfRequest, trades: Sequence[Trade], loss: list[float | None]) -> list[dict]:
+    def _limits(
+        self, request: WhatIfRequest, trades: Sequence[Trade], loss: list[float | None]
+    ) -> list[dict]:
         """Every limit before and after; 'scenario_loss' is judged on the scenario asked about alone."""
         days = sorted({x.horizon_days for x in self.limits if x.horizon_days is not None})
         held = {d: self._hold(Horizon(d, 1)) for d in days}
@@ -311,8 +320,8 @@ class Session:
         return self._reweigh(request.views, horizon_moves(state), state.rows.total, state.setting.horizon)
 
     def _incremental(
-        self, trades: Sequence[Trade], book: Resident, scenario: Scenario | None, after: View, known: View | None,
-        weights: Weights | None,
+        self, trades: Sequence[Trade], book: Resident, scenario: Scenario | None, after: View,
+        known: View | None, weights: Weights | None,
     ) -> list[dict]:
         """What each trade adds to the book after the other changes: alone, and all of them together.
 
@@ -345,7 +354,8 @@ class Session:
         answer: dict = {
             "schema_version": SCHEMA_VERSION, "as_of": self.world.as_of,
             "accounts_as_of": self.world.accounts.accounts_as_of, "data_version": self.data_version,
-            "paths": self.spec.paths, "draws": self.spec.draws, "seed": self.spec.seed, "noise": self.spec.noise,
+            "paths": self.spec.paths, "draws": self.spec.draws, "seed": self.spec.seed,
+            "noise": self.spec.noise,
             "levels": list(self.spec.levels), "portfolio": self.portfolio.source,
             "scenario": None if second is None else {
                 "name": second.name, "title": second.title, "narrative": second.narrative,
@@ -365,7 +375,8 @@ class Session:
         if request.detail and first is not None and second is not None:
             found = {"before": self._prepare(first), "after": self._prepare(second)}
             answer["plausibility"] = {k: plausibility_json(p, self.world) for k, p in found.items()}
-            answer["chain"] = {k: _kept(self._chains, p.scenario, KEPT_SCENARIOS, lambda p=p: plain(chain_json(p)))
+            answer["chain"] = {k: _kept(self._chains, p.scenario, KEPT_SCENARIOS,
+                                        lambda p=p: plain(chain_json(p)))
                                for k, p in found.items()}
             answer["flags"] = {k: list(p.policy.flags) for k, p in found.items()}
             if second.feedback is not None:
@@ -375,21 +386,6 @@ class Session:
                 for k, view in (("before", before), ("after", after)):
                     answer["flags"][k].append(sold[k].flag(view.channels[CHANNEL].value))
         return answer
-
-
-def removals(request: WhatIfRequest) -> tuple[tuple[str, ...], dict[str, float]]:
-    """(position ids that go, position id → factor of those that stay): a factor of 0 is a removal."""
-    gone = (*request.remove, *(name for name, factor in request.scale.items() if factor == 0.0))
-    return tuple(dict.fromkeys(gone)), {n: float(f) for n, f in request.scale.items() if f != 0.0}
-
-
-def read_horizon(text: str) -> Horizon:
-    """'10d' (1 to 20 business days) in daily steps; '26w', '12m', '2y' in weekly steps; InputError otherwise."""
-    number, unit = parse_tenor(text)
-    if unit in "DB":
-        return Horizon(number, 1)
-    weeks = round(number * {"W": 1.0, "M": 52.0 / 12.0, "Y": 52.0}[unit])
-    return Horizon(weeks, 5)
 
 
 def _kept(store: OrderedDict[Hashable, T], key: Hashable, most: int, make: Callable[[], T]) -> T:

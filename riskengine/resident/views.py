@@ -3,8 +3,8 @@
     mean_w = (1/P) Σ w x        F_w(v) = (1/P) Σ w 1{x ≤ v}        weights of mean 1
 
 Weights come from outside (entropy pooling, ``measures.entropy_pooling``) and count as given in the standard
-errors.  Expected P&L under a view is the reweighted mean less the plain mean of the baseline, so that what the
-view itself is worth shows; among the channels it is the line 'view'.  With equal weights nothing changes.
+errors.  Expected P&L under a view is the reweighted mean less the plain mean of the baseline, so that what
+the view itself is worth shows; among the channels it is the line 'view'.  With equal weights nothing changes.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from riskengine.resident.answer import DIMENSIONS, Slice, View, add_leaves, leav
 from riskengine.resident.what_if import Resident
 
 Reweigh = Callable[[Sequence[str], np.ndarray, np.ndarray, Horizon], "Weights"]
-"""(sentences, moves (K, P) at the horizon in the order of FACTORS, P&L of the book (P,) USD, horizon) → weights;
-InputError for a wrong sentence."""
+"""(sentences, moves (K, P) at the horizon in the order of FACTORS, P&L of the book (P,) USD, horizon) →
+weights; InputError for a wrong sentence."""
 
 
 @dataclass(frozen=True, slots=True)

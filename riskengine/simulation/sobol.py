@@ -3,9 +3,9 @@
     x_j(n) = XOR over the set bits i of the Gray code of n of v_j(i),    v_j(i) = m_j(i) 2^(b − i)
     m(k) = 2 a₁ m(k−1) ⊕ 2² a₂ m(k−2) ⊕ … ⊕ 2^s m(k−s) ⊕ m(k−s)
 
-Primitive polynomials (bits 1 a₁ … a_{s−1} 1) and initial numbers m of dimensions 2 to MOST: Joe and Kuo (2008),
-SIAM J. Sci. Comput. 30, 2635–2654, file new-joe-kuo-6.21201.  Beyond MOST dimensions SciPy's generator of the
-same numbers is asked; importing it costs a second, which is why the first ones are here.
+Primitive polynomials (bits 1 a₁ … a_{s−1} 1) and initial numbers m of dimensions 2 to MOST: Joe and Kuo
+(2008), SIAM J. Sci. Comput. 30, 2635–2654, file new-joe-kuo-6.21201.  Beyond MOST dimensions SciPy's
+generator of the same numbers is asked; importing it costs a second, which is why the first ones are here.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ _DIRECTIONS = """
 
 
 def sobol_points(dimensions: int, bits: int) -> np.ndarray:
-    """(2^bits, dimensions) int64: the first 2^bits unscrambled points times 2^bits, in the order of the sequence.
+    """(2^bits, dimensions) int64: the first 2^bits unscrambled points times 2^bits, in the order of the
+    sequence.
 
     bits : 1 … 31.
     """

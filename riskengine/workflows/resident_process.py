@@ -2,13 +2,13 @@
 
 A message is a 4-byte big-endian length and that many bytes of JSON, at most MOST_BYTES.  A question names the
 hash of the program that asks; a process of other code answers ``stale``, leaves, and a new one is started.
-Everything else an answer depends on (configuration, portfolio, data store) is hashed by ``workflows.what_if`` at
-every question, so a changed file means a newly built world.
+Everything else an answer depends on (configuration, portfolio, data store) is hashed by ``workflows.what_if``
+at every question, so a changed file means a newly built world.
 
 Safety: the socket lies in the user's runtime folder ($XDG_RUNTIME_DIR, else a folder of mode 700 in the
-temporary folder, refused unless it belongs to the user and nobody else may write), has mode 600, and the peer's user id is
-checked.  A lock beside it leaves one of two processes started at the same moment.  A client that hangs up,
-sends garbage or too much costs its own connection only.  Standard library only, so that asking is quick;
+temporary folder, refused unless it belongs to the user and nobody else may write), has mode 600, and the
+peer's user id is checked.  A lock beside it leaves one of two processes started at the same moment.  A client
+that hangs up, sends garbage or too much costs its own connection only.  Standard library only, so that asking is quick;
 numpy is loaded by the process that answers.
 """
 
@@ -92,7 +92,8 @@ def send(connection: socket.socket, message: dict) -> None:
     """One message; InputError when it is too long."""
     body = json.dumps(message, ensure_ascii=False, allow_nan=False).encode()
     if len(body) > MOST_BYTES:
-        raise InputError(Problem("message too long", got=f"{len(body):,} bytes", accepted=f"at most {MOST_BYTES:,}"))
+        raise InputError(Problem("message too long", got=f"{len(body):,} bytes",
+                                 accepted=f"at most {MOST_BYTES:,}"))
     connection.sendall(struct.pack(">I", len(body)) + body)
 
 
@@ -193,7 +194,8 @@ def _start(path: Path) -> socket.socket:
     command = [sys.executable, "-m", "riskengine.workflows.resident_server"]
     with open(path.with_suffix(".log"), "ab") as log:
         os.chmod(path.with_suffix(".log"), 0o600)
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                 start_new_session=True,
                                  cwd="/", env={**os.environ, "PYTHONPATH": _python_path()})
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:

@@ -32,7 +32,8 @@ LEAVING_SECONDS = 60.0
 class Server:
     """Listens on *path* until idle.  answer : (setup JSON, requests JSON) → answers; held : labels."""
 
-    def __init__(self, path: Path, answer: Callable[[object, list], list[dict]], held: Callable[[], list[str]],
+    def __init__(self, path: Path, answer: Callable[[object, list], list[dict]],
+                 held: Callable[[], list[str]],
                  code: str, idle: float = IDLE_SECONDS):
         self.path, self.answer, self.held, self.code, self.idle = path, answer, held, code, idle
         self.started = self.last = time.monotonic()
@@ -66,7 +67,8 @@ class Server:
         return True
 
     def _alone(self, lock: BinaryIO) -> bool:
-        """Take the lock; wait for a process that holds it but no longer listens, give way to one that does."""
+        """Take the lock; wait for a process that holds it but no longer listens, give way to one that
+        does."""
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

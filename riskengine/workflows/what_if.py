@@ -1,8 +1,9 @@
 """What-if: from files and labels to a held session, and the Python door ``riskengine.what_if``.
 
-:class:`Setup` names what an answer depends on besides the question.  :class:`SessionPool` keeps the worlds and
-sessions of the last setups; a file that changed (configuration, portfolio, data store) gives a new one.  The
-resident process, the desk and a single command all ask the same pool, hence the same bits for the same paths.
+:class:`Setup` names what an answer depends on besides the question.  :class:`SessionPool` keeps the worlds
+and sessions of the last setups; a file that changed (configuration, portfolio, data store) gives a new one.
+The resident process, the desk and a single command all ask the same pool, hence the same bits for the same
+paths.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ from riskengine.workflows.build_world import build_world, check_as_of
 
 KEPT_WORLDS = 2
 KEPT_SESSIONS = 3
+MOST_PATHS = 2_000_896
+"""Paths of a held session, half a kilobyte each: more are a night's work (``riskengine nightly``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,8 @@ class Setup:
         for name, value in table.items():
             kind = int if name in ("paths", "seed") else str
             if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
-                problems.append(Problem(f"must be {'a whole number' if kind is int else 'a text'}", field=str(name),
+                problems.append(Problem(f"must be {'a whole number' if kind is int else 'a text'}",
+                                        field=str(name),
                                         got=repr(value)[:60]))
         if problems:
             raise InputError(problems)
@@ -97,6 +101,9 @@ class SessionPool:
             if setup.accounts is not None:
                 check_accounts_choice(setup.accounts, "--accounts")
             check_as_of(day)
+            if setup.paths is not None and setup.paths > MOST_PATHS:
+                raise InputError(Problem("too many paths to hold in memory", field="--paths",
+                                         got=f"{setup.paths:,}", accepted=f"at most {MOST_PATHS:,}"))
             changes = {k: v for k, v in (("paths", setup.paths), ("seed", setup.seed)) if v is not None}
             spec = replace(night.run, **changes)
             book_file = Path(setup.portfolio) if setup.portfolio else Path(night.portfolio)

@@ -19,8 +19,8 @@ class WhatIf:
     """One answer.
 
     answer : the dictionary of ``riskengine what-if --json``.  kind : of the frames, one of KINDS.
-    before, after, change : columns part (total, asset_class, desk, channel), name, measure (expected_pnl, var, es),
-    level (null for expected P&L), value, se, low, high: USD, VaR and ES + = loss, 95% interval.
+    before, after, change : columns part (total, asset_class, desk, channel), name, measure (expected_pnl,
+    var, es), level (null for expected P&L), value, se, low, high: USD, VaR and ES + = loss, 95% interval.
     """
 
     answer: dict[str, Any]

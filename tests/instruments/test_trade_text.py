@@ -81,6 +81,7 @@ def test_a_sentence_gives_this_position(sentence, instrument, snapshot):
 
 @pytest.mark.parametrize(("sentence", "sign"), [
     ("sell 500m USDJPY 3M fwd", 1), ("buy 500m usd/jpy 3m fwd", -1), ("sell usd 500m against jpy 3m", 1),
+    ("sell 500 m\tUSDJPY\n3M  fwd", 1),
 ])
 def test_the_side_and_the_size_are_those_of_the_first_currency(sentence, sign, snapshot):
     deal = position(sentence, snapshot).instrument
