@@ -3,9 +3,9 @@
     assess_claims(as_of) -> ClaimsResult
 
 A file per family of claims: ``accounting`` (identities), ``saving``, ``yields``, ``holders``, ``dollar``,
-``tariffs``, ``equities``, ``property``, ``wealth``, ``inflows``, ``untestable``.  What they share: ``series`` (who
-was known when), ``regressions`` (HAC, wild bootstrap, influence), ``verdicts`` (the rule), ``assess`` (all of them,
-multiple testing).  A claim is a hypothesis here, never a premise.
+``tariffs``, ``equities``, ``property``, ``wealth``, ``inflows``, ``untestable``.  What they share: ``series``
+(who was known when), ``regressions`` (HAC, wild bootstrap, influence), ``verdicts`` (the rule), ``assess``
+(all of them, multiple testing).  A claim is a hypothesis here, never a premise.
 """
 
 from __future__ import annotations

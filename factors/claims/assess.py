@@ -1,4 +1,5 @@
-"""All claims at a date: run every family, correct for multiple testing, write the verdicts (rule in ``verdicts``)."""
+"""All claims at a date: run every family, correct for multiple testing, write the verdicts (rule in
+``verdicts``)."""
 
 from __future__ import annotations
 
@@ -16,8 +17,10 @@ from factors.claims.verdicts import (
 from riskengine.result import Claim, ClaimsResult
 
 FAMILIES: tuple[Callable[[Evidence], list[Draft]], ...] = (
-    accounting.test_accounting, saving.test_saving, inflows.test_inflows, yields.test_yields, holders.test_holders,
-    dollar.test_dollar, tariffs.test_tariffs, equities.test_equities, property.test_property, wealth.test_wealth,
+    accounting.test_accounting, saving.test_saving, inflows.test_inflows, yields.test_yields,
+    holders.test_holders,
+    dollar.test_dollar, tariffs.test_tariffs, equities.test_equities, property.test_property,
+    wealth.test_wealth,
     untestable.test_untestable,
 )
 
@@ -26,7 +29,8 @@ def assess_claims(as_of: str, evidence: Evidence | None = None, data_version: st
                   step: Callable[[str, int, int], None] | None = None) -> ClaimsResult:
     """Every claim with its verdict, on what was known at the close of *as_of*.
 
-    evidence : instead of the embedded panels and the active store (tests).  data_version : of the store, for the
+    evidence : instead of the embedded panels and the active store (tests).  data_version : of the store, for
+    the
     record.  step : told (family, done, of how many).
     """
     evidence = evidence or gather_evidence(as_of)
@@ -120,9 +124,11 @@ def decimals_for(measured: Measured) -> int:
 
 def _claim(draft: Draft, verdict: str, reason: str, **numbers: object) -> Claim:
     w = draft.wording
-    estimate = estimate_of("main", draft.measured, draft.unit, draft.sample) if draft.measured is not None else None
+    estimate = estimate_of("main", draft.measured, draft.unit,
+                           draft.sample) if draft.measured is not None else None
     return Claim(
         id=w.id, family=w.family, title=w.title, claim=w.claim, said_by=w.said_by, equation=w.equation,
-        series=draft.series, expected_seed=w.expected_seed, expected_literature=w.expected_literature, verdict=verdict,
+        series=draft.series, expected_seed=w.expected_seed, expected_literature=w.expected_literature,
+        verdict=verdict,
         reason=reason, estimate=estimate, others=draft.others, influential=draft.influential,
         caveats=(*w.caveats, *draft.caveats), missing=draft.missing, chart=draft.chart, **numbers)

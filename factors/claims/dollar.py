@@ -2,8 +2,9 @@
 
     mean Asian move − mean other move = a + b (move of the broad dollar) + e        monthly, log points, dollar up = +
 
-b > 0: Asian currencies move more than the others when the dollar moves.  Each currency's own beta stands beside it.
-A currency is part of the index it is regressed on, which lifts the betas of large weights (EUR, CNY, MXN, CAD).
+b > 0: Asian currencies move more than the others when the dollar moves.  Each currency's own beta stands
+beside it. A currency is part of the index it is regressed on, which lifts the betas of large weights (EUR,
+CNY, MXN, CAD).
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ PLAZA = ("1985-09", "1987-02")
 
 WORDING = Wording(
     "D9", "Dollar", "A falling dollar falls mostly against Asia",
-    "When inflows to the United States shrink, the dollar depreciates, and more so against Asian currencies.", REPORT,
+    "When inflows to the United States shrink, the dollar depreciates, and more so against Asian currencies.",
+    REPORT,
     "mean Δ(Asia) − mean Δ(others) = a + b Δ(broad dollar) + e", "b above 0",
     "b below 0: managed Asian currencies move less than the dollar (betas below 1 except Korea)",
     ("Unconditional co-movement: an agreement that aims at Asian currencies is another experiment.",
@@ -62,7 +64,8 @@ def asia_against_others(evidence: Evidence) -> Draft:
     others = (
         *variant("mean Asian beta", regress(asia, [x], number, 3, ["Δ"], WORDING.id), "ratio"),
         *variant("mean beta of the others", regress(other, [x], number, 3, ["Δ"], WORDING.id), "ratio"),
-        *variant("months of a falling dollar only", regress(asia - other, [falls], number, 3, ["Δ"], WORDING.id), "ratio"),
+        *variant("months of a falling dollar only",
+                 regress(asia - other, [falls], number, 3, ["Δ"], WORDING.id), "ratio"),
         *_plaza(evidence))
     return from_regression(
         WORDING, main, Region(low=0.0), "ratio", ("Δ broad dollar", "Δ Asia − Δ others"), series=(
@@ -81,11 +84,13 @@ def _mean(table: dict[str, np.ndarray], names: tuple[str, ...]) -> np.ndarray:
 
 
 def _plaza(evidence: Evidence) -> list:
-    """How far the dollar fell between the Plaza and the Louvre, by currency: an accord's own cross-section."""
+    """How far the dollar fell between the Plaza and the Louvre, by currency: an accord's own
+    cross-section."""
     first, last = (period_number(m, "M") for m in PLAZA)
     rows = []
     for name in ("JPY", "CHF", "KRW", "TWD", "CNY"):
         level = evidence.monthly(f"fx_monthly.{name}").log()
         rows.append((name, -float(level.on(last, last + 1)[0] - level.on(first, first + 1)[0])))
-    return [exact(f"Plaza to Louvre, dollar against {name}", 100.0 * np.expm1(v), "%", f"{PLAZA[0]} to {PLAZA[1]}")
+    return [exact(f"Plaza to Louvre, dollar against {name}", 100.0 * np.expm1(v), "%",
+                  f"{PLAZA[0]} to {PLAZA[1]}")
             for name, v in rows if np.isfinite(v)]

@@ -1,7 +1,7 @@
 """A tested claim before the multiple-testing correction: its words, its numbers, and the numbers' neighbours.
 
-``from_regression`` and ``from_statistic`` measure the main number, find the observation it hangs on, measure again
-without it and in named sub-samples, and draw the chart; ``assess`` turns drafts into verdicts.
+``from_regression`` and ``from_statistic`` measure the main number, find the observation it hangs on, measure
+again without it and in named sub-samples, and draw the chart; ``assess`` turns drafts into verdicts.
 """
 
 from __future__ import annotations
@@ -40,9 +40,11 @@ class Wording:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A claim with its measurements; exactly one of measured, identity, untestable, missing decides the verdict.
+    """A claim with its measurements; exactly one of measured, identity, untestable, missing decides the
+    verdict.
 
-    identity : (holds, words).  short : the sample does not suffice yet.  words : a sentence about the numbers for the reason.  without : (what, number).
+    identity : (holds, words).  short : the sample does not suffice yet.  words : a sentence about the numbers
+    for the reason.  without : (what, number).
     """
 
     wording: Wording
@@ -76,7 +78,8 @@ def estimate_of(label: str, measured: Measured, unit: str, sample: str = "", not
 
 
 def attempt(wording: Wording, test: Callable[[Evidence], Draft], evidence: Evidence) -> Draft:
-    """The draft of *test*; series that are not there, or too short a sample at this date, are its outcome too."""
+    """The draft of *test*; series that are not there, or too short a sample at this date, are its outcome
+    too."""
     try:
         return test(evidence)
     except SeriesMissing as missing:
@@ -85,12 +88,13 @@ def attempt(wording: Wording, test: Callable[[Evidence], Draft], evidence: Evide
         return Draft(wording, words=f"Too short a sample at this date: {why}.", short=True)
 
 
-def from_regression(wording: Wording, regression: Regression, region: Region, unit: str, axis: tuple[str, str],
+def from_regression(wording: Wording, regression: Regression, region: Region, unit: str,
+                    axis: tuple[str, str],
                     time: str = "M", pandemic: bool = False, **fields: object) -> Draft:
     """The tested coefficient, its most influential observation, the number without it, and the chart.
 
-    axis : (what x is, what y is) with units.  time : 'M', 'Q' or 'Y' for period labels.  pandemic : measure also
-    without 2020–21.  TooShort passes through.
+    axis : (what x is, what y is) with units.  time : 'M', 'Q' or 'Y' for period labels.  pandemic : measure
+    also without 2020–21.  TooShort passes through.
     """
     measured = regression.fit()
     at, _ = regression.most_influential()
@@ -114,7 +118,8 @@ def from_regression(wording: Wording, regression: Regression, region: Region, un
                  chart=scatter_of(regression, axis, time, at, measured.value), **fields)
 
 
-def from_statistic(wording: Wording, statistic: Callable[[np.ndarray], float], labels: Sequence[str], block: int,
+def from_statistic(wording: Wording, statistic: Callable[[np.ndarray], float], labels: Sequence[str],
+                   block: int,
                    region: Region, unit: str, **fields: object) -> Draft:
     """A statistic of rows (one label each) with its block bootstrap and the row it hangs on."""
     n = len(labels)
@@ -136,7 +141,8 @@ def variant(label: str, regression: Regression, unit: str, time: str = "M", note
     return (estimate_of(label, measured, unit, sample_of(regression, time, keep), note),)
 
 
-def exact(label: str, value: float, unit: str, sample: str = "", note: str = "", n: int | None = None) -> ClaimEstimate:
+def exact(label: str, value: float, unit: str, sample: str = "", note: str = "",
+          n: int | None = None) -> ClaimEstimate:
     """A computed number without sampling error."""
     return ClaimEstimate(label, float(value), unit, n=n, sample=sample, note=note)
 

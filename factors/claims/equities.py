@@ -1,11 +1,12 @@
 """Do companies that sell abroad gain when the dollar falls, and companies that buy abroad lose?
 
-Each month the sectors' returns are regressed on their foreign revenue shares (Fama and MacBeth 1973); the slope
-λ_t is the return of one more unit of foreign revenue share.  Then
+Each month the sectors' returns are regressed on their foreign revenue shares (Fama and MacBeth 1973); the
+slope λ_t is the return of one more unit of foreign revenue share.  Then
 
     λ_t = a + b Δs_t + c r^m_t + d Δy10_t + e_t        s: broad dollar, up = the dollar rose
 
-b < 0: exporters gain from a falling dollar, beyond the market and rates.  Without sector funds: Nasdaq less S&P 500.
+b < 0: exporters gain from a falling dollar, beyond the market and rates.  Without sector funds: Nasdaq less
+S&P 500.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from factors.claims.yields import REPORT
 
 FOREIGN_SHARE = {"XLK": 0.57, "XLB": 0.52, "XLE": 0.39, "XLP": 0.42, "XLV": 0.36, "XLI": 0.33, "XLY": 0.34,
                  "XLF": 0.21, "XLU": 0.02}
-"""Foreign share of sales by S&P 500 sector, about 2020–24 (FactSet geographic revenue, recalled: mark R). Sectors
-with a fund since 1998; communication and listed property funds are younger and left out."""
+"""Foreign share of sales by S&P 500 sector, about 2020–24 (FactSet geographic revenue, recalled: mark R).
+Sectors with a fund since 1998; communication and listed property funds are younger and left out."""
 INDEX_SHARE = {"SP500": 0.28, "NASDAQ": 0.42}
 """configs/market_inputs.csv, foreign_revenue_share."""
 
@@ -75,17 +76,20 @@ def exporters(evidence: Evidence) -> Draft:
     main = regress(slope, [s, market, rate], number, 3, ["Δ dollar", "market", "Δ y10"], WORDING.id)
     unit = "% per 1% of dollar, share 0 to 1"
     ranks = (np.argsort(np.argsort(share)) + 0.5) / len(share)
-    others = [*variant("without market and rates", regress(slope, [s], number, 3, ["Δ dollar"], WORDING.id), unit),
+    others = [*variant("without market and rates", regress(slope, [s], number, 3, ["Δ dollar"], WORDING.id),
+                       unit),
               *variant("ranks instead of shares", regress(slopes(table, ranks), [s, market, rate], number, 3,
                                                           ["Δ dollar", "market", "Δ y10"], WORDING.id), unit)]
     if names is sectors:
         rest = [i for i, name in enumerate(names) if name != "etf.XLK"]
         others += variant("without technology", regress(
-            slopes(table[rest], share[rest]), [s, market, rate], number, 3, ["Δ dollar", "market", "Δ y10"], WORDING.id),
+            slopes(table[rest], share[rest]), [s, market, rate], number, 3, ["Δ dollar", "market", "Δ y10"],
+            WORDING.id),
             unit)
     return from_regression(
         WORDING, main, Region(high=0.0), unit, ("Δ broad dollar, %", "return per unit of foreign share, %"),
-        series=(*names, market_name, "treasury_par_daily.10Y", "DTWEXBGS" if source == "DTWEXBGS" else source),
+        series=(*names, market_name, "treasury_par_daily.10Y",
+                "DTWEXBGS" if source == "DTWEXBGS" else source),
         others=tuple(others), pandemic=True,
-        caveats=() if names is sectors else ("Two indices only (sector funds are not imported): Nasdaq less S&P 500 is "
-                                             "technology before it is foreign sales.",))
+        caveats=() if names is sectors else ("Two indices only (sector funds are not imported): Nasdaq less "
+                                             "S&P 500 is technology before it is foreign sales.",))

@@ -3,8 +3,8 @@
     Δ₃ H(others) = a + b Δ₃ H(China) + c Δ₃ y10 + e       quarters of three months, USD bn, end of period
 
 The controls take out the common valuation of holdings at market prices.  b = −1: other foreigners bought what
-China sold; b = 0: residents did.  Accounting of the exit: the change of every holder from China's largest holding
-to the last month; the sum of the parts is the change of the total.
+China sold; b = 0: residents did.  Accounting of the exit: the change of every holder from China's largest
+holding to the last month; the sum of the parts is the change of the total.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ SHOWN = {"japan": "Japan", "taiwan": "Taiwan", "india": "India", "canada": "Cana
          "brazil": "Brazil", "hong_kong": "Hong Kong", "norway": "Norway", "singapore": "Singapore"}
 EXIT = "2011-09"
 CUSTODY_CAVEATS = (
-    "Custody: TIC records where a security is held. China's own bonds may sit in Belgium or London, so part of the "
-    "offset can be China itself; the coefficient cannot tell.",
-    "Holdings are at market value and jump at annual benchmark surveys (June); the ten-year yield takes out part of "
-    "the valuation.",
+    "Custody: TIC records where a security is held. China's own bonds may sit in Belgium or London, so part "
+    "of the offset can be China itself; the coefficient cannot tell.",
+    "Holdings are at market value and jump at annual benchmark surveys (June); the ten-year yield takes out "
+    "part of the valuation.",
     "Agency bonds and dollars outside Treasuries are not seen.")
 
 REPLACED = Wording(
@@ -47,9 +47,10 @@ NO_SPIKE = Wording(
     "China reduced its Treasuries without a spike of yields.", SECOND,
     "Δ₃ (y10 − b̂ y2) = a + b Δ₃ H(China)/outstanding + e",
     "b within ±2 bp per 1% of outstanding", "b −2 to −20",
-    (*CUSTODY_CAVEATS[:1], "Valuation runs the other way: a higher yield lowers the measured holding, which makes b "
-                           "more negative than the flow effect.",
-     "China sold while others and the Federal Reserve bought: a net effect of zero is not an elasticity of zero."))
+    (*CUSTODY_CAVEATS[:1], "Valuation runs the other way: a higher yield lowers the measured holding, which "
+                           "makes b more negative than the flow effect.",
+     "China sold while others and the Federal Reserve bought: a net effect of zero is not an elasticity of "
+     "zero."))
 
 
 def test_holders(evidence: Evidence) -> list[Draft]:
@@ -111,9 +112,12 @@ def all_others(evidence: Evidence) -> Draft:
               *(exact(words, value, "USD bn", span) for words, value in rows[1:4]),
               *variant("full sample", full, "USD per USD", "Q"))
     return from_regression(
-        REPLACED, main, Region(high=-0.3), "USD per USD", ("Δ China, USD bn a quarter", "Δ others, USD bn"), "Q",
-        series=(PREFIX + "china_mainland", PREFIX + "grand_total", "rates_monthly.GS10"), others=others, pandemic=True,
-        words=f"From {span} China's holding changed by {signed(left)} bn and all foreigners' by {signed(came)} bn.",
+        REPLACED, main, Region(high=-0.3), "USD per USD", ("Δ China, USD bn a quarter", "Δ others, USD bn"),
+        "Q",
+        series=(PREFIX + "china_mainland", PREFIX + "grand_total", "rates_monthly.GS10"), others=others,
+        pandemic=True,
+        words=f"From {span} China's holding changed by {signed(left)} bn and all foreigners' by "
+              f"{signed(came)} bn.",
     ).plus(chart={"kind": "bars", "unit": "USD bn", "decimals": 0, "title": f"Change of holdings, {span}",
                   "rows": [(name, round(v, 1), None, None) for name, v in rows]})
 
@@ -130,7 +134,8 @@ def europeans(evidence: Evidence) -> Draft:
             one = _offset(evidence, evidence.monthly(PREFIX + name), china, EUROPEAN.id)
             others += variant({**CUSTODY, **SHOWN}[name], one, "USD per USD", "Q", keep=_since_exit(one))
     return from_regression(
-        EUROPEAN, late, Region(high=0.0), "USD per USD", ("Δ China, USD bn a quarter", "Δ UK + Belgium + Ireland"), "Q",
+        EUROPEAN, late, Region(high=0.0), "USD per USD",
+        ("Δ China, USD bn a quarter", "Δ UK + Belgium + Ireland"), "Q",
         series=tuple(PREFIX + n for n in ("china_mainland", *EUROPE)), others=tuple(others), pandemic=True)
 
 
@@ -169,7 +174,8 @@ def by_survey(evidence: Evidence, wanted: tuple[str, ...]) -> Draft:
     rate = np.array([1e2 * ten.on(m, m + 1)[0] for m in (period_number(f"{y}-06", "M") for y in years)])
     if (np.isfinite(c) & np.isfinite(t)).sum() < 14:
         return Draft(REPLACED, missing=wanted)
-    main = regress(difference(t - c), [difference(c), difference(rate)], years, 1, ["Δ China", "Δ y10"], REPLACED.id)
+    main = regress(difference(t - c), [difference(c), difference(rate)], years, 1, ["Δ China", "Δ y10"],
+                   REPLACED.id)
     peak, last = int(np.nanargmax(c)), int(np.flatnonzero(np.isfinite(c))[-1])
     span = f"June {years[peak]} to June {years[last]}"
     parts = [(area, rows[int(years[last])] - rows[int(years[peak])]) for area, rows in table.items()
@@ -182,7 +188,8 @@ def by_survey(evidence: Evidence, wanted: tuple[str, ...]) -> Draft:
         series=("configs/foreign_holdings_by_survey.csv", "rates_monthly.GS10"),
         others=(exact("China since its largest holding", left, "USD bn", span),
                 exact("all foreigners over the same years", came, "USD bn", span)),
-        caveats=("Annual surveys, long-term Treasuries: few observations. Monthly holders: " + ", ".join(wanted) + ".",),
+        caveats=("Annual surveys, long-term Treasuries: few observations. Monthly holders: "
+                 + ", ".join(wanted) + ".",),
     ).plus(chart={"kind": "bars", "unit": "USD bn", "decimals": 0, "title": f"Change of holdings, {span}",
                   "rows": [(name, round(float(v), 1), None, None) for name, v in rows]})
 

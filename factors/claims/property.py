@@ -1,12 +1,13 @@
 """Are gateway cities more exposed to foreign capital than the rest?
 
-China tightened personal purchases of foreign exchange from 1 January 2017; Chinese buyers concentrate in gateway
-cities.  Difference in differences over the Case–Shiller metros:
+China tightened personal purchases of foreign exchange from 1 January 2017; Chinese buyers concentrate in
+gateway cities.  Difference in differences over the Case–Shiller metros:
 
     D_i = [ln p_i(t0 + 24) − ln p_i(t0)] − [ln p_i(t0) − ln p_i(t0 − 24)],   b = mean D(gateway) − mean D(others)
 
 with t0 = December 2016.  b < 0: gateways lost more momentum.  Inference: all ways of calling as many metros
-'gateway' (Fisher's permutation test); placebo: the same b at every other month with four years of data around it.
+'gateway' (Fisher's permutation test); placebo: the same b at every other month with four years of data around
+it.
 """
 
 from __future__ import annotations
@@ -23,19 +24,23 @@ from factors.claims.yields import REPORT
 
 GATEWAYS = ("los_angeles", "san_francisco", "new_york", "miami")
 WIDER = (*GATEWAYS, "boston", "washington", "seattle", "san_diego")
-OTHERS = ("atlanta", "boston", "charlotte", "chicago", "cleveland", "dallas", "denver", "detroit", "las_vegas",
+OTHERS = ("atlanta", "boston", "charlotte", "chicago", "cleveland", "dallas", "denver", "detroit",
+          "las_vegas",
           "minneapolis", "phoenix", "portland", "san_diego", "seattle", "tampa", "washington")
 EVENT, SPAN = "2016-12", 24
 MOST_PERMUTATIONS = 20_000
 
 WORDING = Wording(
     "D11", "Property", "Gateway cities lose most when foreign buyers leave",
-    "Property in the large cities that drew foreign money comes under more pressure when the money stops.", REPORT,
+    "Property in the large cities that drew foreign money comes under more pressure when the money stops.",
+    REPORT,
     "b = mean ΔΔ ln p(gateway metros) − mean ΔΔ ln p(other metros), 24 months around December 2016",
-    "b below 0", "b below 0, of the order of 0.27% per 1% of foreign capital in exposed zip codes (Gorback and Keys); near "
-    "0 for whole metros",
-    ("A metro is not the exposed neighbourhood: the effect is diluted (foreign buyers are a few per cent of sales).",
-     "The tax law of December 2017 capped deductions in the same expensive metros: a confounder with the same sign.",
+    "b below 0", "b below 0, of the order of 0.27% per 1% of foreign capital in exposed zip codes (Gorback "
+                 "and Keys); near 0 for whole metros",
+    ("A metro is not the exposed neighbourhood: the effect is diluted (foreign buyers are a few per cent of "
+     "sales).",
+     "The tax law of December 2017 capped deductions in the same expensive metros: a confounder with the "
+     "same sign.",
      "Supply, not origin, separates gateways from the rest in every cycle; the placebo months show how often.",
      "Residential only: commercial property has no metro series here."))
 
@@ -71,8 +76,10 @@ def gateways(evidence: Evidence) -> Draft:
     window = np.arange(at - SPAN, at + SPAN + 1)
     from factors.claims.saving import lines_of
     return Draft(
-        WORDING, tuple(ids), Region(high=0.0), measured, "%", f"24 months each side of {EVENT}, {len(names)} metros",
-        others=(estimate_of("wider list (with Boston, Washington, Seattle, San Diego)", permuted(bend, wide), "%"),
+        WORDING, tuple(ids), Region(high=0.0), measured, "%", f"24 months each side of {EVENT}, "
+                                                              f"{len(names)} metros",
+        others=(estimate_of("wider list (with Boston, Washington, Seattle, San Diego)", permuted(bend, wide),
+                            "%"),
                 exact("placebo months with a b as low", np.mean(np.array(placebo) <= measured.value), "share",
                       n=len(placebo), note="every month with four years around it, outside the window"),
                 exact("bend of the gateways", bend[treated].mean(), "%"), exact("bend of the others",
@@ -91,7 +98,8 @@ def bends(level: np.ndarray, at: int) -> np.ndarray | None:
 
 
 def permuted(bend: np.ndarray, treated: np.ndarray) -> Measured:
-    """Difference of means with its distribution over all relabellings (a random 20,000 when there are more)."""
+    """Difference of means with its distribution over all relabellings (a random 20,000 when there are
+    more)."""
     n, k = len(bend), int(treated.sum())
     value = float(bend[treated].mean() - bend[~treated].mean())
     total = bend.sum()

@@ -1,12 +1,14 @@
-"""A coefficient with honest uncertainty: HAC errors, a wild bootstrap of its t-statistic, the observation it hangs on.
+"""A coefficient with honest uncertainty: HAC errors, a wild bootstrap of its t-statistic, the observation it
+hangs on.
 
     y_t = x_t'β + u_t,   V(β) = (X'X)⁻¹ (Γ₀ + Σ_{l≤L} (1 − l/(L+1)) (Γ_l + Γ_l')) (X'X)⁻¹ · n/(n − k)
 
-(Newey and West 1987, by statsmodels).  The interval is that of the symmetric percentile-t wild bootstrap: residuals
-times Rademacher signs that are constant over blocks of L + 1 periods (Davidson and Flachaire 2008; blocks as in
-Shao 2010), each draw re-estimated with its own HAC error.  One-sided p-values at any bound θ₀ come from the same
-draws.  A row that is left out (an influential observation, a sub-sample) becomes a row of zeros, so that the
-periods beside it stay at their true distance.  Influence is the exact change of the coefficient without the row.
+(Newey and West 1987, by statsmodels).  The interval is that of the symmetric percentile-t wild bootstrap:
+residuals times Rademacher signs that are constant over blocks of L + 1 periods (Davidson and Flachaire 2008;
+blocks as in Shao 2010), each draw re-estimated with its own HAC error.  One-sided p-values at any bound θ₀
+come from the same draws.  A row that is left out (an influential observation, a sub-sample) becomes a row of
+zeros, so that the periods beside it stay at their true distance.  Influence is the exact change of the
+coefficient without the row.
 
 A statistic that is no regression coefficient (a share, an R²) gets the moving-block bootstrap (Künsch 1989).
 """
@@ -23,7 +25,8 @@ import statsmodels.api as sm
 DRAWS = 1999
 CONFIDENCE = 0.95
 FEWEST = 8
-"""Observations per coefficient's test below which no interval is given: at least this many more than coefficients."""
+"""Observations per coefficient's test below which no interval is given: at least this many more than
+coefficients."""
 
 
 class TooShort(Exception):
@@ -67,7 +70,8 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Regression:
-    """y (T,) on X (T, k), the tested coefficient at column ``of``; rows with NaN are left out, time keeps counting.
+    """y (T,) on X (T, k), the tested coefficient at column ``of``; rows with NaN are left out, time keeps
+    counting.
 
     periods : (T,) numbers of months, quarters or days in order.  lags : L of the HAC error (0: White).
     names : (k,).  seed : of the bootstrap, from the claim's id.
@@ -87,7 +91,8 @@ class Regression:
         return np.isfinite(self.y) & np.isfinite(self.X).all(axis=1)
 
     def fit(self, keep: np.ndarray | None = None, of: int | None = None, draws: int = DRAWS) -> Measured:
-        """The coefficient on the rows *keep* (all complete ones without it); TooShort when there are too few."""
+        """The coefficient on the rows *keep* (all complete ones without it); TooShort when there are too
+        few."""
         rows = self.rows if keep is None else self.rows & keep
         y, X, n, k = self._cut(rows)
         of = self.of if of is None else of
@@ -129,7 +134,8 @@ class Regression:
         return int(np.flatnonzero(rows)[at]), float(beta[self.of] - shift[at])
 
     def partial(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(rows, x, y): the tested regressor and y, both without what the other regressors explain (plus means)."""
+        """(rows, x, y): the tested regressor and y, both without what the other regressors explain (plus
+        means)."""
         rows = np.flatnonzero(self.rows)
         X, y = self.X[rows], self.y[rows]
         others = np.delete(X, self.of, axis=1)
@@ -198,7 +204,8 @@ def _wild_t(X: np.ndarray, beta: np.ndarray, resid: np.ndarray, of: int, lags: i
 
 def bootstrap_statistic(statistic: Callable[[np.ndarray], float], n: int, block: int, claim: str,
                         draws: int = DRAWS) -> Measured:
-    """A statistic of row numbers (n,) with its moving-block bootstrap; the interval is symmetric around the value."""
+    """A statistic of row numbers (n,) with its moving-block bootstrap; the interval is symmetric around the
+    value."""
     if n < FEWEST + 2:
         raise TooShort(f"{n} observations")
     value = float(statistic(np.arange(n)))

@@ -1,7 +1,7 @@
 """What was known about a series at the as-of date, by month or by quarter?
 
-One door for all tests of claims: an id ``panel.LABEL`` is read from the embedded panels, every other id from the
-active data store, both point in time (period end + publication lag).  A series that is not there raises
+One door for all tests of claims: an id ``panel.LABEL`` is read from the embedded panels, every other id from
+the active data store, both point in time (period end + publication lag).  A series that is not there raises
 :class:`SeriesMissing`, which the caller turns into 'data missing' with the file to import.
 
 Months and quarters are numbers counted from 1970 (month 0 = January 1970), so that gaps are visible:
@@ -48,7 +48,8 @@ class Evidence:
     """Everything known at the close of *as_of*.
 
     read : id → (dates, values) in the engine's units for panels, in the publisher's for the store, raising
-    SeriesMissing.  tables : facts that are no series (market sizes, positions, holdings), already cut at as_of.
+    SeriesMissing.  tables : facts that are no series (market sizes, positions, holdings), already cut at
+    as_of.
     weights : currency → weight of the broad dollar.
     """
 
@@ -193,14 +194,15 @@ def year_fraction(numbers: np.ndarray, unit: str) -> list[float]:
 def broad_dollar(evidence: Evidence, month_end: bool = False) -> tuple[Monthly, str]:
     """Log of the broad dollar by month, up = the dollar rose, and its name; averages, or month ends.
 
-    The Federal Reserve's index (DTWEXBGS, from 2006) where imported, else the fixed-weight basket of the embedded
-    rates with the index weights of configs/impact/currencies.toml (the currencies quoted that month, weights scaled
-    to one, chained changes).  A month end leaves out the month of the as-of date.
+    The Federal Reserve's index (DTWEXBGS, from 2006) where imported, else the fixed-weight basket of the
+    embedded rates with the index weights of configs/impact/currencies.toml (the currencies quoted that month,
+    weights scaled to one, chained changes).  A month end leaves out the month of the as-of date.
     """
     if evidence.has("DTWEXBGS"):
         series, name = evidence.monthly("DTWEXBGS", last=month_end).log(), "DTWEXBGS"
     else:
-        series, name = dollar_basket(evidence, "fx_daily" if month_end else "fx_monthly"), "fixed-weight basket (H.10)"
+        series, name = dollar_basket(evidence,
+                                     "fx_daily" if month_end else "fx_monthly"), "fixed-weight basket (H.10)"
     return (complete(series, evidence.as_of) if month_end else series), name
 
 
@@ -227,7 +229,8 @@ def dollar_basket(evidence: Evidence, panel: str = "fx_monthly") -> Monthly:
 
 
 def gather_evidence(as_of: str, store: SeriesStore | None = None) -> Evidence:
-    """Panels and the active store, cut at the close of *as_of*; tables of ``data.published_tables`` likewise."""
+    """Panels and the active store, cut at the close of *as_of*; tables of ``data.published_tables``
+    likewise."""
     from riskengine.data.published_tables import read_tables
 
     chosen = store or active_store()
@@ -241,12 +244,14 @@ def gather_evidence(as_of: str, store: SeriesStore | None = None) -> Evidence:
         return cache[name]
 
     parameters = load_parameters()
-    tables = {**read_tables(as_of), "parameters": dict(parameters.items()), "equity_size": _equity_size(as_of)}
+    tables = {**read_tables(as_of), "parameters": dict(parameters.items()),
+              "equity_size": _equity_size(as_of)}
     return Evidence(as_of, read, parameters.settings.index_weights, tables)
 
 
 def _equity_size(as_of: str) -> float | None:
-    """Size of the US equity market as the engine takes it at *as_of*, USD bn; None before the first survey."""
+    """Size of the US equity market as the engine takes it at *as_of*, USD bn; None before the first
+    survey."""
     try:
         accounts = load_accounts(as_of)
     except InputError:

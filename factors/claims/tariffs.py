@@ -1,8 +1,9 @@
 """Tariffs: do they lift the dollar, and did they shrink the deficit?
 
-Event study: the dollar's move over the two trading days around each announcement (from the close before to the
-close after the first trading day on which it was known), less the average two-day move of the years around.  The
-placebo is the same average over as many dates drawn from the same years, 9,999 times; windows do not overlap.
+Event study: the dollar's move over the two trading days around each announcement (from the close before to
+the close after the first trading day on which it was known), less the average two-day move of the years
+around.  The placebo is the same average over as many dates drawn from the same years, 9,999 times; windows do
+not overlap.
 
 Deficit: goods and services balance over GDP on a dummy for the tariff period; a single episode.
 """
@@ -19,14 +20,16 @@ from factors.claims.verdicts import Region
 from factors.claims.yields import REPORT
 
 ESCALATIONS = {
-    "2018-01-23": "safeguard tariffs on washers and solar cells", "2018-03-01": "steel and aluminium announced",
+    "2018-01-23": "safeguard tariffs on washers and solar cells",
+    "2018-03-01": "steel and aluminium announced",
     "2018-03-22": "section 301 memorandum", "2018-04-03": "list of 50 bn published",
     "2018-06-15": "25% on 50 bn decided", "2018-07-11": "list of 200 bn published",
     "2018-09-18": "10% on 200 bn decided", "2019-05-06": "10% to 25% on 200 bn announced",
     "2019-05-31": "tariff on Mexico announced", "2019-08-01": "10% on 300 bn announced",
     "2019-08-23": "all rates raised after retaliation",
 }
-RELIEFS = {"2018-12-03": "truce of Buenos Aires", "2019-07-01": "truce of Osaka", "2019-10-11": "phase one agreed",
+RELIEFS = {"2018-12-03": "truce of Buenos Aires", "2019-07-01": "truce of Osaka",
+           "2019-10-11": "phase one agreed",
            "2019-12-13": "phase one announced"}
 """First trading day on which each was known. Dates recalled from the public record (mark R)."""
 YEARS = ("2017-01-01", "2019-12-31")
@@ -36,9 +39,10 @@ FEWEST_EVENTS = 8
 DOLLAR = Wording(
     "D6-dollar", "Tariffs", "Tariffs strengthen the dollar",
     "Tariffs raise the dollar, through safe-haven flows and easier money abroad, and so defeat themselves.",
-    REPORT, "mean over announcements of [s(+1) − s(−1)] − mean of all two-day moves, % (dollar up = +)", "above 0",
-    "sign unstable: 2018 +7.5% on the DXY over nine months, other episodes the opposite; at most a fifth of the "
-    "dollar's rise (Jeanne and Son)",
+    REPORT, "mean over announcements of [s(+1) − s(−1)] − mean of all two-day moves, % (dollar up = +)",
+    "above 0",
+    "sign unstable: 2018 +7.5% on the DXY over nine months, other episodes the opposite; at most a fifth of "
+    "the dollar's rise (Jeanne and Son)",
     ("Eleven announcements of one trade war; the Federal Reserve tightened in the same years.",
      "A two-day window misses what was expected before and what followed slowly.",
      "January 2018: the Treasury Secretary's words for a weak dollar fell into the first window (recalled).",
@@ -48,7 +52,8 @@ DEFICIT = Wording(
     "The tariffs of 2018–19 did not reduce the trade deficit; it rose.", REPORT,
     "NX/GDP = a + b 1[2018Q3 … 2019Q4] + e, 2016Q1–2019Q4", "b below 0",
     "b about 0: the balance moves with S − I",
-    ("One episode: the tax cut of 2018 lowered government saving at the same time, which alone predicts b < 0.",
+    ("One episode: the tax cut of 2018 lowered government saving at the same time, which alone predicts b < "
+     "0.",
      "The bilateral balance with China did shrink; the total is what the claim is about."))
 
 
@@ -96,7 +101,8 @@ def announcements(evidence: Evidence) -> Draft:
     rest = against_placebo(np.delete(values, at), window[where] - average, DOLLAR.id)
     first, last = (int(np.searchsorted(dates, np.datetime64(d))) for d in ("2018-03-21", "2018-12-24"))
     eased = () if not reliefs else (estimate_of(
-        f"{len(reliefs)} truces", against_placebo(np.array(list(reliefs.values())), window[where] - average, DOLLAR.id),
+        f"{len(reliefs)} truces",
+        against_placebo(np.array(list(reliefs.values())), window[where] - average, DOLLAR.id),
         "%", note="below 0 if tariffs lift the dollar"),)
     ups = int((values > 0).sum())
     rows = [(f"{d} {ESCALATIONS[d]}", round(v, 3), None, None) for d, v in moves.items()]
@@ -143,4 +149,5 @@ def deficit(evidence: Evidence) -> Draft:
     gap = regress((saving - investment)[rows], [tariff[rows]], number[rows], 2, ["tariff period"], DEFICIT.id)
     return from_regression(
         DEFICIT, main, Region(high=0.0), "% of GDP", ("tariff period (0, 1)", "net exports, % of GDP"), "Q",
-        series=(NIPA + "NETEXP", NIPA + "GDP"), others=variant("S − I over the same quarters", gap, "% of GDP", "Q"))
+        series=(NIPA + "NETEXP", NIPA + "GDP"),
+        others=variant("S − I over the same quarters", gap, "% of GDP", "Q"))

@@ -1,6 +1,7 @@
 """From numbers to a verdict, by one stated rule.
 
-Every testable claim says where a number θ must lie if it is right: a **region** (a half-line, or an interval).
+Every testable claim says where a number θ must lie if it is right: a **region** (a half-line, or an
+interval).
 
     p_for      p-value of 'θ lies outside the region' (the larger of the two bounds': intersection–union)
     p_against  p-value of 'θ lies inside the region' (of the nearer bound)
@@ -25,10 +26,10 @@ import numpy as np
 from factors.claims.regressions import Measured
 
 LEVEL = 0.05
-RULE = ("A claim names the region its number must lie in. Supported: 'outside the region' is rejected; contradicted: "
-        "'inside the region' is rejected; both at 5% after Holm's correction over all claims tested; otherwise "
-        "undecided. Intervals are 95%, by a block wild bootstrap of the HAC t-statistic. Variants beside the main "
-        "number are shown, never voted on.")
+RULE = ("A claim names the region its number must lie in. Supported: 'outside the region' is rejected; "
+        "contradicted: 'inside the region' is rejected; both at 5% after Holm's correction over all claims "
+        "tested; otherwise undecided. Intervals are 95%, by a block wild bootstrap of the HAC t-statistic. "
+        "Variants beside the main number are shown, never voted on.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,8 @@ class Region:
         tail = f" {unit}" if unit else ""
         if np.isfinite(self.low) and np.isfinite(self.high):
             return f"between {_plain(self.low)} and {_plain(self.high)}{tail}"
-        return f"above {_plain(self.low)}{tail}" if np.isfinite(self.low) else f"below {_plain(self.high)}{tail}"
+        return f"above {_plain(self.low)}{tail}" if np.isfinite(
+            self.low) else f"below {_plain(self.high)}{tail}"
 
 
 def _plain(value: float) -> str:

@@ -24,13 +24,14 @@ DEFLATOR = "fredqd.PCEPILFE"
 START = "1980"
 WORDING = Wording(
     "D12", "Wealth", "Inflows lifted household net worth over GDP",
-    "Household net worth rose from about 350% of GDP in the early 1980s to over 600% because foreign money bought "
-    "existing assets.", REPORT, "Δ₄(NW/GDP) = a + b (−CA over four quarters/GDP) + c Δ₄ r10 + e",
+    "Household net worth rose from about 350% of GDP in the early 1980s to over 600% because foreign money "
+    "bought existing assets.", REPORT, "Δ₄(NW/GDP) = a + b (−CA over four quarters/GDP) + c Δ₄ r10 + e",
     "b above 0", "b about 0 once the real rate is in; two trends over forty years prove nothing",
     ("Spurious trends: both series rise over the sample; a high R² in levels is no evidence.",
-     "Net worth moves with asset prices within the quarter, the current account with the cycle: a boom raises both "
-     "wealth and the deficit without any foreign buying of assets.",
-     "Net worth is deflated in the file and re-inflated here; small differences to the Financial Accounts remain."))
+     "Net worth moves with asset prices within the quarter, the current account with the cycle: a boom "
+     "raises both wealth and the deficit without any foreign buying of assets.",
+     "Net worth is deflated in the file and re-inflated here; small differences to the Financial Accounts "
+     "remain."))
 
 
 def test_wealth(evidence: Evidence) -> list[Draft]:
@@ -40,7 +41,8 @@ def test_wealth(evidence: Evidence) -> list[Draft]:
 
 def real_rate(evidence: Evidence) -> Monthly:
     """Ten-year yield less consumer-price inflation over the past year, % , by quarter (last month)."""
-    number, (ten, prices) = align(evidence.monthly("rates_monthly.GS10"), evidence.monthly("macro_monthly.CPIAUCSL"))
+    number, (ten, prices) = align(evidence.monthly("rates_monthly.GS10"),
+                                  evidence.monthly("macro_monthly.CPIAUCSL"))
     inflation = Monthly(int(number[0]), np.log(prices)).change(12).values
     real = 100.0 * (ten - inflation)
     first = -(-int(number[0]) // 3) * 3
@@ -73,15 +75,18 @@ def net_worth(evidence: Evidence) -> Draft:
     others = (
         exact("net worth over GDP, 1980–84", float(ratio[early].mean()), "%", n=int(early.sum())),
         exact("net worth over GDP, last", float(ratio[ends[-1]]), "%", period_label(number[ends[-1]], "Q")),
-        *variant("without the real rate", regress(d_ratio, [x], number, 8, ["inflow"], WORDING.id), "pp per 1% of GDP", "Q"),
+        *variant("without the real rate", regress(d_ratio, [x], number, 8, ["inflow"], WORDING.id),
+                 "pp per 1% of GDP", "Q"),
         *variant("real rate", main, "pp per 1 point", "Q", of=2),
-        exact("levels on cumulated inflow: R²", float(level.rsquared), "share", note="spurious unless cointegrated"),
+        exact("levels on cumulated inflow: R²", float(level.rsquared), "share",
+              note="spurious unless cointegrated"),
         exact("Engle–Granger, no cointegration with inflow", alone, "p-value"),
         exact("the same with the real rate", both, "p-value"))
     draft = from_regression(
         WORDING, main, Region(low=0.0), "pp of GDP per 1% of GDP", (
             "net inflow over the year, % of GDP", "Δ₄ net worth, % of GDP"), "Q", pandemic=True,
-        series=(NET_WORTH, DEFLATOR, NIPA + "GDP", NIPA + "NETFI", "rates_monthly.GS10", "macro_monthly.CPIAUCSL"),
+        series=(NET_WORTH, DEFLATOR, NIPA + "GDP", NIPA + "NETFI", "rates_monthly.GS10",
+                "macro_monthly.CPIAUCSL"),
         others=others,
         words=f"In levels R² is {level.rsquared:.2f}, and 'no cointegration' has p = {alone:.2f} "
               f"({both:.2f} with the real rate).")

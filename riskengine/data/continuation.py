@@ -139,8 +139,8 @@ def mismatch(panel: str, days: np.ndarray, embedded: np.ndarray, others: np.ndar
     """Why a source is not the series it should carry on; '' when it is, or nothing can be compared.
 
     days, embedded : the embedded observations.  others, figures : the source in the panel's unit.  The median
-    gap over the last JOIN_DAYS common days, else the step from the last embedded to the next observation, must
-    stay below what no two quotations of one thing differ by.  Nothing after the end of the embedded data
+    gap over the last JOIN_DAYS common days, else the step from the last embedded to the next observation,
+    must stay below what no two quotations of one thing differ by.  Nothing after the end of the embedded data
     enters but that one step, so that what is known at an earlier date does not depend on it.
     """
     price = panel != "treasury_par_daily"

@@ -93,13 +93,15 @@ def fetch(url: str, patience: Patience) -> bytes:
 
 def _once(url: str, patience: Patience) -> bytes:
     request = urllib.request.Request(url, headers={
-        "User-Agent": "riskengine (data update)", "Accept": "text/csv, text/plain, application/zip, */*;q=0.5",
+        "User-Agent": "riskengine (data update)",
+        "Accept": "text/csv, text/plain, application/zip, */*;q=0.5",
         "Accept-Encoding": "gzip"})
     silence = min(patience.request_seconds, max(patience.left, 0.1))
     try:
         with urllib.request.urlopen(request, timeout=silence) as reply:
             if reply.status != 200:  # 204 No Content, 206 a part, 202 not yet
-                raise FetchError(f"the server answered {reply.status} {reply.reason or ''}".rstrip(), again=True)
+                raise FetchError(f"the server answered {reply.status} {reply.reason or ''}".rstrip(),
+                                 again=True)
             body = _read(reply, patience)
             packed = (reply.headers.get("Content-Encoding") or "").strip().lower()
             kind = (reply.headers.get("Content-Type") or "").split(";")[0].strip().lower()
@@ -154,7 +156,8 @@ def _unpack(body: bytes, packed: str) -> bytes:
 
 
 def _inflate(body: bytes) -> bytes:
-    """gzip (one member after another) or zlib; FetchError beyond MOST_BYTES, EOFError when the end is missing."""
+    """gzip (one member after another) or zlib; FetchError beyond MOST_BYTES, EOFError when the end is
+    missing."""
     parts, size = [], 0
     while body:
         machine = zlib.decompressobj(zlib.MAX_WBITS | 32)

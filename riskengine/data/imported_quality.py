@@ -144,9 +144,9 @@ def _bridged(as_of: str) -> list[DataQualityItem]:
     since = ", ".join(sorted({str(last) for _, last in found}))
     return [DataQualityItem(
         "red", "fx_daily",
-        f"not quoted since {since}, estimated by regression on the currencies quoted since, positions priced "
-        f"off them are marked (± one standard error): {names}. Red until their rates are imported (riskengine "
-        "data update)")]
+        f"not quoted since {since}, estimated by regression on the currencies quoted since, positions "
+        f"priced off them are marked (± one standard error): {names}. Red until their rates are imported "
+        "(riskengine data update)")]
 
 
 def _levels(known: dict, store) -> list[DataQualityItem]:
@@ -158,8 +158,8 @@ def _levels(known: dict, store) -> list[DataQualityItem]:
         if kind == "price" and (values <= 0).any():
             bad = dates[values <= 0]
             items.append(DataQualityItem(
-                "red", name, f"no market price: 0 or less on {len(bad)} day(s), left out where it would carry a "
-                f"panel on: {_days(bad)}"))
+                "red", name, f"no market price: 0 or less on {len(bad)} day(s), left out where it would "
+                             f"carry a panel on: {_days(bad)}"))
         if kind == "rate" and name in yields and (np.abs(values) >= 100.0).any():
             bad = dates[np.abs(values) >= 100.0]
             items.append(DataQualityItem(
@@ -182,14 +182,15 @@ def _calendars(known: dict, store) -> list[DataQualityItem]:
         weekend = ~np.is_busday(dates)
         if 0 < weekend.mean() < ODD_DAYS:
             items.append(DataQualityItem(
-                "warning", name, f"{int(weekend.sum())} observation(s) on a weekend: {_days(dates[weekend])}"))
+                "warning", name,
+                f"{int(weekend.sum())} observation(s) on a weekend: {_days(dates[weekend])}"))
         holidays = ~business_days(dates) & ~weekend
         if 0 < holidays.mean() < FEW_HOLIDAYS:  # more: a market that is open when banks are closed
             counted.append(f"{name} {int(holidays.sum())} (last {dates[holidays][-1]})")
     if counted:
         items.append(DataQualityItem(
-            "info", IMPORTED, "observations on days on which the Federal Reserve is closed, kept as is, never "
-            f"used to carry an embedded panel on: {_names(counted)}"))
+            "info", IMPORTED, "observations on days on which the Federal Reserve is closed, kept as is, "
+                              f"never used to carry an embedded panel on: {_names(counted)}"))
     return _together(items)
 
 
@@ -241,12 +242,12 @@ def _outliers(known: dict, store) -> list[DataQualityItem]:
             counted.append(f"{name} {int(own.sum())} (largest {z[worst]:+.0f}, {when[worst]})")
     if counted:
         items.append(DataQualityItem(
-            "info", IMPORTED, f"moves beyond {OUTLIER:.0f} robust standard deviations on days when the market "
-            "did not move as a whole, kept as is: " + "; ".join(counted)))
+            "info", IMPORTED, f"moves beyond {OUTLIER:.0f} robust standard deviations on days when the "
+                              "market did not move as a whole, kept as is: " + "; ".join(counted)))
     if apart:
         items.append(DataQualityItem(
-            "info", IMPORTED, f"{apart} further such moves fall on {int(wide.sum())} market-wide days and are "
-            f"no remarks on a series; the last: {_days(days[wide])}"))
+            "info", IMPORTED, f"{apart} further such moves fall on {int(wide.sum())} market-wide days and "
+                              f"are no remarks on a series; the last: {_days(days[wide])}"))
     return items
 
 
@@ -260,7 +261,8 @@ def _policy(store) -> list[DataQualityItem]:
             "publication lags are respected): " + _names(revised)))
     if assumed:
         items.append(DataQualityItem(
-            "info", IMPORTED, "publication lag and vintage policy assumed, the program does not know the series: "
+            "info", IMPORTED, "publication lag and vintage policy assumed, the program does not know the "
+                              "series: "
             + _names(assumed)))
     return items
 

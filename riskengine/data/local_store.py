@@ -296,7 +296,8 @@ def _put_version(place: Path, version: str, entries: Mapping[str, SeriesEntry], 
 
 @contextlib.contextmanager
 def writing(place: Path) -> Iterator[None]:
-    """Hold the lock of the store folder (created when missing); another writer waits. InputError: no access."""
+    """Hold the lock of the store folder (created when missing); another writer waits. InputError: no
+    access."""
     try:
         for folder in (place, place / "versions", place / "objects"):
             folder.mkdir(parents=True, exist_ok=True)

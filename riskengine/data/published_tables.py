@@ -30,7 +30,8 @@ def read_tables(as_of: str, root: Path | None = None) -> dict[str, list[dict]]:
     rules = markets["rules"]
     lag = int(rules["survey_lag_months"])
     return {
-        "market_sizes": sorted((r for r in markets["market"] if r["known"] <= as_of), key=lambda r: r["year"]),
+        "market_sizes": sorted((r for r in markets["market"] if r["known"] <= as_of),
+                               key=lambda r: r["year"]),
         "positions": sorted((r for r in markets["position"] if r["known"] <= as_of), key=lambda r: r["date"]),
         "survey_holdings": [_numbers(r) for r in _rows(root / SURVEYS)
                             if _survey_known(r["survey"], lag) <= as_of],

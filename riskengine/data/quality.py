@@ -220,9 +220,10 @@ def _late(
     for (severity, last), labels in late.items():
         age = int((day - np.datetime64(last)).astype(int))
         if panel.name == "equity_daily" and severity == "red" and len(labels) < len(panel.series):
-            text = (f"the daily history of {_names(labels)} ends on {last}, {age:,} days before the as-of date: "
-                    "volatility is the long-run one times the S&P 500's ratio of today's to its long run; the "
-                    "level comes from the market inputs or the quarterly index. Red until it is imported")
+            text = (f"the daily history of {_names(labels)} ends on {last}, {age:,} days before the as-of "
+                    "date: volatility is the long-run one times the S&P 500's ratio of today's to its long "
+                    "run; the level comes from the market inputs or the quarterly index. Red until it is "
+                    "imported")
         elif panel.name == "equity_daily" and severity == "red":
             text = (f"daily equity history ends on {last}, {age:,} days before the as-of date: it serves for "
                     "loadings and correlations only; equity volatility is the long-run one; levels come from "

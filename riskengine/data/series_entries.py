@@ -68,7 +68,8 @@ class SeriesEntry:
 
 @dataclass(frozen=True, slots=True)
 class SeriesChange:
-    """What a write did to one series: observations added, replaced by another value, taken out, left alone."""
+    """What a write did to one series: observations added, replaced by another value, taken out, left
+    alone."""
 
     id: str
     added: int
@@ -120,7 +121,8 @@ def check_series(series: Sequence[ImportedSeries]) -> None:
         raise InputError(problems)
 
 
-_MEANING = tuple(f.name for f in fields(SeriesEntry) if f.name not in ("publisher_file", "imported_at", "place"))
+_MEANING = tuple(f.name for f in fields(SeriesEntry)
+                 if f.name not in ("publisher_file", "imported_at", "place"))
 
 
 def meaning_of(entry: SeriesEntry) -> dict:

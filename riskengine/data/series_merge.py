@@ -84,8 +84,9 @@ class Draft:
         if before is None:
             return []
         return self._other_scale(one, before) + [
-            Problem(f"the {name} differs from the one in the store; import it under another id (--as) or into "
-                    "another folder (--data)", file=one.publisher_file, field=one.id, got=getattr(one, name),
+            Problem(f"the {name} differs from the one in the store; import it under another id (--as) or "
+                    "into another folder "
+                    "(--data)", file=one.publisher_file, field=one.id, got=getattr(one, name),
                     accepted=f"{getattr(before, name)}, as in {before.publisher_file}")
             for name in ("unit", "frequency") if getattr(before, name) != getattr(one, name)]
 
@@ -93,7 +94,8 @@ class Draft:
         """Figures of the same dates in another unit than the stored ones: a power of ten, or the quote the
         other way round."""
         had, were = self._values(one.id)
-        _, here, there = np.intersect1d(np.asarray(one.dates).astype("datetime64[D]"), had, assume_unique=True,
+        _, here, there = np.intersect1d(np.asarray(one.dates).astype("datetime64[D]"), had,
+                                        assume_unique=True,
                                         return_indices=True)
         new, old = np.asarray(one.values, dtype=np.float64)[here], were[there]
         used = (new * old) > 0
@@ -117,7 +119,8 @@ class Draft:
     def _merge(self, one: ImportedSeries) -> tuple[SeriesEntry, SeriesChange, np.ndarray | None]:
         """Entry after the merge, what changed, and (T,) rows to store (None: they stay where they are)."""
         dates = np.asarray(one.dates).astype("datetime64[D]")
-        values = np.asarray(one.values, dtype=np.float64) + 0.0  # no negative zero: equal figures, equal bytes
+        values = np.asarray(one.values,
+                            dtype=np.float64) + 0.0  # no negative zero: equal figures, equal bytes
         before = self.entries.get(one.id)
         added, replaced, vanished, unchanged = len(dates), 0, 0, 0
         if before is not None:

@@ -76,7 +76,8 @@ class UpdateReport:
         return tuple(r for r in self.rows if r.outcome not in GOOD)
 
 
-def update_store(folder: Path | str | None = None, *, series: Sequence[str] = (), addresses: Sequence[str] = (),
+def update_store(folder: Path | str | None = None, *, series: Sequence[str] = (),
+                 addresses: Sequence[str] = (),
                  patience: Patience | None = None, today: str | None = None,
                  progress: Callable[[str, int, int], None] | None = None) -> UpdateReport:
     """Fetch, judge and store.
@@ -179,7 +180,8 @@ def _read(source: Source, name: str, content: bytes, today: str | None) -> list[
     wanted = [s for s in came if (s.id == name if name else s.id.startswith(source.prefix))]
     if not wanted:
         held = ", ".join(s.id for s in came[:6]) or "no series"
-        raise FetchError(f"its columns have changed: it holds {held} instead of {name or source.prefix + '*'}")
+        raise FetchError(
+            f"its columns have changed: it holds {held} instead of {name or source.prefix + '*'}")
     return wanted
 
 

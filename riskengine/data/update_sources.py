@@ -90,7 +90,8 @@ def chosen_sources(series: Sequence[str] = (), addresses: Sequence[str] = (), al
         elif name.isascii() and name.isalnum() and name.upper() == name and not name[0].isdigit():
             wanted.setdefault("fred", []).append(name)
         else:
-            problems.append(Problem("neither a source nor a FRED id nor a series of a source", field="--series",
+            problems.append(
+                Problem("neither a source nor a FRED id nor a series of a source", field="--series",
                                     got=name, accepted=suggest(name, (*by_name, *FRED_SERIES))))
     if problems:
         raise InputError(problems)

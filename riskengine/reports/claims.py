@@ -1,7 +1,8 @@
-"""The page of the claims: one table to read at a glance, then a card per claim with its equation, numbers and chart.
+"""The page of the claims: one table to read at a glance, then a card per claim with its equation, numbers and
+chart.
 
-``render_claims`` fills ``templates/claims_page.html``; styles, scripts and drawings are inside the file, nothing is
-fetched.  Every value is escaped by Jinja or markupsafe.
+``render_claims`` fills ``templates/claims_page.html``; styles, scripts and drawings are inside the file,
+nothing is fetched.  Every value is escaped by Jinja or markupsafe.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from riskengine.result import Claim, ClaimEstimate, ClaimsResult
 _NOTHING = Cell("", None)
 TEMPLATES = Path(__file__).parent / "templates"
 VERDICTS = {
-    "supported": ("●", "Supported", "status-ok", 0), "identity holds": ("●", "Identity holds", "status-ok", 1),
+    "supported": ("●", "Supported", "status-ok", 0),
+    "identity holds": ("●", "Identity holds", "status-ok", 1),
     "contradicted": ("■", "Contradicted", "status-breach", 2),
     "identity fails": ("■", "Identity fails", "status-breach", 3),
     "undecided": ("▲", "Undecided", "status-warning", 4), "untestable": ("○", "Untestable", "status-info", 5),
@@ -49,9 +51,12 @@ def verdict_cell(verdict: str) -> Cell:
 
 
 def overview(claims: Sequence[Claim]) -> Table:
-    """One line per claim: verdict, number, interval, sample size, corrected p, and whether a single point turns it."""
-    columns = (Column("", numeric=False), Column("Claim", numeric=False, css="words"), Column("Verdict", numeric=False),
-               Column("Number"), Column("95% interval", numeric=False), Column("Unit", numeric=False, css="words"),
+    """One line per claim: verdict, number, interval, sample size, corrected p, and whether a single point
+    turns it."""
+    columns = (Column("", numeric=False), Column("Claim", numeric=False, css="words"),
+               Column("Verdict", numeric=False),
+               Column("Number"), Column("95% interval", numeric=False),
+               Column("Unit", numeric=False, css="words"),
                Column("n"), Column("p", "alone"), Column("p", "Holm"), Column("q", "B–H"),
                Column("Without its most influential observation", numeric=False, css="words"))
     rows, groups, before = [], [], None
@@ -83,7 +88,8 @@ def _stability(claim: Claim) -> Cell:
         return _NOTHING
     turned = [(what, verdict) for what, _, verdict in claim.without if verdict != claim.verdict]
     if not turned:
-        return text(f"same verdict ({', '.join(what.removeprefix('without ') for what, _, _ in claim.without)})", "small")
+        return text("same verdict "
+                    f"({', '.join(what.removeprefix('without ') for what, _, _ in claim.without)})", "small")
     return text("; ".join(f"{verdict} {what}" for what, verdict in turned), "flag")
 
 
@@ -109,7 +115,8 @@ def _numbers(claim: Claim) -> Table | None:
     if not rows:
         return None
     columns = (Column("", numeric=False, css="words"), Column("Estimate"), Column("s.e.", "HAC"),
-               Column("95% interval", numeric=False), Column("n"), Column("Sample, unit", numeric=False, css="words"),
+               Column("95% interval", numeric=False), Column("n"),
+               Column("Sample, unit", numeric=False, css="words"),
                Column("Verdict", numeric=False))
     return Table(claim.title, columns, tuple(rows), groups=tuple(groups), sortable=False)
 
@@ -119,7 +126,8 @@ def _row(label: str, e: ClaimEstimate, verdict: str | None) -> tuple[Cell, ...]:
     where = " · ".join(x for x in (e.sample, e.unit, e.note) if x)
     return (text(label), amount(e.value, digits, css="strong" if verdict else ""),
             amount(e.se, digits) if e.se else _NOTHING, Cell(_interval(e, digits) or ""),
-            amount(e.n, 0) if e.n else _NOTHING, text(where, "small"), verdict_cell(verdict) if verdict else _NOTHING)
+            amount(e.n, 0) if e.n else _NOTHING, text(where, "small"),
+            verdict_cell(verdict) if verdict else _NOTHING)
 
 
 def _interval(e: ClaimEstimate, digits: int) -> str | None:
@@ -138,7 +146,8 @@ def _decimals(e: ClaimEstimate) -> int:
 
 
 def _missing(claims: Sequence[Claim]) -> Table | None:
-    rows = [(text(c.id, link=f"#{c.id}"), text(c.title), text(", ".join(c.missing))) for c in claims if c.missing]
+    rows = [(text(c.id, link=f"#{c.id}"), text(c.title), text(", ".join(c.missing)))
+            for c in claims if c.missing]
     if not rows:
         return None
     return Table("Series that are not imported", (
@@ -152,7 +161,8 @@ def claim_chart(claim: Claim) -> Markup | None:
     if not chart:
         return None
     if chart["kind"] == "scatter":
-        drawing = scatter(chart["x"], chart["y"], chart["labels"], claim.title, chart["x_label"], chart["y_label"],
+        drawing = scatter(chart["x"], chart["y"], chart["labels"], claim.title, chart["x_label"],
+                          chart["y_label"],
                           chart["slope"], chart["intercept"], chart["mark"])
         return figure("What the number rests on", "", drawing,
                       ("Other regressors taken out. " if chart.get("others", 1) else "")
@@ -166,7 +176,8 @@ def claim_chart(claim: Claim) -> Markup | None:
             x, lines, claim.title, chart["unit"], _years(x[0], x[-1]), zero=False, height=230))
     if chart["kind"] == "bars":
         bars = [Bar(label, value, low, high) for label, value, low, high in chart["rows"]]
-        return figure(chart["title"], chart["unit"], bar_chart(bars, chart["title"], chart["unit"], chart["decimals"],
+        return figure(chart["title"], chart["unit"],
+                      bar_chart(bars, chart["title"], chart["unit"], chart["decimals"],
                                                                label_share=0.5))
     raise ValueError(f"unknown kind of chart: {chart['kind']}")
 

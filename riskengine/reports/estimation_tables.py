@@ -84,7 +84,8 @@ def sensitivity_table(rows: Sequence[Sensitivity], caption: str) -> Table:
             text({"prior": "prior", "data": "data"}.get(r.engine, "–"),
                  "strong" if r.engine != "diagnostic" else "muted"),
             amount(r.lag, 0),
-            text(f"{r.first[:7]} … {r.last[:7]}" if "Q" not in r.first else f"{r.first} … {r.last}", "nobreak"),
+            text(f"{r.first[:7]} … {r.last[:7]}" if "Q" not in r.first else f"{r.first} … {r.last}",
+                 "nobreak"),
             amount(r.n, 0), amount(r.r2, 2),
             amount(s.sup_f, 1, note=s.break_date[:7] if s.breaks else "", css="flag" if s.breaks else "")
             if s else text(None),
@@ -121,8 +122,8 @@ def _reading(r: Sensitivity) -> str:
     if not r.identified:
         return f"not identified: {r.note}; {share} by the rule, and the engine keeps the prior"
     if weight < LITTLE:
-        return (f"the data are too noisy to speak: their error is {formats.number(r.se / r.prior.se, 0)} times the "
-                f"prior's; {share}")
+        return (f"the data are too noisy to speak: their error is {formats.number(r.se / r.prior.se, 0)} "
+                f"times the prior's; {share}")
     if r.conflict is not None and r.conflict > 2:
         return f"prior and data disagree; {share}"
     return f"agrees within {formats.number(r.conflict, 1)} standard errors; {share}"

@@ -1,4 +1,5 @@
-"""Put the sources' claims to the test at a date, keep the result by the hash of data and code, write the page.
+"""Put the sources' claims to the test at a date, keep the result by the hash of data and code, write the
+page.
 
     run_claims()                      newest day at which anything used was published, active data store
     cached_claims("2024-09-24")       what a night shows: a result already computed, never a computation
@@ -39,7 +40,8 @@ def run_claims(as_of: str | None = None, step: Callable[[str, int, int], None] |
     day = as_of or latest_known_day()
     parse_as_of(day)
     if day < EARLIEST:
-        raise InputError(Problem("the claims need some years of accounts and currencies since 2000", field="as_of",
+        raise InputError(
+            Problem("the claims need some years of accounts and currencies since 2000", field="as_of",
                                  got=day, accepted=f"{EARLIEST} or later"))
     store = active_store()
     result = assess_claims(day, data_version=store.version, step=step)
@@ -48,7 +50,8 @@ def run_claims(as_of: str | None = None, step: Callable[[str, int, int], None] |
 
 
 def latest_known_day() -> str:
-    """The first day on which everything at hand that the claims use was known: embedded panels and the store."""
+    """The first day on which everything at hand that the claims use was known: embedded panels and the
+    store."""
     store = active_store()
     days = []
     for name in USED_PANELS:
@@ -63,7 +66,8 @@ def latest_known_day() -> str:
 
 
 def cached_claims(as_of: str) -> ClaimsResult | None:
-    """The newest result computed for a day up to *as_of* on these data with this code; None when there is none."""
+    """The newest result computed for a day up to *as_of* on these data with this code; None when there is
+    none."""
     found = []
     for file in _folder().glob(f"claims-*-{_key()}.json"):
         day = file.name[len("claims-"):len("claims-") + 10]
@@ -99,7 +103,8 @@ def read_claims(record: dict) -> ClaimsResult:
 
 
 def write_page(result: ClaimsResult, file: Path) -> None:
-    """The page as a self-contained HTML file, put in place atomically; InputError when it cannot be written."""
+    """The page as a self-contained HTML file, put in place atomically; InputError when it cannot be
+    written."""
     from riskengine.reports.claims import render_claims
 
     page = render_claims(result)
@@ -121,7 +126,8 @@ def _key() -> str:
     """Hash of the store, the embedded tables, the configuration and the code the claims depend on."""
     root = Path(__file__).resolve().parents[2]
     package = Path(__file__).resolve().parents[1]
-    files = sorted([*(root / "factors" / "claims").glob("*.py"), *(package / "data" / "bundled").glob("*.parquet"),
+    files = sorted(
+        [*(root / "factors" / "claims").glob("*.py"), *(package / "data" / "bundled").glob("*.parquet"),
                     *config_root().glob("*.csv"), config_root() / "markets.toml",
                     *(config_root() / "impact").glob("*.toml"), package / "data" / "published_tables.py"])
     return hash_text(active_store().version + hash_files([f for f in files if f.is_file()]))[:16]

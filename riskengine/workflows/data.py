@@ -101,7 +101,8 @@ def import_files(paths: Sequence[Path | str], folder: Path | str | None = None, 
     whole = [one for one in read if isinstance(one, Publication)]
     change, results = write_batches([one.series for one in whole], folder)
     outcomes = _outcomes(read, dict(zip(map(id, whole), results, strict=True)))
-    return ImportOutcome(store_folder(folder), change.before, change.version, tuple(outcomes), tuple(left_out))
+    return ImportOutcome(store_folder(folder), change.before, change.version, tuple(outcomes),
+                         tuple(left_out))
 
 
 def _find_files(paths: Sequence[Path]) -> tuple[list[tuple[Path, str]], list[str]]:
@@ -141,8 +142,8 @@ def _outcomes(read: Iterable[Publication | FileOutcome],
             problems = tuple(replace(p, file=p.file or one.file) for p in result.problems)
             outcomes.append(FileOutcome(one.file, one.layout, remarks=one.remarks, problems=problems))
             continue
-        twice = [Problem(f"{c.replaced} values differ from those of {written[c.id]} in the same import; these "
-                         "stand", one.file, field=c.id)
+        twice = [Problem(f"{c.replaced} values differ from those of {written[c.id]} in the same import; "
+                         "these stand", one.file, field=c.id)
                  for c in result if c.id in written and c.replaced]
         written |= {c.id: one.file for c in result}
         outcomes.append(FileOutcome(
@@ -192,7 +193,8 @@ def imported_status(store: SeriesStore, as_of: str) -> list[dict]:
 
 
 def group_status(rows: Sequence[dict]) -> list[dict]:
-    """Series in families: those of one prefix (``fx_daily``, ``tic.slt``, ``etf``) in one row, FRED ids apart."""
+    """Series in families: those of one prefix (``fx_daily``, ``tic.slt``, ``etf``) in one row, FRED ids
+    apart."""
     families: dict[str, list[dict]] = {}
     for row in rows:
         parts = row["id"].split(".")
@@ -202,7 +204,8 @@ def group_status(rows: Sequence[dict]) -> list[dict]:
 
     def one(values: Iterable) -> object:
         seen = list(dict.fromkeys(values))
-        return seen[0] if len(seen) == 1 else "various" if isinstance(seen[0], str) else f"{min(seen)}-{max(seen)}"
+        return seen[0] if len(seen) == 1 else "various" if isinstance(
+            seen[0], str) else f"{min(seen)}-{max(seen)}"
 
     return [{
         "series": family if len(members) == 1 and family == members[0]["id"] else f"{family}.*",
@@ -218,7 +221,8 @@ def group_status(rows: Sequence[dict]) -> list[dict]:
 
 
 def store_versions(folder: Path | str | None, current: str) -> list[dict]:
-    """One row per version of the store, oldest first: what it holds and what is new against the one before."""
+    """One row per version of the store, oldest first: what it holds and what is new against the one
+    before."""
     rows, before = [], {}
     for store in versions(folder):
         hashes = {name: entry.sha256 for name, entry in store.series.items()}
@@ -234,5 +238,6 @@ def store_versions(folder: Path | str | None, current: str) -> list[dict]:
                      "new_series": 0, "changed_series": 0, "last": ""}]
 
 
-__all__ = ["FileOutcome", "ImportOutcome", "ImportedSeries", "group_status", "import_files", "imported_status",
+__all__ = ["FileOutcome", "ImportOutcome", "ImportedSeries", "group_status", "import_files",
+           "imported_status",
            "outcome_record", "store_versions"]

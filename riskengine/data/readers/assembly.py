@@ -149,8 +149,9 @@ def remark_decimals(values: np.ndarray, lines: Sequence[int], column: str, known
         return
     largest = np.abs(values).max()
     if 0 < largest < 0.2:
-        findings.remark(f"the publisher gives this series in {known.unit}; the figures look like decimals: stored as "
-                        "they are, a hundredth of their size", int(lines[0]), column, f"largest {largest:g}",
+        findings.remark(f"the publisher gives this series in {known.unit}; the figures look like decimals: "
+                        "stored as they are, a hundredth of their "
+                        "size", int(lines[0]), column, f"largest {largest:g}",
                         known.unit)
 
 

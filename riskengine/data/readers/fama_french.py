@@ -29,7 +29,8 @@ def is_fama_french(table: RawTable) -> bool:
 def _header_at(table: RawTable) -> int | None:
     for i, row in enumerate(table.rows[:60]):
         names = set(row[1:])
-        if _FACTORS <= names or _INDUSTRIES <= names or len(names & {"Mom", "ST_Rev", "LT_Rev", "UMD"}) > 0 and (
+        if _FACTORS <= names or _INDUSTRIES <= names or len(
+            names & {"Mom", "ST_Rev", "LT_Rev", "UMD"}) > 0 and (
                 len(row) == 2):
             return i
     return None
@@ -77,7 +78,8 @@ def _end_of_block(table: RawTable, start: int, findings: Findings) -> int:
         title = next((" ".join(filter(None, table.rows[k])) for k in rest
                       if not looks_like_date(table.rows[k][0])), "")
         if not title:
-            findings.error("a blank line inside the block of returns", table.lines[i], accepted="no blank line")
+            findings.error("a blank line inside the block of returns", table.lines[i],
+                           accepted="no blank line")
         findings.remark(f"{dated} rows of later blocks (annual or equal weighted returns) left out",
                         table.lines[rest[0]], got=f"'{title}'")
     elif rest:

@@ -31,15 +31,17 @@ from riskengine.data.readers.periods import find_frequency
 
 TENOR = re.compile(r"(\d+(?:\.\d+)?) ?(mo|month|yr|year)s?\.?", re.IGNORECASE)
 CURRENCY_CODES = frozenset(
-    "AED ARS AUD BGN BRL CAD CHF CLP CNY COP CYP CZK DKK EEK EUR GBP HKD HRK HUF IDR ILS INR ISK JPY KRW LTL LVL "
-    "MTL MXN MYR NOK NZD PEN PHP PLN ROL RON RUB SAR SEK SGD SIT SKK THB TRL TRY TWD USD VND ZAR".split())
+    "AED ARS AUD BGN BRL CAD CHF CLP CNY COP CYP CZK DKK EEK EUR GBP HKD HRK HUF IDR ILS INR ISK JPY KRW "
+    "LTL LVL MTL MXN MYR NOK NZD PEN PHP PLN ROL RON RUB SAR SEK SGD SIT SKK THB TRL TRY TWD USD VND "
+    "ZAR".split())
 FUNDS = frozenset(
-    "ACWI AGG BIL BND BNDX DIA EEM EFA EMB EWA EWC EWG EWJ EWT EWU EWY EWZ FXA FXB FXC FXE FXI FXY GLD HYG IAU IEF "
-    "IEI INDA ITB IVV IWM IYR JNK KRE LQD MBB MCHI MUB QQQ REET RWR SCHH SHY SLV SPY TIP TLT USO UUP VEA VGK VNQ "
-    "VOO VT VTI VWO XHB XLB XLC XLE XLF XLI XLK XLP XLRE XLU XLV XLY XME XOP XRT".split())
+    "ACWI AGG BIL BND BNDX DIA EEM EFA EMB EWA EWC EWG EWJ EWT EWU EWY EWZ FXA FXB FXC FXE FXI FXY GLD HYG "
+    "IAU IEF IEI INDA ITB IVV IWM IYR JNK KRE LQD MBB MCHI MUB QQQ REET RWR SCHH SHY SLV SPY TIP TLT USO "
+    "UUP VEA VGK VNQ VOO VT VTI VWO XHB XLB XLC XLE XLF XLI XLK XLP XLRE XLU XLV XLY XME XOP XRT".split())
 _OHLC = frozenset({"open", "high", "low", "close", "adj close", "adj_close", "adjclose", "adjusted close",
                    "volume", "dividends", "stock splits", "openinterest"})
-VALUE_NAMES = frozenset({"value", "values", "close", "price", "obs_value", "observation_value", "rate", "level",
+VALUE_NAMES = frozenset(
+    {"value", "values", "close", "price", "obs_value", "observation_value", "rate", "level",
                          "index", "last", "px_last", "amount", "usd_bn", "wert"})
 _TICKERS = {"DX-Y.NYB": "fx_close.DXY", "DXY": "fx_close.DXY", "^DXY": "fx_close.DXY"}
 _FILE_NAMES = {"^GSPC": "SP500", "_GSPC": "SP500", "GSPC": "SP500", "^SPX": "SP500", "^VIX": "VIXCLS",

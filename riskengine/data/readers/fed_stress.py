@@ -48,7 +48,8 @@ _LABELS: dict[str, Description] = {
     "usd_per_eur": _of("euro", "USD per EUR", "rate", "price"),
     "usd_per_gbp": _of("pound sterling", "USD per GBP", "rate", "price"),
     "jpy_per_usd": _of("Japanese yen", "JPY per USD", "rate", "price"),
-    "developing_asia_per_usd_index": _of("currencies of developing Asia", "foreign units per USD, index", "rate",
+    "developing_asia_per_usd_index": _of("currencies of developing Asia", "foreign units per USD, index",
+                                         "rate",
                                          "price"),
 }
 _GROWTH = re.compile(r"(.*_)?(gdp_growth|disposable_income_growth|inflation)")
@@ -104,8 +105,8 @@ def read_stress(frame: Frame, assembly: Assembly) -> str:
     for j in columns:
         label = label_of(frame.header[j])
         if label is None:
-            frame.findings.error("a column the stress-test tables do not have, or an exchange rate without its "
-                                 "quoting", frame.lines[0] - 1, frame.header[j],
+            frame.findings.error("a column the stress-test tables do not have, or an exchange rate without "
+                                 "its quoting", frame.lines[0] - 1, frame.header[j],
                                  accepted="(USD/euro), (USD/pound), (yen/USD), (F/USD, index)")
         labels[j] = label
     days, period = frame.dates()

@@ -43,7 +43,8 @@ class Findings:
     def _all(self) -> InputError:
         listed = self.errors[:MOST_PROBLEMS]
         if len(self.errors) > MOST_PROBLEMS:
-            listed.append(Problem(f"{len(self.errors) - MOST_PROBLEMS} more problems in this file", self.file))
+            listed.append(
+                Problem(f"{len(self.errors) - MOST_PROBLEMS} more problems in this file", self.file))
         return InputError(listed)
 
 
@@ -52,7 +53,8 @@ def name_rows(lines: Sequence[int], most: int = 8) -> str:
     shown = [str(n) for n in lines[:most]]
     if len(lines) > most:
         return f"rows {', '.join(shown)} … ({len(lines) - most} more)"
-    return f"row{'s' if len(shown) > 1 else ''} " + " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))
+    return f"row{'s' if len(shown) > 1 else ''} " + " and ".join(
+        filter(None, [", ".join(shown[:-1]), shown[-1]]))
 
 
 def _short(got: object) -> str:

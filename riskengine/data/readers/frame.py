@@ -19,8 +19,10 @@ from riskengine.data.readers.number_text import MISSING, NumberStyle, find_style
 from riskengine.data.readers.raw_text import RawTable
 
 DATE_NAMES = frozenset({
-    "date", "dates", "observation_date", "observationdate", "month", "quarter", "period", "time", "time_period",
-    "timestamp", "sasdate", "day", "year", "m", "datetime", "as_of", "record_date", "obs_date", "year_month", "datum",
+    "date", "dates", "observation_date", "observationdate", "month", "quarter", "period", "time",
+    "time_period",
+    "timestamp", "sasdate", "day", "year", "m", "datetime", "as_of", "record_date", "obs_date", "year_month",
+    "datum",
 })
 _MONTH_WORD = re.compile(r"\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)", re.IGNORECASE)
 
@@ -65,13 +67,15 @@ class Frame:
                 filled = [i for i, cell in enumerate(self.cells(j)) if cell.lower() not in MISSING]
                 if filled:
                     self.findings.error("a column without a name holds figures", self.lines[filled[0]],
-                                        f"column {j + 1}", self.rows[filled[0]][j], "a name in the header line")
+                                        f"column {j + 1}", self.rows[filled[0]][j],
+                                        "a name in the header line")
             elif name in kept:
                 differs = [i for i, row in enumerate(self.rows) if row[j] != row[kept[name]]]
                 if differs:
                     self.findings.error("two columns have the same name and different figures",
                                         self.lines[differs[0]], name,
-                                        f"'{self.rows[differs[0]][kept[name]]}' and '{self.rows[differs[0]][j]}'",
+                                        f"'{self.rows[differs[0]][kept[name]]}' and "
+                                        f"'{self.rows[differs[0]][j]}'",
                                         "one column per series")
                 else:
                     self.findings.remark("two columns have the same name and the same figures; one is read",
@@ -211,7 +215,8 @@ class Observations:
 
 def clean(days: np.ndarray, values: np.ndarray, lines: Sequence[int], column: str, findings: Findings
           ) -> Observations:
-    """Leave out the missing, sort, and keep one of repeated dates with the same value; differing is an error."""
+    """Leave out the missing, sort, and keep one of repeated dates with the same value; differing is an
+    error."""
     lines = np.asarray(lines)
     keep = np.isfinite(values) & ~np.isnat(days)
     days, values, lines = days[keep], values[keep], lines[keep]

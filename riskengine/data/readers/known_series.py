@@ -1,8 +1,8 @@
 """What the publishers say about their series: title, unit, frequency, publication lag, revisions.
 
 ``describe(series_id)`` answers for every id the readers give.  Lags are calendar days after the period end
-(see ``catalog`` for the rule and the reasons); a series that is not known here gets a conservative lag, counts
-as revised, and its entry says that both were assumed.
+(see ``catalog`` for the rule and the reasons); a series that is not known here gets a conservative lag,
+counts as revised, and its entry says that both were assumed.
 
 Reasons for lags that are not in ``catalog``
     0    quotes and closes; the broad dollar (a formula of the day's noon rates with published weights)
@@ -52,14 +52,16 @@ def _rates() -> dict[str, Description]:
     tenors = {"1MO": "1 month", "2MO": "2 months", "3MO": "3 months", "4MO": "4 months", "6MO": "6 months",
               "1": "1 year", "2": "2 years", "3": "3 years", "5": "5 years", "7": "7 years", "10": "10 years",
               "20": "20 years", "30": "30 years"}
-    found = {f"DGS{c}": Description(f"constant maturity Treasury yield, {t}", "percent", H15, "daily", 0, False,
+    found = {f"DGS{c}": Description(f"constant maturity Treasury yield, {t}", "percent", H15, "daily", 0,
+                                    False,
                                     "rate") for c, t in tenors.items()}
     for c in ("5", "7", "10", "20", "30"):
         found[f"DFII{c}"] = Description(f"inflation-indexed Treasury yield, {tenors[c]}", "percent", H15,
                                         "daily", 0, False, "rate")
     for c in ("5", "7", "10", "20", "30"):
         found[f"T{c}YIE"] = Description(f"breakeven inflation, {tenors[c]}", "percent",
-                                        "Federal Reserve Bank of St. Louis, from H.15", "daily", 0, False, "rate")
+                                        "Federal Reserve Bank of St. Louis, from H.15", "daily", 0, False,
+                                        "rate")
     for name, title, source, lag in (
         ("T5YIFR", "forward inflation expectation, 5 years in 5 years", "FRED, from H.15", 0),
         ("T10Y2Y", "Treasury spread, 10 years less 2 years", "FRED, from H.15", 0),
@@ -69,7 +71,8 @@ def _rates() -> dict[str, Description]:
         ("DFEDTARL", "federal funds target range, lower limit", "Federal Reserve Board", 0),
         ("SOFR", "secured overnight financing rate", "Federal Reserve Bank of New York", 1),
         ("DTB3", "3-month Treasury bill, secondary market, discount basis", H15, 0),
-        ("THREEFYTP10", "term premium of a 10-year zero-coupon bond (Kim-Wright)", "Federal Reserve Board", 7),
+        ("THREEFYTP10", "term premium of a 10-year zero-coupon bond (Kim-Wright)", "Federal Reserve Board",
+         7),
         ("BAMLH0A0HYM2", "option-adjusted spread, US high yield", "ICE Data Indices", 1),
         ("BAMLC0A0CM", "option-adjusted spread, US corporate", "ICE Data Indices", 1),
         ("BAMLC0A4CBBB", "option-adjusted spread, US corporate BBB", "ICE Data Indices", 1),
@@ -87,17 +90,20 @@ def _others() -> dict[str, Description]:
     found = {
         "DTWEXBGS": Description("broad dollar index, goods and services", "index, January 2006 = 100", h10,
                                 "daily", 0, True, "price", note="weights are revised once a year"),
-        "DTWEXAFEGS": Description("dollar index, advanced foreign economies", "index, January 2006 = 100", h10,
+        "DTWEXAFEGS": Description("dollar index, advanced foreign economies", "index, January 2006 = 100",
+                                  h10,
                                   "daily", 0, True, "price", note="weights are revised once a year"),
         "DTWEXEMEGS": Description("dollar index, emerging market economies", "index, January 2006 = 100", h10,
                                   "daily", 0, True, "price", note="weights are revised once a year"),
-        "DTWEXM": Description("dollar index, major currencies, goods (discontinued)", "index, March 1973 = 100",
+        "DTWEXM": Description("dollar index, major currencies, goods (discontinued)",
+                              "index, March 1973 = 100",
                               h10, "daily", 0, False, "price"),
         "DTWEXB": Description("broad dollar index, goods (discontinued)", "index, January 1997 = 100",
                               h10, "daily", 0, False, "price"),
         "VIXCLS": Description("VIX, implied volatility of the S&P 500, close", "percent", "Cboe", "daily", 0,
                               False, "price"),
-        "SP500": Description("S&P 500, daily close", "index points", "S&P Dow Jones Indices", "daily", 0, False,
+        "SP500": Description("S&P 500, daily close", "index points", "S&P Dow Jones Indices", "daily", 0,
+                             False,
                              "price"),
         "NASDAQCOM": Description("NASDAQ Composite, daily close", "index points", "NASDAQ", "daily", 0, False,
                                  "price"),
@@ -109,7 +115,8 @@ def _others() -> dict[str, Description]:
                                     "daily", 5, False, "price"),
         "CSUSHPINSA": Description("national home price index, not seasonally adjusted",
                                   "index, January 2000 = 100", CASE_SHILLER, "monthly", 62, True, "price"),
-        "CSUSHPISA": Description("national home price index, seasonally adjusted", "index, January 2000 = 100",
+        "CSUSHPISA": Description("national home price index, seasonally adjusted",
+                                 "index, January 2000 = 100",
                                  CASE_SHILLER, "monthly", 62, True, "price"),
         "COMREPUSQ159N": Description("commercial property prices, change on a year earlier", "percent",
                                      "Bank for International Settlements", "quarterly", 150, True, "return"),
@@ -124,12 +131,14 @@ def _others() -> dict[str, Description]:
     }
     codes = {"AL": "AUD", "EU": "EUR", "NZ": "NZD", "UK": "GBP"}
     for code, currency in codes.items():
-        found[f"DEXUS{code}"] = Description(f"noon rate of the {CURRENCY_NAMES[currency]}", f"USD per {currency}",
+        found[f"DEXUS{code}"] = Description(f"noon rate of the {CURRENCY_NAMES[currency]}",
+                                            f"USD per {currency}",
                                             h10, "daily", 0, False, "price")
     for code, currency in {"BZ": "BRL", "CA": "CAD", "CH": "CNY", "DN": "DKK", "HK": "HKD", "IN": "INR",
                            "JP": "JPY", "KO": "KRW", "MA": "MYR", "MX": "MXN", "NO": "NOK", "SD": "SEK",
                            "SF": "ZAR", "SI": "SGD", "SZ": "CHF", "TA": "TWD", "TH": "THB"}.items():
-        found[f"DEX{code}US"] = Description(f"noon rate of the {CURRENCY_NAMES[currency]}", f"{currency} per USD",
+        found[f"DEX{code}US"] = Description(f"noon rate of the {CURRENCY_NAMES[currency]}",
+                                            f"{currency} per USD",
                                             h10, "daily", 0, False, "price")
     for info in SERIES.values():  # monthly and quarterly series the package knows too, as published
         if info.panel in ("rates_monthly", "macro_monthly", "external_saving_quarterly"):
@@ -146,10 +155,12 @@ def known_ids() -> dict[str, Description]:
 
 
 _FAMILIES: tuple[tuple[str, Description], ...] = (
-    (r"etf\.(.+)", Description("{0}, daily close adjusted for distributions", "USD per share", "exchange close",
+    (r"etf\.(.+)",
+     Description("{0}, daily close adjusted for distributions", "USD per share", "exchange close",
                                "daily", 0, True, "price",
                                note="adjusted closes of the past change with every distribution")),
-    (r"ff[35]?\.(.+)", Description("Fama-French factor {0}", "percent return", "Kenneth R. French data library",
+    (r"ff[35]?\.(.+)", Description("Fama-French factor {0}", "percent return", "Kenneth R. French data "
+                                                                               "library",
                                "", 45, True, "return")),
     (r"ff(\d+)\.(.+)", Description("Fama-French {0} industries, {1}, value weighted", "percent return",
                                    "Kenneth R. French data library", "", 45, True, "return")),
@@ -176,11 +187,13 @@ _FAMILIES: tuple[tuple[str, Description], ...] = (
                                         "monthly government bond yields by country", "monthly", 30, False,
                                         "rate")),
     (r"case_shiller\.(.+)", Description("home price index, {0}, not seasonally adjusted",
-                                        "index, January 2000 = 100", CASE_SHILLER, "monthly", 62, True, "price")),
+                                        "index, January 2000 = 100", CASE_SHILLER, "monthly", 62, True,
+                                        "price")),
     (r"tic\.holders\.(.+)", Description("Treasury securities held by residents of {0}", "USD bn",
                                         f"{TIC}, Major Foreign Holders", "monthly", 49, True, "flow")),
     (r"tic\.slt\.(.+)\.(\w+?)_(pos|net|valchg)", Description(
-        "US long-term securities of foreigners, {0}, {1}, {2}", "USD mn", f"{TIC}, SLT Table 1", "monthly", 49,
+        "US long-term securities of foreigners, {0}, {1}, {2}", "USD mn", f"{TIC}, SLT Table 1", "monthly",
+        49,
         True, "flow")),
     (r"tic\.flows\.(.+)\.(\w+?)_(pos|net|valchg)", Description(
         "US long-term securities of foreigners, {0}, {1}, {2}", "USD mn", TIC, "monthly", 49, True, "flow",

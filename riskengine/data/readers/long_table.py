@@ -15,7 +15,8 @@ from riskengine.data.readers.assembly import Assembly, slug
 from riskengine.data.readers.families import VALUE_NAMES
 from riskengine.data.readers.frame import Frame
 
-KEY_NAMES = ("series", "series_id", "seriesid", "id", "ticker", "symbol", "variable", "indicator", "key", "name",
+KEY_NAMES = ("series", "series_id", "seriesid", "id", "ticker", "symbol", "variable", "indicator", "key",
+             "name",
              "code", "series_code", "mnemonic", "currency")
 _ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.^=&+\-]*$")
 

@@ -17,7 +17,8 @@ import numpy as np
 from riskengine.data.readers.findings import Findings, name_rows
 
 MISSING = frozenset({
-    "", ".", "..", "...", "-", "--", "---", ":", "*", "na", "n/a", "n.a.", "n.a", "#n/a", "nan", "null", "none",
+    "", ".", "..", "...", "-", "--", "---", ":", "*", "na", "n/a", "n.a.", "n.a", "#n/a", "nan", "null",
+    "none",
     "nd", "nc", "ne", "missing", "not available", "(na)", "(d)",
 })
 """What publishers write for 'no figure' (lower case). Not in here: zero."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-_SPACING = (("daily", 1, 4), ("weekly", 5, 9), ("monthly", 27, 32), ("quarterly", 88, 94), ("annual", 360, 370))
+_SPACING = (("daily", 1, 4), ("weekly", 5, 9), ("monthly", 27, 32), ("quarterly", 88, 94),
+            ("annual", 360, 370))
 _MONTHS = {"monthly": 1, "quarterly": 3, "annual": 12}
 
 
@@ -30,7 +31,8 @@ def find_frequency(days: np.ndarray) -> str:
 
 
 def end_of_period(days: np.ndarray, frequency: str) -> np.ndarray:
-    """(T,) last calendar day of the month, quarter or year of each day; daily and weekly dates as they are."""
+    """(T,) last calendar day of the month, quarter or year of each day; daily and weekly dates as they
+    are."""
     days = np.asarray(days, dtype="datetime64[D]")
     size = _MONTHS.get(frequency)
     if size is None:

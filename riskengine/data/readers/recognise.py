@@ -67,7 +67,8 @@ def _collector_at_rest() -> Iterator[None]:
             gc.enable()
 
 
-def _read(content: bytes, file: str, series_id: str | None, latest: str | np.datetime64 | None) -> Publication:
+def _read(content: bytes, file: str, series_id: str | None,
+          latest: str | np.datetime64 | None) -> Publication:
     findings = Findings(file)
     assembly = Assembly(findings, None if latest is None else np.datetime64(latest, "D"), series_id)
     content = unpack(content, findings)

@@ -9,7 +9,8 @@
                                    spaces), or country, month, usd_bn; USD bn → tic.holders.<country>
 
 Where two sources of the flows table report the same month, the record without blanks counts, else the one of
-the source that reaches further.  'Of Which: Foreign Official' and 'For. Official' both become ``foreign_official``.
+the source that reaches further.  'Of Which: Foreign Official' and 'For. Official' both become
+``foreign_official``.
 """
 
 from __future__ import annotations
@@ -95,7 +96,8 @@ def read_flows(frame: Frame, assembly: Assembly) -> str:
                                  f"'{row[who]}'", ", ".join(_GROUPS))
     odd = [frame.header[j] for j in columns if not _FLOW.fullmatch(slug(frame.header[j]))]
     if odd:
-        frame.findings.error("columns the flows table does not have", frame.lines[0] - 1, "header", ", ".join(odd[:6]),
+        frame.findings.error("columns the flows table does not have", frame.lines[0] - 1, "header",
+                             ", ".join(odd[:6]),
                              "<class>_net, _valchg or _pos; classes " + ", ".join(_CLASSES))
     frame.findings.raise_errors()
     ends: dict[str, np.datetime64] = {}
@@ -193,7 +195,8 @@ def read_holders_blocks(text: str, table: RawTable, findings: Findings, assembly
 
 
 def _split(text: str, table: RawTable):
-    if table.separator in "\t," and any(r[0].lower().startswith("country") and any(r[1:]) for r in table.rows):
+    if table.separator in "\t," and any(r[0].lower().startswith("country") and any(r[1:])
+                                        for r in table.rows):
         yield from zip(table.lines, table.rows, strict=True)
     else:
         for number, line in enumerate(text.split("\n"), 1):

@@ -99,7 +99,8 @@ def coefficient_path(
     runs = _runs(x)
     for a, b in runs:
         sheet.path([*zip(xs[a:b], map(y_scale, high[a:b]), strict=True),
-                    *reversed(list(zip(xs[a:b], map(y_scale, low[a:b]), strict=True)))], "band c1", closed=True)
+                    *reversed(list(zip(xs[a:b], map(y_scale, low[a:b]), strict=True)))], "band c1",
+                   closed=True)
     sheet.path([(xs[0], y_scale(whole)), (xs[-1], y_scale(whole))], "line sc7")
     if posterior is not None:
         sheet.path([(xs[0], y_scale(posterior)), (xs[-1], y_scale(posterior))], "line sc3")
