@@ -19,7 +19,6 @@ from backtests.point_in_time import world_at
 from backtests.replay import COVARIANCE, ENGINE, NO_SCENARIO, Forecast, Replay, replay_episode
 from backtests.replay_record import from_record, to_record
 from backtests.scorecard import controls_table, leave_one_out, score_episodes, worse_than_rival
-from factors.early import estimate_early
 from riskengine.base.axes import FACTORS, KEY_RATES
 from riskengine.base.errors import InputError
 from riskengine.data import panels
@@ -51,9 +50,13 @@ def louvre():
 
 
 @pytest.fixture(scope="module")
-def plaza():
-    episode = load_episode(FOLDER / "plaza_1985.toml")
-    return replay_episode(episode, world_at(episode.base, no_world))
+def world_of_1985():
+    return world_at("1985-09-20", no_world)
+
+
+@pytest.fixture(scope="module")
+def plaza(world_of_1985):
+    return replay_episode(load_episode(FOLDER / "plaza_1985.toml"), world_of_1985)
 
 
 # ---------------------------------------------------------------------------------------------------- files
@@ -188,11 +191,10 @@ def test_a_record_is_the_replay(plaza):
     assert repr(score_episodes([again])) == repr(score_episodes([plaza]))  # NaN: nothing to leave out
 
 
-def test_the_future_is_not_seen(plaza, monkeypatch):
+def test_the_future_is_not_seen(plaza, world_of_1985, monkeypatch):
     """Nonsense after the base date: models of the date and predicted quantiles are the same to the bit, and only
     what happened changes."""
     base = plaza.episode.base
-    clean = estimate_early(base)
     honest = panels.full_history
     poisoned_values = 0
 
@@ -207,16 +209,19 @@ def test_the_future_is_not_seen(plaza, monkeypatch):
         return dates, values
 
     monkeypatch.setattr(panels, "full_history", poisoned)
-    dirty = estimate_early(base)
+    dirty = world_at(base, no_world)
     assert poisoned_values > 1000
     for name in ("daily", "weekly"):
-        a, b = clean.models[name], dirty.models[name]
+        a, b = getattr(world_of_1985.world, name), getattr(dirty.world, name)
         for field in a.__dataclass_fields__:
             left, right = getattr(a, field), getattr(b, field)
             if isinstance(left, np.ndarray):
                 np.testing.assert_array_equal(left, right, err_msg=field)
-    assert clean.spot == dirty.spot and clean.weights == dirty.weights and clean.available == dirty.available
-    again = replay_episode(plaza.episode, world_at(base, no_world))
+    spot = world_of_1985.world.snapshot.spot
+    assert spot == dirty.world.snapshot.spot and len(spot) > 8
+    np.testing.assert_array_equal(world_of_1985.world.snapshot.zero_rates, dirty.world.snapshot.zero_rates)
+    assert world_of_1985.weights == dirty.weights and world_of_1985.available == dirty.available
+    again = replay_episode(plaza.episode, dirty)
     assert [f.quantiles for f in again.forecasts] == [f.quantiles for f in plaza.forecasts]
     assert again.response == plaza.response and again.chain == plaza.chain
     assert [f.realised for f in again.forecasts] != [f.realised for f in plaza.forecasts]
@@ -299,7 +304,7 @@ def test_a_user_s_own_file_is_replayed_kept_and_written(tmp_path, cache, monkeyp
     moved = first["episodes"][0]["response"]["FX_JPY"]["52"]
     assert moved[1] > 0.01
     written = json.loads((tmp_path / "out" / "episodes.json").read_text(encoding="utf-8"))
-    assert written["episodes"][0]["forecasts"] == first["episodes"][0]["forecasts"]
+    assert written["episodes"] == json.loads(json.dumps(first["episodes"]))
     assert (tmp_path / "out" / "episodes.parquet").is_file() and len(list((cache / "episodes").glob("*.json"))) == 1
 
     monkeypatch.setattr(workflow, "replay_file", lambda *_: pytest.fail("replayed although it was kept"))
@@ -330,13 +335,15 @@ def test_a_date_before_the_data_is_a_reason_not_a_crash(tmp_path, cache):
 
 
 def test_processes_give_what_one_does(tmp_path, cache):
-    """The pool's processes import the code afresh, with the full count of paths."""
+    """The pool's processes import the code afresh, with the full count of paths; a refusal travels back too."""
+    own, early = own_file(tmp_path), own_file(tmp_path, "early")
+    text = early.read_text(encoding="utf-8").replace("1989-09-23", "1961-09-23").replace("1989-09-22", "1961-09-22")
+    early.write_text(text, encoding="utf-8")
     replay.PATHS, replay.DRAWS = 16_384, 512
     try:
-        own = str(own_file(tmp_path))
-        serial = workflow.run_episodes((own,), None, 1, resume=False)
-        pooled = workflow.run_episodes((own, "louvre_1987"), None, 2, resume=False)
+        serial = workflow.run_episodes((str(own),), None, 1, resume=False)
+        pooled = workflow.run_episodes((str(own), str(early)), None, 2, resume=False)
     finally:
         replay.PATHS, replay.DRAWS = PATHS, DRAWS
-    assert [e["name"] for e in pooled["episodes"]] == ["mine_1989", "louvre_1987"]
-    assert serial["episodes"][0] == pooled["episodes"][0]
+    assert serial["episodes"] == pooled["episodes"] and repr(serial["skill"]) == repr(pooled["skill"])
+    assert len(serial["episodes"]) == 1 and set(pooled["failed"]) == {"early"}
