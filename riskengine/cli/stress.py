@@ -110,10 +110,13 @@ def print_reverse(answer: Mapping[str, Any]) -> None:
     rows = []
     for a in answer["factor_moves"]:
         if a["reached"]:
-            rows.append((str(a["rank"]), a["led_by"], f"{a['distance']:.2f}", f"{a['dimension']}",
-                         f"{a['core_distance']:.2f}", _probability(a["core_probability"]),
-                         ", ".join(_move(m) for m in a["moves"][:4])))
-    print_table(("", "led by", "distance", "of", "core", "prob.", "moves that matter most"), rows, left=2)
+            rows.append((str(a["rank"]), a["led_by"], f"{a['distance']:8.2f}", f"{a['dimension']:7d}",
+                         f"{a['core_distance']:5.2f}", ", ".join(_move(m) for m in a["moves"][:4])))
+    print_table(("", "led by", "distance", "factors", " core", "moves that matter most"), rows, left=6)
+    for a in answer["factor_moves"]:
+        if a["first_order_loss_probability"] is not None:
+            print("Probability of losing as much without any policy, to first order: "
+                  f"{_probability(a['first_order_loss_probability'])}\n")
     policies = [a for a in answer["policies"] if a["reached"]]
     print(f"Policies ({answer['policy_loss']} loss; core: distance of the {len(answer['plausibility_factors'])} main "
           "factors; prob.: of a move at least as far out)")
@@ -131,6 +134,8 @@ def print_reverse(answer: Mapping[str, Any]) -> None:
             print(f"   {known}")
         if orders:
             print(f"   foreign orders, USD bn: {orders}")
+        for flag in a["flags"]:
+            print(f"   {flag}")
     missed = [(a["led_by"], f"{a['loss_usd'] / MILLION:,.1f}", f"at {a['distance']:.1f} deviations")
               for a in answer["factor_moves"] if not a["reached"]]
     missed += [(a["parts"][0]["title"], f"{max(a['loss_usd'], 0.0) / MILLION:,.1f}",
@@ -138,10 +143,12 @@ def print_reverse(answer: Mapping[str, Any]) -> None:
                for a in answer["policies"] if not a["reached"]]
     if missed:
         print("\nCannot lose the amount; the most each can lose, USD mn")
-        print_table(("", "most", ""), [(n, x, w) for n, x, w in missed])
+        width = max(len(x) for _, x, _ in missed)
+        print_table(("", "most".rjust(width), ""), [(n, x.rjust(width), w) for n, x, w in missed], left=3)
     for remark in answer["remarks"]:
         print(f"left out: {remark}")
-    print("loss: against the unshocked book at the horizon; FX up = the dollar falls")
+    print("loss: against the unshocked book at the horizon, of the response itself; what-if adds the convexity of market "
+          "noise\naround it; FX up = the dollar falls")
 
 
 def print_hedge(answer: Mapping[str, Any]) -> None:

@@ -26,6 +26,7 @@ LEADERS: dict[str, tuple[str, ...]] = {
     "dollar": ("FX_",), "rates": ("UST_",), "equity": ("EQ_", "VOL_EQUITY"), "property": ("CAP_", "HOME_"),
 }
 """Blocks that may lead, by prefix of their factors."""
+WHOLE = "all factors"
 SAME = 0.95
 """Cosine of two moves in standard deviations above which they count as one."""
 
@@ -91,7 +92,7 @@ def search_factor_moves(
     check_amount(amount)
     covariance = world.model(horizon).horizon_covariance(horizon.steps)
     exposure = loss.slope()
-    answers = [_answer("all factors", loss, whole_factor(covariance), exposure, amount)]
+    answers = [_answer(WHOLE, loss, whole_factor(covariance), exposure, amount)]
     for name in leaders:
         block = leading(name)
         try:
@@ -138,5 +139,5 @@ def _answer(leader: str, loss: Loss, factor: np.ndarray, exposure: np.ndarray, a
                         amount / steep if steep > 0.0 else float("inf"), found.loss, found.reached)
 
 
-__all__ = ["BookLoss", "FactorAnswer", "LEADERS", "check_amount", "distinct", "leading", "linear_answer",
+__all__ = ["BookLoss", "FactorAnswer", "LEADERS", "WHOLE", "check_amount", "distinct", "leading", "linear_answer",
            "search_factor_moves"]

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.optimize import brentq
+from scipy.optimize import brentq, minimize_scalar
 
 from riskengine.base.axes import ASSET_CLASSES, FACTORS
 from riskengine.base.errors import InputError
@@ -177,16 +177,26 @@ class PolicySearch:
             shocks = [knob.shock(size) for knob, size in make(share)]
             return self.measure(-self.respond(self.scenario(*shocks))[1].sum(axis=0)) - amount
 
-        values, before = [], 0.0
-        for share in GRID:
-            value = lost(share)
-            if value >= 0.0:
-                root = share if value == 0.0 else brentq(
-                    lambda s: lost(s) if s > 0.0 else -amount, before, share, xtol=1e-7, rtol=LOSS_TOLERANCE / 10.0)
-                return self.answer(make(float(root)), True)
-            values.append(value)
-            before = share
-        return self.answer(make(GRID[int(np.argmax(values))]), False)
+        def root(low: float, high: float) -> PolicyAnswer:
+            found = brentq(lambda s: lost(s) if s > 0.0 else -amount, low, high, xtol=1e-7, rtol=LOSS_TOLERANCE / 10.0)
+            return self.answer(make(float(found)), True)
+
+        values: list[float] = []
+        for n, share in enumerate(GRID):
+            values.append(lost(share))
+            if values[-1] >= 0.0:
+                return root(GRID[n - 1] if n else 0.0, share)
+        best = int(np.argmax(values))
+        most = GRID[best]
+        if 0 < best < len(GRID) - 1:  # a peak inside: looked at more closely, it may still reach the amount
+            low = GRID[best - 1]
+            peak = minimize_scalar(lambda s: -lost(s), bounds=(low, GRID[best + 1]), method="bounded",
+                                   options={"maxiter": 8, "xatol": 5e-3})
+            if -peak.fun >= 0.0:
+                return root(low, float(peak.x))
+            if -peak.fun > values[best]:
+                most = float(peak.x)
+        return self.answer(make(most), False)
 
 
 def search_policies(

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
+from scipy.special import ndtr
 
 from riskengine.base.axes import FACTORS, REPORT_CLASSES, factor_unit
 from riskengine.base.errors import InputError, Problem, suggest
@@ -23,7 +22,7 @@ from riskengine.resident.positions import resize_position
 from riskengine.resident.request import WhatIfRequest
 from riskengine.resident.session import Session, read_horizon, removals
 from riskengine.reverse_stress.factor_moves import (
-    FactorAnswer, BookLoss, check_amount, search_factor_moves,
+    WHOLE, BookLoss, FactorAnswer, check_amount, search_factor_moves,
 )
 from riskengine.reverse_stress.least_distance import FARTHEST
 from riskengine.reverse_stress.policies import PolicyAnswer, PolicySearch, policy_knobs, search_policies
@@ -83,6 +82,9 @@ def reverse_stress(
     each list (those that cannot lose the amount are all there).  quantile : of the loss over parameter draws for
     policies, None: its mean.  request : changes of the book.
 
+    A policy's loss is that of its response, revalued in full; the convexity of market noise around it, which a
+    what-if of the same policy reports as a channel, is not part of it.
+
     Raises
     ------
     InputError : amount, desk, horizon, quantile.
@@ -133,23 +135,25 @@ class _Reader:
         core = answer.move[self.search.core]
         near = mahalanobis(core, self.search.covariance, self.search.labels)
         gains = self.loss.gains(answer.move[:, None])[:, 0]
+        first_order = float(ndtr(-answer.distance)) if answer.reached and answer.leader == WHOLE else None
         return {
             "rank": rank if answer.reached else None, "led_by": answer.leader, "reached": answer.reached,
             "loss_usd": answer.loss, "distance": answer.distance, "dimension": answer.dimension,
             "linear_distance": answer.linear_distance, "core_distance": near.distance,
-            "core_probability": near.probability, "by_asset_class": self._by_class(gains),
-            "moves": self._moves(answer.move),
+            "core_probability": near.probability, "first_order_loss_probability": first_order,
+            "by_asset_class": self._by_class(gains), "moves": self._moves(answer.move),
         }
 
     def policy(self, rank: int, answer: PolicyAnswer) -> dict:
         parts = [{"knob": k.name, "title": k.title, "size": size, "unit": k.unit, "reference": k.reference(size)}
                  for k, size in answer.parts]
+        orders, flags = self._chain(answer) if answer.reached else ({}, [])
         return {
             "rank": rank if answer.reached else None, "parts": parts, "reached": answer.reached,
             "loss_usd": answer.loss, "loss_p10_usd": answer.interval[0], "loss_p90_usd": answer.interval[1],
             "core_distance": answer.plausibility.distance, "core_probability": answer.plausibility.probability,
             "by_asset_class": self._by_class(answer.by_group), "moves": self._moves(answer.move),
-            "orders_usd_bn": self._orders(answer) if answer.reached else {},
+            "orders_usd_bn": orders, "flags": flags,
         }
 
     def _by_class(self, gains: np.ndarray) -> dict[str, float]:
@@ -169,14 +173,10 @@ class _Reader:
                          "deviations": deviations})
         return rows
 
-    def _orders(self, answer: PolicyAnswer) -> dict[str, float]:
-        """Median executed foreign orders by class at the horizon, USD bn, sales negative."""
+    def _chain(self, answer: PolicyAnswer) -> tuple[dict[str, float], list[str]]:
+        """(median foreign orders by class at the horizon, USD bn, sales negative; what binds or leaves the range)."""
         world, horizon = self.session.world, answer.scenario.horizon
         found = respond_to_policy(answer.scenario, world.accounts, self.search.draws, world.model(horizon),
                                   world.snapshot, horizon, world.history)
         by_class = found.chain.holder_orders[:, :, 0].sum(axis=0)
-        return dict(zip(world.accounts.classes, map(float, by_class), strict=True))
-
-
-Answer = Mapping[str, Any]
-Rows = Sequence[Sequence[str]]
+        return dict(zip(world.accounts.classes, map(float, by_class), strict=True)), list(found.flags)
