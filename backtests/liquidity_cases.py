@@ -1,4 +1,4 @@
-"""What own trades cost and what illiquidity adds: the laws of ``measures.liquidity`` against published figures.
+"""What own trades cost and what illiquidity adds: ``measures.liquidity`` against published figures.
 
 *Costs.*  Almgren, Thum, Hauptmann and Li (2005) print an example: buying 10% of a day's volume of IBM and of
 Darden (DRI) over a tenth, a fifth and half a day.  Permanent impact I, temporary impact K and the cost

@@ -40,7 +40,8 @@ def render_court(
         skill_covariance=court_score.skill_table(result, court_score.COVARIANCE),
         bars=court_score.episode_bars(result), warnings=court_score.warnings(report, result),
         controls=court_episodes.controls_table(
-            [{**c, "episode": titles.get(c["episode"], c["episode"])} for c in result["controls"]], "Negative controls"),
+            [{**c, "episode": titles.get(c["episode"], c["episode"])} for c in result["controls"]],
+            "Negative controls"),
         leave_one_out=court_score.leave_one_out_table(result), episodes=episodes,
         coverage=court_coverage.view(report), costs=court_liquidity.cost_table(costs),
         stressed=None if isinstance(stressed, str) else court_liquidity.stress_table(stressed),

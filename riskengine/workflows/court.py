@@ -1,4 +1,4 @@
-"""The court's page from the command line: coverage and episodes, run or reused, with own trades and liquidity."""
+"""The court's page: coverage and episodes, run or reused, with own trades and liquidity."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def run_court(
 
     as_of : last day of the coverage, None = the last common one.  What earlier runs left on disk is reused.
 
-    Returns the coverage, the episodes and the size of the page in bytes.  InputError when *out* is a folder or
-    cannot be written, before any work is done.
+    Returns the coverage, the episodes and the size of the page in bytes.  InputError, before any work is done,
+    when *out* is a folder or cannot be written.
     """
     check_page(out)
     report = run_coverage(as_of, progress=progress, workers=workers)

@@ -49,14 +49,19 @@ def cell(book="FX majors", model="garch_fhs", level=0.99, **changes) -> Coverage
     """A plain verdict."""
     given = dict(
         book=book, asset_class="currencies", model=model, level=level, first="1979-01-02", last="2024-09-24",
-        observations=1000, exceptions=12, expected=10.0, other_tail_exceptions=9, kupiec_lr=0.4, kupiec_p=0.53,
-        christoffersen_lr=0.1, christoffersen_p=0.75, conditional_coverage_p=0.8, duration_shape=1.0, duration_p=0.9,
-        dynamic_quantile_p=0.7, traffic_light="green", cumulative_probability=0.8, days_green=0.9, days_yellow=0.1,
-        days_red=0.0, most_in_250_days=6, z1=-0.05, z1_p=0.3, z1_critical=-0.2, z2=-0.2, z2_p=0.25, z2_critical=-0.6,
+        observations=1000, exceptions=12, expected=10.0, other_tail_exceptions=9, kupiec_lr=0.4,
+        kupiec_p=0.53,
+        christoffersen_lr=0.1, christoffersen_p=0.75, conditional_coverage_p=0.8, duration_shape=1.0,
+        duration_p=0.9,
+        dynamic_quantile_p=0.7, traffic_light="green", cumulative_probability=0.8, days_green=0.9,
+        days_yellow=0.1,
+        days_red=0.0, most_in_250_days=6, z1=-0.05, z1_p=0.3, z1_critical=-0.2, z2=-0.2, z2_p=0.25,
+        z2_critical=-0.6,
         mean_var=0.01, mean_es=0.013, fz0=-3.5, fz0_difference=0.0, dm_t=math.nan, dm_p=math.nan,
         pit_counts=(50,) * 20, pit_uniform_p=0.5, pit_kolmogorov_p=0.2, berkowitz_p=0.4,
         by_year={2008: (250, 9), 2009: (250, 0), 2010: (250, 2), 2011: (250, 1)},
-        by_regime={"2000s": {"observations": 500, "exceptions": 9, "expected": 5.0, "kupiec_p": 0.1, "fz0_difference": 0.0},
+        by_regime={"2000s": {"observations": 500, "exceptions": 9, "expected": 5.0, "kupiec_p": 0.1,
+                             "fz0_difference": 0.0},
                    "crisis": {"observations": 100, "exceptions": 6, "expected": 1.0, "kupiec_p": 0.0001,
                               "fz0_difference": 0.0}},
         rolling=(("2008-12-31", 9), ("2009-12-31", 0), ("2010-12-31", 2)))
@@ -68,16 +73,21 @@ def report() -> CoverageReport:
     """Two books, two models, two levels; the default fails on one book."""
     cells = []
     for level in (0.99, 0.975):
-        cells += [cell(level=level), cell(model="gaussian", level=level, traffic_light="red", exceptions=30, kupiec_p=1e-7,
+        cells += [cell(level=level), cell(model="gaussian", level=level, traffic_light="red", exceptions=30,
+                                          kupiec_p=1e-7,
                                           fz0_difference=0.1, dm_t=3.0, dm_p=0.003),
-                  cell("total", asset_class="total", level=level, exceptions=25, kupiec_p=1e-4, traffic_light="red"),
+                  cell("total", asset_class="total", level=level, exceptions=25, kupiec_p=1e-4,
+                       traffic_light="red"),
                   cell("total", "gaussian", level, asset_class="total", traffic_light="yellow")]
     models = {"gaussian": "normal", "garch_fhs": "filtered"}
-    winners = tuple(CoverageWinner(k, level, "garch_fhs", 1, {"gaussian": 0.1, "garch_fhs": 0.0}, {"gaussian": 0},
-                                   {"gaussian": 1}, {"gaussian": 0, "garch_fhs": 1}, {"gaussian": 30, "garch_fhs": 12}, 10.0)
+    winners = tuple(CoverageWinner(k, level, "garch_fhs", 1, {"gaussian": 0.1, "garch_fhs": 0.0},
+                                   {"gaussian": 0},
+                                   {"gaussian": 1}, {"gaussian": 0, "garch_fhs": 1},
+                                   {"gaussian": 30, "garch_fhs": 12}, 10.0)
                     for k in ("currencies", "total") for level in (0.99, 0.975))
     return CoverageReport("2024-09-24", "embedded", (0.99, 0.975), "garch_fhs", models,
-                          {"FX majors": "seven", "total": "40, 60, 20"}, tuple(cells), winners, ("A sentence.",), 1.0)
+                          {"FX majors": "seven", "total": "40, 60, 20"}, tuple(cells), winners,
+                          ("A sentence.",), 1.0)
 
 
 def forecast(variable, weeks, model, realised, median=0.0, width=0.05) -> dict:
@@ -85,24 +95,30 @@ def forecast(variable, weeks, model, realised, median=0.0, width=0.05) -> dict:
     z = [-1.645, -1.282, -0.674, 0.0, 0.674, 1.282, 1.645]
     q = [median + width * x for x in z]
     inside = realised is not None and q[1] <= realised <= q[5]
-    return {"episode": "e", "variable": variable, "weeks": weeks, "model": model, "mean": median, "quantiles": q,
+    return {"episode": "e", "variable": variable, "weeks": weeks, "model": model, "mean": median,
+            "quantiles": q,
             "realised": realised, "inside": inside, "pit": None if realised is None else 0.5,
-            "crps": None if realised is None else abs(realised - median), "log_score": None if realised is None else -1.5}
+            "crps": None if realised is None else abs(realised - median), "log_score": None
+            if realised is None else -1.5}
 
 
 def record(name, title, realised=0.20, **changes) -> dict:
     """An episode of three variables."""
     forecasts = [forecast(v, w, m, realised * s, median * s if m == "engine" else 0.0, 0.05 * s)
-                 for v, s in (("DOLLAR", 1.0), ("UST_10Y", 0.05), ("BOOK_TOTAL", 100.0)) for w in (0, 4, 13, 52)
+                 for v, s in (("DOLLAR", 1.0), ("UST_10Y", 0.05), ("BOOK_TOTAL", 100.0))
+                 for w in (0, 4, 13, 52)
                  for m, median in (("engine", -0.04), ("no_scenario", 0.0), ("covariance", 0.0))]
     path = [[1, 26, 52], [0.01, 0.1, realised]] if realised is not None else [[], []]
     given = {"name": name, "title": title, "announced": "1985-09-22", "base": "1985-09-20", "kind": "accord",
-             "announcement": "They agree <b>loudly</b>.", "narrative": "A fall is entered.", "source": "A paper",
-             "unknowable": "That it would go on.", "revised": ["today's vintage"], "not_applicable": "", "available": [],
+             "announcement": "They agree <b>loudly</b>.", "narrative": "A fall is entered.",
+             "source": "A paper",
+             "unknowable": "That it would go on.", "revised": ["today's vintage"], "not_applicable": "",
+             "available": [],
              "remarks": ["absent at 1985-09-20: FX_BRL, EQ_SP500"], "flags": ["a flag"],
              "chain": {"gross_orders_usd_bn": -7.0, "broad_dollar": 0.0681, "treasury_10y_flow_bp": 2.6},
              "channels": {"UST_10Y": {"flow": 0.0002, "policy_path": 0.0005}},
-             "controls": [{"factor": "UST_10Y", "most": 0.001, "response": 0.0023, "realised": -0.003, "small": False,
+             "controls": [{"factor": "UST_10Y", "most": 0.001, "response": 0.0023, "realised": -0.003,
+                           "small": False,
                            "reason": "nobody sells"}],
              "response": {}, "outcome_path": {"DOLLAR": path}, "forecasts": forecasts}
     return {**given, **changes}
@@ -111,11 +127,15 @@ def record(name, title, realised=0.20, **changes) -> dict:
 @pytest.fixture
 def result() -> dict:
     """Two episodes, one of which is not applicable."""
-    first, other = record("plaza", "Plaza <Accord>"), record("brazil", "Brazil", not_applicable="outside this engine")
-    skill = [{"group": g, "weeks": w, "rival": r, "skill": s, "lowest": s - 0.1, "highest": s + h, "most_needed": "plaza",
-              "episodes": 1, "cells": 4, "inside": 0.25, "expected_low": 0.5, "expected_high": 1.0, "sign_hits": 1,
+    first, other = record("plaza", "Plaza <Accord>"), record("brazil", "Brazil",
+                                                             not_applicable="outside this engine")
+    skill = [{"group": g, "weeks": w, "rival": r, "skill": s, "lowest": s - 0.1, "highest": s + h,
+              "most_needed": "plaza",
+              "episodes": 1, "cells": 4, "inside": 0.25, "expected_low": 0.5, "expected_high": 1.0,
+              "sign_hits": 1,
               "sign_cells": 2, "log_score_gain": 0.1}
-             for g, s, h in (("dollar", 0.05, 0.1), ("ten-year beyond the path", -0.02, 0.1), ("yields", -0.3, 0.1))
+             for g, s, h in (("dollar", 0.05, 0.1), ("ten-year beyond the path", -0.02, 0.1),
+                             ("yields", -0.3, 0.1))
              for w in (0, 4, 13, 52) for r in ("no_scenario", "covariance")]
     loo = [{"episode": "plaza", "kind": "accord", "cells": 12, "own_skill": -0.2, "skill_without": 0.01,
             "skill_with_all": 0.03, "inside_80": 0.25}]
@@ -138,7 +158,8 @@ def test_the_page_is_whole_and_self_contained(page):
     assert not re.search(r'(src|href)="(?!#)', page), "everything is inside the file"
     for anchor in ("scorecard", "episodes", "coverage", "liquidity", "method", "episode-plaza"):
         assert f'id="{anchor}"' in page
-    assert "nan" not in re.sub(r"<style>.*?</style>|<script>.*?</script>", "", page, flags=re.S).lower().split()
+    assert "nan" not in re.sub(r"<style>.*?</style>|<script>.*?</script>", "", page,
+                               flags=re.S).lower().split()
     assert "None" not in re.findall(r">([^<]*)<", page.replace('<p class="muted">None.</p>', ""))
 
 
@@ -150,7 +171,8 @@ def test_words_of_files_are_escaped(page):
 def test_the_scorecard_says_where_not_to_trust_the_engine(report, result):
     found = dict(court_score.warnings(report, result))
     assert any(s.startswith("Yields at 1 day: worse than") for s in found["Where a rival is better"])
-    assert any("Ten-year beyond the path at 4 weeks: no better" in s for s in found["Where a rival is better"])
+    assert any("Ten-year beyond the path at 4 weeks: no better" in s
+               for s in found["Where a rival is better"])
     assert any("Only with “Plaza <Accord>”" in s for s in found["Where a rival is better"])
     assert any("25%" in s and "50% to 100%" in s for s in found["Where the bands are too narrow"])
     losses = found["Episodes that the scenario made worse, and why"]
@@ -162,8 +184,10 @@ def test_the_scorecard_says_where_not_to_trust_the_engine(report, result):
 
 def test_a_clean_court_has_nothing_to_warn_of(report, result):
     fine = replace(report, cells=tuple(replace(c, traffic_light="green", kupiec_p=0.5) for c in report.cells))
-    calm = {**result, "worse": [], "controls": [], "leave_one_out": [{**result["leave_one_out"][0], "own_skill": 0.2}],
-            "skill": [{**s, "skill": 0.2, "lowest": 0.1, "highest": 0.3, "inside": 0.8} for s in result["skill"]]}
+    calm = {**result, "worse": [], "controls": [], "leave_one_out": [{**result["leave_one_out"][0],
+                                                                      "own_skill": 0.2}],
+            "skill": [{**s, "skill": 0.2, "lowest": 0.1, "highest": 0.3, "inside": 0.8}
+                      for s in result["skill"]]}
     assert [sentences for _, sentences in court_score.warnings(fine, calm)] == [[], [], [], [], []]
     assert render_court(fine, calm).count('<p class="muted">None.</p>') == 5
 
@@ -176,7 +200,8 @@ def test_lights_and_hits_are_counted(report, result):
     band = court_score.band_table(result)
     assert band.rows[0][1].text == "25%" and "hm" in band.rows[0][1].css and band.rows[0][-2].text == "4 / 8"
     strip = {heading: (value, bad) for heading, value, _, bad in court_score.figures(report, result)}
-    assert strip["Negative controls small"] == ("0 of 1", True) and strip["Inside the 80% band"] == ("25%", True)
+    assert strip["Negative controls small"] == ("0 of 1", True) and strip["Inside the 80% band"] == ("25%",
+                                                                                                     True)
 
 
 def test_episodes_are_cards_with_units(page):
@@ -200,7 +225,8 @@ def test_an_episode_whose_year_is_not_over_is_shown(report, result):
 
 
 def test_nothing_replayed_still_has_a_page(report):
-    empty = {"data_version": "embedded", "episodes": [], "skill": [], "leave_one_out": [], "controls": [], "worse": [],
+    empty = {"data_version": "embedded", "episodes": [], "skill": [], "leave_one_out": [], "controls": [],
+             "worse": [],
              "failed": {"x": "y"}}
     assert "No episode could be replayed." in render_court(report, empty)
 
@@ -213,7 +239,8 @@ def test_units_and_names():
 
 
 def test_drawings_hold_what_they_show():
-    fan = fan_chart([0.2, 4, 13, 52], [(-2, -1, 0, 1, 2)] * 4, [(1, 0.5), (52, 30.0)], [(-1, 1)] * 4, "t", "%")
+    fan = fan_chart([0.2, 4, 13, 52], [(-2, -1, 0, 1, 2)] * 4, [(1, 0.5), (52, 30.0)], [(-1, 1)] * 4, "t",
+                    "%")
     assert "realised 30.0" in fan and fan.count("band c1") == 2
     numbers = [float(y) for y in re.findall(r"[ML][\d.]+ (-?[\d.]+)", fan)]
     assert min(numbers) >= 0 and max(numbers) <= 200
@@ -246,7 +273,8 @@ def test_liquidity_horizons_of_the_standard_book():
     with pytest.raises(InputError):
         stressed_books("1999-06-30", load_parameters(), inputs)
     with pytest.raises(InputError, match="adv_usd.EQ_SP500"):
-        stressed_books("2024-09-24", load_parameters(), {k: v for k, v in inputs.items() if k != "adv_usd.EQ_SP500"})
+        stressed_books("2024-09-24", load_parameters(), {k: v for k, v in inputs.items()
+                                                         if k != "adv_usd.EQ_SP500"})
 
 
 def test_expected_shortfall_of_a_sample():

@@ -56,7 +56,8 @@ def fan_chart(
         lower = [(x, y_scale(q[low])) for x, q in zip(xs, fan, strict=True)]
         sheet.path([*upper, *reversed(lower)], "band c1", closed=True)
     for side in (0, 1):
-        sheet.path([(xs[0], y_scale(0.0)), *((x, y_scale(r[side])) for x, r in zip(xs[1:], rival, strict=True))],
+        sheet.path([(xs[0], y_scale(0.0)), *((x, y_scale(r[side])) for x, r in zip(xs[1:], rival,
+                                                                                   strict=True))],
                    "line rival")
     sheet.path([(x, y_scale(q[2])) for x, q in zip(xs, fan, strict=True)], "line sc1", "predicted median")
     sheet.path([(x_scale(0.0), y_scale(0.0)), *((x_scale(math.sqrt(w)), y_scale(v)) for w, v in path)],
@@ -104,7 +105,7 @@ def probability_columns(
     level = total / len(counts) if counts else 0.0
     y_scale = Scale(0.0, max([*counts, level * 1.5, 1.0]), height - bottom, top)
     slot = (width - left - right) / max(len(counts), 1)
-    sheet = Sheet(width, height, title, "share of days by tenth or twentieth of the predicted distribution: " + ", ".join(
+    sheet = Sheet(width, height, title, "share of days by equal slice of the forecast: " + ", ".join(
         f"{100 * c / total:.1f}%" for c in counts) if total else "no days")
     for i, count in enumerate(counts):
         tip = (f"{number(100 * i / len(counts), 0)} to {number(100 * (i + 1) / len(counts), 0)}%: {count:,} days, "
@@ -112,7 +113,8 @@ def probability_columns(
         sheet.rect(left + slot * i + 0.5, y_scale(0), slot - 1, y_scale(count) - y_scale(0), css, tip)
     sheet.line(left, y_scale(level), width - right, y_scale(level), "mark")
     sheet.line(left, y_scale(0), width - right, y_scale(0), "rule")
-    for at, words, anchor in ((left, "0 loss", "start"), (width / 2, "½", "middle"), (width - right, "gain 1", "end")):
+    for at, words, anchor in ((left, "0 loss", "start"), (width / 2, "½", "middle"),
+                              (width - right, "gain 1", "end")):
         sheet.text(at, height - 4, words, "tick", anchor)
     return sheet.render()
 

@@ -1,4 +1,4 @@
-"""Coverage of the court as the page shows it: cells, winners, rolling exceptions, histograms, years, regimes."""
+"""Coverage as the court's page shows it: cells, winners, rolling exceptions, histograms, years, regimes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ def p_value(value: float) -> Cell:
     if value != value:
         return Cell("–")
     stars = "**" if value < 0.01 else "*" if value < 0.05 else ""
-    return Cell(f"{value:.3f}{stars}" if value >= 0.0005 else f"<0.001{stars}", value, css="strong" if stars else "")
+    return Cell(f"{value:.3f}{stars}" if value >= 0.0005 else f"<0.001{stars}", value, css="strong" if stars
+                else "")
 
 
 def _cells(report: CoverageReport, asset_class: str) -> Table:
@@ -59,27 +60,34 @@ def _cells(report: CoverageReport, asset_class: str) -> Table:
         if c.book != last and rows:
             groups.append(len(rows))
         rows.append((
-            text(heading(c.book)), text(c.model, "strong" if c.model == report.default_model else ""), text(f"{c.first[:4]}–{c.last[:4]}"),
+            text(heading(c.book)), text(c.model, "strong" if c.model == report.default_model else ""),
+            text(f"{c.first[:4]}–{c.last[:4]}"),
             Cell(str(c.exceptions), float(c.exceptions)), amount(c.expected, 1), p_value(c.kupiec_p),
-            p_value(c.christoffersen_p), p_value(c.duration_p), p_value(c.conditional_coverage_p), status(c.traffic_light),
+            p_value(c.christoffersen_p), p_value(c.duration_p), p_value(c.conditional_coverage_p),
+            status(c.traffic_light),
             Cell(f"{number(100 * c.days_yellow, 0)} / {number(100 * c.days_red, 0)}", c.days_red),
             Cell(str(c.most_in_250_days), float(c.most_in_250_days)),
             amount(c.z1, 2), p_value(c.z1_p), amount(c.z2, 2), p_value(c.z2_p),
-            amount(c.fz0_difference, 4, plus=True), amount(c.dm_t, 1, plus=True), p_value(c.pit_kolmogorov_p)))
+            amount(c.fz0_difference, 4, plus=True), amount(c.dm_t, 1, plus=True),
+            p_value(c.pit_kolmogorov_p)))
         last = c.book
     columns = (
         Column("Book", numeric=False), Column("Model", numeric=False), Column("Years", numeric=False),
-        Column("Exceptions"), Column("Expected"), Column("Kupiec", "p"), Column("Markov", "p"), Column("Duration", "p"),
-        Column("Cond. cov.", "p"), Column("Zone", "all days", numeric=False), Column("Yellow / red", "% of windows"),
+        Column("Exceptions"), Column("Expected"), Column("Kupiec", "p"), Column("Markov", "p"),
+        Column("Duration", "p"),
+        Column("Cond. cov.", "p"), Column("Zone", "all days", numeric=False),
+        Column("Yellow / red", "% of windows"),
         Column("Most", "in 250 d"), Column("Z1"), Column("", "p"), Column("Z2"), Column("", "p"),
         Column("FZ0", "− default"), Column("DM", "t"), Column("PIT KS", "p"))
-    return Table(f"{name(asset_class)}: {level:.0%} VaR and ES of one day", columns, tuple(rows), is_long(len(rows)),
+    return Table(f"{name(asset_class)}: {level:.0%} VaR and ES of one day", columns, tuple(rows),
+                 is_long(len(rows)),
                  groups=tuple(groups))
 
 
 def _second_level(report: CoverageReport, level: float) -> Table:
     """Exceptions over expected, book × model, at another level; stars of Kupiec."""
-    columns = (Column("Book", numeric=False), Column("Expected"), *(Column(m, "exceptions") for m in report.models))
+    columns = (Column("Book", numeric=False), Column("Expected"),
+               *(Column(m, "exceptions") for m in report.models))
     rows = []
     for book in report.books:
         by = {c.model: c for c in report.cells if c.book == book and c.level == level}
@@ -106,11 +114,13 @@ def _winners(report: CoverageReport, level: float) -> Table:
         cells = []
         for m in report.models:
             better, worse = w.significant_wins.get(m, 0), w.significant_losses.get(m, 0)
-            note = f"({better}/{worse}; {w.calibrated.get(m, 0)})" if m != report.default_model else f"({w.calibrated.get(m, 0)})"
+            kept = w.calibrated.get(m, 0)
+            note = f"({kept})" if m == report.default_model else f"({better}/{worse}; {kept})"
             cells.append(Cell(number(w.fz0_difference[m], 4, plus=True), w.fz0_difference[m], note,
                               "strong" if m == w.winner else ""))
         rows.append((text(name(w.asset_class)), Cell(str(w.books), float(w.books)), text(w.winner), *cells))
-    return Table(f"Which model scores best: VaR and ES jointly at {level:.1%}", columns, tuple(rows), sortable=False,
+    return Table(f"Which model scores best: VaR and ES jointly at {level:.1%}", columns, tuple(rows),
+                 sortable=False,
                  note="Mean difference of the Fissler–Ziegel score FZ0 to the default model over the books of the class; "
                       "negative is better than the default. (a/b; c): books on which the model beats / loses to the default "
                       "at 5% (Diebold–Mariano); c: books on which Kupiec does not refute it at 5%.")
@@ -127,8 +137,10 @@ def _rolling(report: CoverageReport, books: Sequence[str], level: float) -> list
         rival = next((m for m in PLAIN if m in by), None)
         chosen = [(m, css) for m, css in ((rival, "c7"), (report.default_model, "c1")) if m in by]
         if chosen:
-            out.append(figure(f"{heading(book)}: exceptions in 250 days", f"{level:.0%} VaR", exceptions_chart(
-                [(m, css, by[m].rolling) for m, css in chosen], f"{book}: exceptions in the 250 days to each date")))
+            out.append(figure(f"{heading(book)}: exceptions in 250 days", f"{level:.0%} VaR",
+                              exceptions_chart(
+                [(m, css, by[m].rolling) for m, css in chosen],
+                f"{book}: exceptions in the 250 days to each date")))
     return out
 
 
@@ -165,7 +177,8 @@ def _regimes(report: CoverageReport, books: Sequence[str], level: float) -> Tabl
         return None
     decades = sorted(r for r in regimes if r[:1].isdigit())
     order = decades + [r for r in regimes if r not in decades]
-    columns = (Column("Book", numeric=False), Column("Model", numeric=False), *(Column(name(r), "exc. / exp.") for r in order))
+    columns = (Column("Book", numeric=False), Column("Model", numeric=False),
+               *(Column(name(r), "exc. / exp.") for r in order))
     rows, groups = [], []
     for book in books:
         if rows:
@@ -173,7 +186,8 @@ def _regimes(report: CoverageReport, books: Sequence[str], level: float) -> Tabl
         for model, c in _of(report, book, level).items():
             rows.append((text(heading(book)), text(model, "strong" if model == report.default_model else ""),
                          *(_regime(c.by_regime.get(r)) for r in order)))
-    return Table(f"By decade and regime: exceptions of the {level:.0%} VaR over those expected", columns, tuple(rows),
+    return Table(f"By decade and regime: exceptions of the {level:.0%} VaR over those expected", columns,
+                 tuple(rows),
                  is_long(len(rows)), groups=tuple(groups),
                  note="1 is right, above 1 too many. ** Kupiec refutes at 1%, * at 5%.")
 

@@ -23,16 +23,20 @@ from riskengine.reports.html_table import Cell, Column, Table, amount, is_long, 
 HORIZONS = ((0, "1 day"), (4, "4 weeks"), (13, "13 weeks"), (52, "52 weeks"))
 ENGINE, NO_SCENARIO, COVARIANCE = "engine", "no_scenario", "covariance"
 FANS = ("DOLLAR", "UST_10Y", "EQ_SP500", "BOOK_TOTAL")
-SCORED = ("DOLLAR", "UST_2Y", "UST_10Y", "UST_10Y_RESIDUAL", "EQ_SP500", "EQ_LISTED_REAL_ESTATE", "BOOK_TOTAL")
+SCORED = ("DOLLAR", "UST_2Y", "UST_10Y", "UST_10Y_RESIDUAL", "EQ_SP500", "EQ_LISTED_REAL_ESTATE",
+          "BOOK_TOTAL")
 NAMES = {
     "DOLLAR": "Dollar (basket against it)", "UST_10Y_RESIDUAL": "10Y beyond the path", "EQ_SP500": "S&P 500",
-    "EQ_LISTED_REAL_ESTATE": "Listed real estate", "BOOK_TOTAL": "Standard book", "BOOK_FX": "Book: currencies",
+    "EQ_LISTED_REAL_ESTATE": "Listed real estate", "BOOK_TOTAL": "Standard book",
+    "BOOK_FX": "Book: currencies",
     "BOOK_TREASURY": "Book: Treasuries", "BOOK_EQUITY": "Book: equities",
 }
 CHAIN_WORDS = {
-    "gross_orders_usd_bn": ("Orders, gross", "USD bn", 1.0, 0), "net_outflow_usd_bn": ("Net outflow", "USD bn", 1.0, 0),
+    "gross_orders_usd_bn": ("Orders, gross", "USD bn", 1.0, 0),
+    "net_outflow_usd_bn": ("Net outflow", "USD bn", 1.0, 0),
     "dollars_out_usd_bn": ("Dollars sold", "USD bn", 1.0, 0), "broad_dollar": ("Broad dollar", "%", 100.0, 2),
-    "treasury_10y_flow_bp": ("10Y, flow", "bp", 1.0, 1), "treasury_10y_path_bp": ("10Y, policy path", "bp", 1.0, 1),
+    "treasury_10y_flow_bp": ("10Y, flow", "bp", 1.0, 1), "treasury_10y_path_bp": ("10Y, policy path", "bp",
+                                                                                  1.0, 1),
 }
 LABEL = re.compile(r"\b(?:FX|UST|EQ)_[A-Z0-9_]+\b")
 KIND_WORDS = {"capital_tax": "tax on capital", "accord": "accord", "official_flows": "official flows",
@@ -74,12 +78,14 @@ def _card(record: Mapping[str, Any], own: Mapping[str, Any] | None) -> dict[str,
         "base": record["base"], "kind": KIND_WORDS.get(record["kind"], record["kind"]),
         "not_applicable": record["not_applicable"], "announcement": record["announcement"],
         "entered": record["narrative"], "unknowable": record["unknowable"], "source": record["source"],
-        "revised": record["revised"], "remarks": [plain_labels(x) for x in record["remarks"]], "flags": record["flags"],
+        "revised": record["revised"], "remarks": [plain_labels(x) for x in record["remarks"]],
+        "flags": record["flags"],
         "own": own, "evening": "the last close before" if base_after else "the close of the day",
         "fans": [_fan(record, found, v) for v in FANS if _has(found, v)],
         "absent": [NAMES.get(v, variable_name(v)) for v in FANS if not _has(found, v)],
         "chain": _chain(record["chain"]), "channels": _channels(record["channels"]),
-        "moves": _moves(record, found), "scores": _scores(found), "controls": _own_controls(record["controls"]),
+        "moves": _moves(record, found), "scores": _scores(found),
+        "controls": _own_controls(record["controls"]),
     }
 
 
@@ -108,7 +114,8 @@ def _fan(record: Mapping[str, Any], found: Mapping, variable: str) -> Markup:
         points.insert(0, (0.2, scale * day))
     title = {"DOLLAR": "Dollar, + = it fell", "UST_10Y": "Ten-year zero rate", "EQ_SP500": "S&P 500",
              "BOOK_TOTAL": "Standard book, P&L"}[variable]
-    return figure(title, unit, fan_chart(weeks, bands, points, rivals, f"{record['title']}: {title}", unit, decimals))
+    return figure(title, unit, fan_chart(weeks, bands, points, rivals, f"{record['title']}: {title}", unit,
+                                         decimals))
 
 
 def _moves(record: Mapping[str, Any], found: Mapping) -> Table:
@@ -127,7 +134,8 @@ def _moves(record: Mapping[str, Any], found: Mapping) -> Table:
         for w, _ in HORIZONS:
             cells += _pair(found[variable, w, ENGINE], scale, decimals)
         rows.append(tuple(cells))
-    return Table("Predicted the evening before, and what happened", tuple(columns), tuple(rows), is_long(len(rows)),
+    return Table("Predicted the evening before, and what happened", tuple(columns), tuple(rows),
+                 is_long(len(rows)),
                  groups=tuple(groups),
                  note="Predicted: median and 80% band of the engine. ▲ ▼: what happened lies above or below the band. "
                       "Currencies and equities: change of the log price; + = the currency rose against the dollar. "
@@ -137,14 +145,16 @@ def _moves(record: Mapping[str, Any], found: Mapping) -> Table:
 
 def _pair(f: Mapping[str, Any], scale: float, decimals: int) -> list[Cell]:
     q = [scale * x for x in f["quantiles"]]
-    predicted = Cell(number(q[3], decimals, plus=True), q[3], f"[{number(q[1], decimals)}, {number(q[5], decimals)}]")
+    predicted = Cell(number(q[3], decimals, plus=True), q[3],
+                     f"[{number(q[1], decimals)}, {number(q[5], decimals)}]")
     if f["realised"] is None:
         return [predicted, Cell(formats.MISSING)]
     happened = scale * f["realised"]
     shown = number(happened, decimals, plus=True)
     if f["inside"]:
         return [predicted, Cell(shown, happened)]
-    return [predicted, Cell(f"{'▲' if happened > q[3] else '▼'} {shown}", happened, css="status-breach strong")]
+    return [predicted, Cell(f"{'▲' if happened > q[3] else '▼'} {shown}", happened,
+                            css="status-breach strong")]
 
 
 def _order(variable: str) -> tuple[int, float | str]:
@@ -179,7 +189,8 @@ def _scores(found: Mapping) -> Table:
             rows.append((text(variable_name(variable)), text(words),
                          *(amount(crps[m], decimals + 1, css="strong" if crps[m] == best else "")
                            for m in (ENGINE, NO_SCENARIO, COVARIANCE)), text(unit, "muted"),
-                         *(Cell(number(f[m]["log_score"], 2), f[m]["log_score"]) for m in (ENGINE, NO_SCENARIO, COVARIANCE)),
+                         *(Cell(number(f[m]["log_score"], 2), f[m]["log_score"])
+                           for m in (ENGINE, NO_SCENARIO, COVARIANCE)),
                          amount(f[ENGINE]["pit"], 2)))
             first = False
     return Table("Scores, lower is better", tuple(columns), tuple(rows), True, groups=tuple(groups),
@@ -204,7 +215,8 @@ def _channels(channels: Mapping[str, Mapping[str, float]]) -> Table | None:
     for factor, by in channels.items():
         unit, scale, decimals = unit_of(factor)
         rows.append((text(variable_name(factor)), text(unit, "muted"),
-                     *(amount(scale * by[c] if c in by else math.nan, decimals + 1, plus=True) for c in names)))
+                     *(amount(scale * by[c] if c in by else math.nan, decimals + 1, plus=True)
+                       for c in names)))
     return Table("Channels: the scenario's own response at a year, median", (
         Column("", numeric=False), Column("Unit", numeric=False), *(Column(formats.name(c)) for c in names)),
         tuple(rows), sortable=False)
@@ -225,7 +237,8 @@ def controls_table(controls: Sequence[Mapping[str, Any]], caption: str) -> Table
     if not controls:
         return None
     columns = (Column("Episode", numeric=False), Column("Factor", numeric=False), Column("Largest response"),
-               Column("Limit"), Column("Happened, 4 weeks"), Column("Unit", numeric=False), Column("Small", numeric=False),
+               Column("Limit"), Column("Happened, 4 weeks"), Column("Unit", numeric=False),
+               Column("Small", numeric=False),
                Column("Why it should be", numeric=False, css="words"))
     rows = []
     for c in controls:

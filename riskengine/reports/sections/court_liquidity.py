@@ -13,7 +13,8 @@ def cost_table(rows: Sequence[Mapping[str, Any]]) -> Table | None:
     """Printed and computed impact of the published example, and the square root law's range."""
     if not rows:
         return None
-    columns = (Column("Stock", numeric=False), Column("Execution", "days"), Column("Permanent I", "printed, bp"),
+    columns = (Column("Stock", numeric=False), Column("Execution", "days"),
+               Column("Permanent I", "printed, bp"),
                Column("", "computed"), Column("Temporary K", "printed, bp"), Column("", "computed"),
                Column("Cost I/2 + K", "printed, bp"), Column("", "computed"),
                Column("Square root law", "Y = ¾ [½, 1], bp"))
@@ -35,7 +36,8 @@ def stress_table(rows: Sequence[Mapping[str, Any]]) -> Table | None:
     if not rows:
         return None
     horizons = ("all", "≥ 20 d", "≥ 40 d", "≥ 60 d", "≥ 120 d")
-    columns = (Column("Book", numeric=False), Column("Size", "USD mn each"), Column("Worst twelve months", numeric=False),
+    columns = (Column("Book", numeric=False), Column("Size", "USD mn each"),
+               Column("Worst twelve months", numeric=False),
                *(Column(f"ES {h}", "USD mn") for h in horizons), Column("Cascaded ES", "USD mn"),
                Column("Against ES all", "ratio"), Column("Spreads", "USD mn"), Column("Impact", "USD mn"),
                Column("Stressed loss", "USD mn"))
@@ -44,7 +46,9 @@ def stress_table(rows: Sequence[Mapping[str, Any]]) -> Table | None:
         d = 1 if r["notional_mn"] <= 1000 else 0
         body.append((text(r["name"]), amount(r["notional_mn"], 0), text(f"{r['first']} to {r['last']}"),
                      *(amount(e, d) for e in r["es"]), amount(r["cascaded"], d, css="strong"),
-                     amount(r["cascaded"] / r["es"][0] if r["es"][0] else None, 2), amount(r["spread_cost"], d + 1),
+                     amount(r["cascaded"] / r["es"][0] if r["es"][0] else None, 2),
+                     amount(r["spread_cost"], d + 1),
                      amount(r["impact_cost"], d + 1), amount(r["loss"], d, css="strong")))
-    return Table("Liquidity horizons in the standard book's stressed loss: 97.5% ES over ten days", columns, tuple(body),
+    return Table("Liquidity horizons in the standard book's stressed loss: 97.5% ES over ten days", columns,
+                 tuple(body),
                  sortable=False)

@@ -40,7 +40,8 @@ def figures(report: CoverageReport, result: Mapping[str, Any]) -> list[tuple[str
     without = [r["skill_without"] for r in loo]
     out = [
         ("Days forecast, default model", f"{sum(c.observations for c in own):,}",
-         f"{len(own)} books, {min(c.first for c in own)[:4]} to {max(c.last for c in own)[:4]}" if own else "", False),
+         f"{len(own)} books, {min(c.first for c in own)[:4]} to {max(c.last for c in own)[:4]}" if own
+         else "", False),
         (f"Exceptions at {level:.0%}, default model", f"{sum(c.exceptions for c in own):,}",
          f"{sum(c.expected for c in own):,.0f} expected", False),
         ("Books not refuted (Kupiec)", f"{kept} of {len(own)}", f"p ≥ {REJECTED:.2f}, {report.default_model}",
@@ -48,9 +49,11 @@ def figures(report: CoverageReport, result: Mapping[str, Any]) -> list[tuple[str
         ("Episodes scored", str(len(loo)), "about ten to twelve independent", False),
         ("Inside the 80% band", percent(inside, 0), f"of {cells:,} outcomes, dependent", inside < 0.75),
         ("Skill against no scenario", percent(skill, 1, True),
-         f"{percent(min(without), 1, True)} to {percent(max(without), 1, True)} leaving one out" if without else "",
+         f"{percent(min(without), 1, True)} to {percent(max(without), 1, True)} leaving one out" if without
+         else "",
          skill < 0),
-        ("Negative controls small", f"{small} of {len(controls)}", "the scenario's own response", small < len(controls)),
+        ("Negative controls small", f"{small} of {len(controls)}", "the scenario's own response",
+         small < len(controls)),
     ]
     return out
 
@@ -60,7 +63,8 @@ def lights(report: CoverageReport) -> Table:
     level = report.levels[0]
     cells = [c for c in report.cells if c.level == level]
     classes = list(dict.fromkeys(c.asset_class for c in cells))
-    columns = (Column("Model", numeric=False), *(Column(name(k), f"{_books(cells, k)} book{'s' if _books(cells, k) > 1 else ''}",
+    columns = (Column("Model", numeric=False), *(Column(name(k),
+                                                        f"{_books(cells, k)} book{'s' if _books(cells, k) > 1 else ''}",
                                                          numeric=False) for k in classes),
                Column("Exceptions / expected"), Column("Kupiec holds", f"p ≥ {REJECTED:.2f}"))
     rows = []
@@ -151,7 +155,8 @@ def _band_cell(s: Mapping[str, Any] | None) -> Cell:
 def episode_bars(result: Mapping[str, Any]) -> Markup | None:
     """Skill of each scored episode against no scenario."""
     titles = {r["name"]: f"{r['title']} {r['announced'][:4]}" for r in result["episodes"]}
-    bars = [Bar(titles[r["episode"]], 100 * r["own_skill"], note=f"inside 80% band {percent(r['inside_80'], 0)}")
+    bars = [Bar(titles[r["episode"]], 100 * r["own_skill"],
+                note=f"inside 80% band {percent(r['inside_80'], 0)}")
             for r in result["leave_one_out"]]
     if not bars:
         return None
@@ -163,13 +168,15 @@ def leave_one_out_table(result: Mapping[str, Any]) -> Table:
     """Every scored episode: cells, hits, its own skill, everything without it."""
     titles = {r["name"]: r["title"] for r in result["episodes"]}
     days = {r["name"]: r["announced"] for r in result["episodes"]}
-    columns = (Column("Episode", numeric=False, css="words"), Column("Announced", numeric=False), Column("Outcomes"), Column("In 80% band", "%"), Column("Own skill", "%"),
+    columns = (Column("Episode", numeric=False, css="words"), Column("Announced", numeric=False),
+               Column("Outcomes"), Column("In 80% band", "%"), Column("Own skill", "%"),
                Column("All without it", "% skill"), Column("Change", "points"))
     rows = tuple((
         text(titles[r["episode"]], link=f"#episode-{r['episode']}"), text(days[r["episode"]]),
         Cell(str(r["cells"]), float(r["cells"])),
         Cell(number(100 * r["inside_80"], 0), r["inside_80"]),
-        Cell(number(100 * r["own_skill"], 1, plus=True), r["own_skill"], css="neg" if r["own_skill"] < 0 else ""),
+        Cell(number(100 * r["own_skill"], 1, plus=True), r["own_skill"], css="neg" if r["own_skill"] < 0
+             else ""),
         Cell(number(100 * r["skill_without"], 1, plus=True), r["skill_without"]),
         Cell(number(100 * (r["skill_without"] - r["skill_with_all"]), 1, plus=True),
              r["skill_without"] - r["skill_with_all"])) for r in result["leave_one_out"])
@@ -286,7 +293,8 @@ def _dependent(report: CoverageReport, level: float) -> dict[str, str]:
     if clusters:
         out["Exceptions come in clusters (Markov or duration test below 1%)"] = ", ".join(clusters)
     if small:
-        out["Losses beyond the VaR larger or more frequent than the ES says (Acerbi–Székely Z2 below 1%)"] = ", ".join(small)
+        words = "Losses beyond the VaR larger or more frequent than the ES says (Acerbi–Székely Z2 below 1%)"
+        out[words] = ", ".join(small)
     return out
 
 
