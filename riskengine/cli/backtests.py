@@ -110,11 +110,15 @@ def backtest_report(
 
     Runs backtest coverage and backtest episodes, or reuses what they left on disk.
     """
+    from riskengine.base.errors import InputError, Problem
     from riskengine.data.configs.nightly import check_day
     from riskengine.data.selection import use_store
     from riskengine.workflows.court import run_court
 
-    with use_store(data), StageProgress() as progress:
+    with use_store(data) as store, StageProgress() as progress:
+        if data is not None and store.version == "embedded":
+            raise InputError(Problem("nothing was imported into this folder", field="--data", got=str(data),
+                                     accepted="a folder filled by riskengine data import --data"))
         _, result, size = run_court(check_day(as_of, "--as-of") if as_of else None, out, progress, workers)
     for name, reason in result["failed"].items():
         say(f"{name}: not replayed: {reason}")

@@ -46,7 +46,7 @@ def figures(report: CoverageReport, result: Mapping[str, Any]) -> list[tuple[str
          f"{sum(c.expected for c in own):,.0f} expected", False),
         ("Books not refuted (Kupiec)", f"{kept} of {len(own)}", f"p ≥ {REJECTED:.2f}, {report.default_model}",
          kept < len(own)),
-        ("Episodes scored", str(len(loo)), "about ten to twelve independent", False),
+        ("Episodes scored", str(len(loo)), _left_out(result) + "ten to twelve independent", bool(result["failed"])),
         ("Inside the 80% band", percent(inside, 0), f"of {cells:,} outcomes, dependent", inside < 0.75),
         ("Skill against no scenario", percent(skill, 1, True),
          f"{percent(min(without), 1, True)} to {percent(max(without), 1, True)} leaving one out" if without
@@ -56,6 +56,13 @@ def figures(report: CoverageReport, result: Mapping[str, Any]) -> list[tuple[str
          small < len(controls)),
     ]
     return out
+
+
+def _left_out(result: Mapping[str, Any]) -> str:
+    """'1 not applicable, 2 not replayed; '."""
+    idle = sum(bool(r["not_applicable"]) for r in result["episodes"])
+    parts = [f"{n} {words}" for n, words in ((idle, "not applicable"), (len(result["failed"]), "not replayed")) if n]
+    return ", ".join(parts) + "; " if parts else ""
 
 
 def lights(report: CoverageReport) -> Table:
