@@ -3,7 +3,8 @@
     Q_τ(y_t | x_t) = a_τ + b_τ' x_t
 
 Koenker and Bassett (1978), by statsmodels; errors by the sandwich with an Epanechnikov kernel and the
-bandwidth of Hall and Sheather (1988).  At τ = 1% a thousand weeks hold ten observations: read the error
+bandwidth of Hall and Sheather (1988).  Its iterations stop at 1e-6: a linear programme differs from the sixth
+digit on.  At τ = 1% a thousand weeks hold ten observations: read the error
 first.
 """
 

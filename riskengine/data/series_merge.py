@@ -23,7 +23,7 @@ from riskengine.data.series_entries import (
 
 ROW = np.dtype([("date", "<M8[D]"), ("value", "<f8")])
 """One observation as it is stored."""
-MOST_OF_THEM = 0.75
+MOST_OF_THEM = 0.7
 """Share of common dates on which figures must be in another unit to be refused for it."""
 
 

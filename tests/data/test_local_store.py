@@ -278,3 +278,17 @@ def test_figures_a_hundred_times_the_stored_ones_are_another_unit(tmp_path):
         with pytest.raises(InputError, match="another unit"):
             write_series([make(values=np.array([1.0, 2.0, 3.0]) * scale)], tmp_path)
     assert write_series([make(values=(1.0, 2.0, 300.0))], tmp_path).changes[0].replaced == 1
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    (lambda v: v / 1000, "1/1,000 of"), (lambda v: v * 1e6, "1,000,000 times"), (lambda v: 1 / v, "one over"),
+    (lambda v: np.r_[v[0] * 1.7, v[1:] / 100], "1/100 of"),
+])
+def test_another_scale_or_a_turned_quote_is_refused_and_the_store_stays(tmp_path, change, words):
+    days = np.arange("2024-01-01", "2024-01-06", dtype="datetime64[D]")
+    values = np.array([150.1, 151.0, 149.5, 150.7, 152.2])
+    first = write_series([make("X", days, values)], tmp_path)
+    with pytest.raises(InputError, match=words):
+        write_series([make("X", days, change(values))], tmp_path)
+    assert open_store(tmp_path).version == first.version
+    assert write_series([make("X", days, values * 1.3)], tmp_path).changes[0].replaced == 5  # rebased
