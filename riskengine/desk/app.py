@@ -70,7 +70,7 @@ def open_server(rooms: Rooms, host: str, port: int) -> tuple[BaseWSGIServer, str
         raise InputError(Problem("cannot listen there", field="--host", got=f"{host}:{port}",
                                  accepted=str(error.strerror))) from None
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    shown = f"[{host}]" if ":" in host else host
+    shown = socket.gethostname() if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
     return server, f"http://{shown}:{port}/" + (f"?token={token}" if token else "")
 
 

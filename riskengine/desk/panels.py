@@ -90,9 +90,10 @@ def limits_panel(answer: Answer) -> Markup:
     rows = answer.get("limits", ())
     if not rows:
         return empty("This book has no limits.")
-    rank = {"hard": 0, "breach": 0, "warning": 1, "ok": 2}
+    rank = {"breach": 0, "warning": 1, "ok": 2}
     lines = []
-    for x in sorted(rows, key=lambda r: (rank.get(r["status_after"], 0), r["name"], r["scope"])):
+    for x in sorted(rows, key=lambda r: (rank[r["status_after"]], r["name"], r["scope"])):
+        worse = rank[x["status_after"]] < rank[x["status_before"]]
         scale, unit = 1.0, x["unit"]
         if unit.startswith("USD"):
             scale, unit = (MILLION, unit.replace("USD", "USD m", 1)) if x["hard"] >= 2 * MILLION else (
@@ -108,7 +109,7 @@ def limits_panel(answer: Answer) -> Markup:
             '<tr class="{}"><th title="{}, {}; before: {}">{}</th><td class="n">{}</td><td class="n">{}</td>'
             '<td class="n pm">{}</td><td class="n pm">{}</td><td class="st"><span class="dot"></span>{}</td></tr>').format(
                 f"limit-{status}", label, unit, x["status_before"], label, *words,
-                status if status == x["status_before"] else f"now {status}"))
+                status if status == x["status_before"] else f"{'▲' if worse else '▼'} {status}"))
     return Markup('<table class="t lim"><thead><tr><th>Limit, USD m</th><th class="n">before</th>'
                   '<th class="n">after</th><th class="n pm">warn</th><th class="n pm">hard</th><th>status</th></tr>'
                   '</thead><tbody>{}</tbody></table>').format(Markup("").join(lines))
