@@ -147,8 +147,8 @@ def print_reverse(answer: Mapping[str, Any]) -> None:
         print_table(("", "most".rjust(width), ""), [(n, x.rjust(width), w) for n, x, w in missed], left=3)
     for remark in answer["remarks"]:
         print(f"left out: {remark}")
-    print("loss: against the unshocked book at the horizon, of the response itself; what-if adds the convexity of market "
-          "noise\naround it; FX up = the dollar falls")
+    print("loss: against the unshocked book at the horizon, of the response itself; what-if adds the convexity of "
+          "market noise\naround it; FX up = the dollar falls")
 
 
 def print_hedge(answer: Mapping[str, Any]) -> None:
@@ -195,7 +195,8 @@ def _change(part: Mapping[str, Any], find: Any) -> Sequence[str]:
 
 
 def _move(move: Mapping[str, Any]) -> str:
-    return f"{move['factor']} {move['move']:+,.0f} bp" if move["unit"] == "bp" else f"{move['factor']} {move['move']:+.1f}%"
+    size = f"{move['move']:+,.0f} bp" if move["unit"] == "bp" else f"{move['move']:+.1f}%"
+    return f"{move['factor']} {size}"
 
 
 def _size(part: Mapping[str, Any]) -> str:

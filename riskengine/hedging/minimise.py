@@ -6,7 +6,8 @@
 Cost is certain, so ES + cost is the ES of the P&L after costs.  The problem is convex: only paths that can be in the
 tail matter, so every step values the book on all paths and then works on those beyond the quantile alone.  The corner
 of ( )⁺ is rounded over a width that goes to a ten-thousandth of the book's deviation, which makes Newton steps
-possible; the corner of the cost at zero is kept exact, so an instrument that is not worth its spread is not traded.  'variance' minimises the standard deviation plus cost (convex as well);
+possible; the corner of the cost at zero is kept exact, so an instrument that is not worth its spread is not traded.
+'variance' minimises the standard deviation plus cost (convex as well);
 'var' starts from the ES hedge and searches on the quantile itself, which has no single minimum: local.
 """
 
@@ -143,7 +144,8 @@ class _Problem:
                             np.where(slope + price < 0.0, slope + price,
                                      np.where(slope - price > 0.0, slope - price, 0.0)))
             side = np.where(side != 0.0, side, -np.sign(pull))
-            free = np.flatnonzero((pull != 0.0) & ~((x >= self.high) & (pull < 0.0)) & ~((x <= self.low) & (pull > 0.0)))
+            stuck = ((x >= self.high) & (pull < 0.0)) | ((x <= self.low) & (pull > 0.0))
+            free = np.flatnonzero((pull != 0.0) & ~stuck)
             if not free.size or np.abs(pull[free]).max() <= 1e-9:
                 return x, step
             whole = curve + self._bend(np.abs(x), side, weight)
@@ -199,7 +201,8 @@ class _Problem:
                 trial * self.scale) / self.deviation
 
         reach = 0.5 * np.abs(x[active]) + 0.1
-        box = list(zip(np.maximum(x[active] - reach, self.low[active]), np.minimum(x[active] + reach, self.high[active])))
+        box = list(zip(np.maximum(x[active] - reach, self.low[active]),
+                       np.minimum(x[active] + reach, self.high[active])))
         found = minimize(value, x[active], method="Powell", bounds=box,
                          options={"maxfev": 60 * active.size, "xtol": 1e-3, "ftol": 1e-6})
         better = x.copy()

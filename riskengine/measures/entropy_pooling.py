@@ -48,7 +48,8 @@ class Pooled:
     """Weights under the views.
 
     p : (J,) sum 1.  multipliers : one per row (λ, then ν ≥ 0 for an inequality), in units of 1/row.
-    relative_entropy : Σ p ln(p/p0) ≥ 0 of the blended weights.  effective : exp(−Σ p ln p).  prior_effective : of p0.
+    relative_entropy : Σ p ln(p/p0) ≥ 0 of the blended weights.  effective : exp(−Σ p ln p).  prior_effective : of
+    p0.
     """
 
     p: np.ndarray

@@ -37,7 +37,8 @@ Loss = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True, slots=True)
 class NearestMove:
-    """move : (K,).  distance : |u|.  loss : at the move, USD.  reached : False: the most it can lose within FARTHEST."""
+    """move : (K,).  distance : |u|.  loss : at the move, USD.  reached : False: the most it can lose within
+    FARTHEST."""
 
     move: np.ndarray
     distance: float

@@ -87,7 +87,8 @@ def policy_knobs(accounts: ExternalAccounts, horizon: Horizon) -> tuple[PolicyKn
         bought = sum(usual[c] for c in classes)
         return PolicyKnob(
             name, title, "USD bn", most,
-            lambda size: policy.ForeignSelling(amount=Distribution(size), classes=classes, sector=sector, schedule=over),
+            lambda size: policy.ForeignSelling(amount=Distribution(size), classes=classes, sector=sector,
+                                               schedule=over),
             lambda size: f"{size / most:.1%} of what they hold; {size / bought:.1f} × a usual year's purchases of all "
                          "foreigners in these classes")
 

@@ -85,7 +85,8 @@ def suggest_hedge(
     """Sizes that minimise the tail of the book under *request*, with costs, intervals and a check on another seed.
 
     instruments : see :func:`read_instruments`.  measure : es, var, variance.  level : None: the middle one of the
-    session.  budget : most USD to spend on trading.  drift : count expected P&L, else the tail about the mean.  check : judge the sizes on seed + 1 (a second held session).
+    session.  budget : most USD to spend on trading.  drift : count expected P&L, else the tail about the mean.
+    check : judge the sizes on seed + 1 (a second held session).
 
     Raises
     ------
@@ -135,8 +136,8 @@ def _read_unit(session: Session, part: str, number_: int) -> HedgeUnit:
     for amount in ("1m", "1"):
         try:
             position = parse_trade(
-                f"buy {amount} {words}", session.world.snapshot, TradeDefaults("what_if", "what_if", f"hedge {number_}"),
-                f"HEDGE-{number_}", session.portfolio.tag_names).position
+                f"buy {amount} {words}", session.world.snapshot,
+                TradeDefaults("what_if", "what_if", f"hedge {number_}"), f"HEDGE-{number_}", session.portfolio.tag_names).position
         except InputError as error:
             first = first or error
             continue
@@ -155,9 +156,14 @@ def _read_unit(session: Session, part: str, number_: int) -> HedgeUnit:
                      bound if side != "short" else 0.0)
 
 
-def _paths(session: Session, request: WhatIfRequest, units: Sequence[HedgeUnit]) -> tuple[Resident, np.ndarray, np.ndarray]:
+def _paths(
+    session: Session, request: WhatIfRequest, units: Sequence[HedgeUnit]
+) -> tuple[Resident, np.ndarray, np.ndarray]:
     """(state of the book, its P&L (P,), P&L of the units (n, P))."""
     with_units = session.state(request, [u.position for u in units])
+    if with_units.scenario is not None and with_units.scenario.feedback is not None:
+        raise InputError(Problem("hedges are not sought on paths whose holders sell after losses",
+                                 field="feedback", got=with_units.scenario.name, accepted="--set feedback=off"))
     own = {u.position.strategy: n for n, u in enumerate(units)}
     rows = np.zeros((len(units), with_units.rows.total.size))
     pnl = np.zeros(with_units.rows.total.size)

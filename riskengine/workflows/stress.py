@@ -96,7 +96,8 @@ def reverse_stress(
     if top < 1:
         problems.append(Problem("how many answers", field="--top", got=str(top), accepted="1 or more"))
     if quantile is not None and not 0.0 < quantile < 1.0:
-        problems.append(Problem("a quantile of the loss", field="--quantile", got=f"{quantile:g}", accepted="0.5 … 0.99"))
+        problems.append(Problem("a quantile of the loss", field="--quantile", got=f"{quantile:g}",
+                                accepted="0.5 … 0.99"))
     if problems:
         raise InputError(problems)
     world, grid = session.world, read_horizon(horizon or DEFAULT_HORIZON)

@@ -79,6 +79,14 @@ def test_what_is_no_instrument(session, text, words):
         read_instruments(session, text)
 
 
+def test_a_scenario_with_feedback_is_refused_or_asked_without_it(session):
+    with pytest.raises(InputError, match="feedback=off"):
+        suggest_hedge(session, "ES", WhatIfRequest("exodus_with_feedback"), check=False)
+    off = WhatIfRequest("exodus_with_feedback", sets=("feedback=off",))
+    found = suggest_hedge(session, "ES", off, check=False)
+    assert found["risk_after_usd"] < found["risk_before_usd"]
+
+
 def test_every_wrong_instrument_is_named_at_once(session):
     with pytest.raises(InputError) as error:
         read_instruments(session, "banana, UST 10Y, UST 99Q")

@@ -94,8 +94,9 @@ def test_desks_trades_and_amounts(session, book):
     assert {p.desk for p in desk.positions} == {"rates"}
     with pytest.raises(InputError, match="no such desk .*rates"):
         of_desk(book, "ratse")
-    changed = changed_book(session, WhatIfRequest(trades=("buy 250m UST 10Y",), scale={book.positions[0].position_id: 2},
-                                                  remove=(book.positions[1].position_id,)))
+    request = WhatIfRequest(trades=("buy 250m UST 10Y",), scale={book.positions[0].position_id: 2},
+                            remove=(book.positions[1].position_id,))
+    changed = changed_book(session, request)
     assert len(changed.positions) == len(book.positions)
     assert [read_money(t, "x") for t in ("500m", "1.2bn", "USD 250,000", "$3k")] == [5e8, 1.2e9, 250_000, 3_000]
     for wrong in ("banana", "-5m", "0", ""):
