@@ -161,9 +161,12 @@ def _gains(shown: PnlRows, base: PnlRows, leaves: Iterable[int]) -> dict[int, fl
 def _channels(
     state: Resident, prepared: PreparedScenario, expected: Estimate, counts: np.ndarray
 ) -> tuple[dict[str, Estimate], np.ndarray]:
-    setting = state.setting
-    book = compile_book(state.portfolio, setting.world.snapshot, FACTORS, setting.horizon)
-    response, channels, _ = draw_pnl(prepared, book)
+    setting, kept = state.setting, state.valuer.collected
+    known, snapshot = kept.get("book"), setting.world.snapshot
+    if known is None or known[0] is not state.portfolio or known[1] is not snapshot:
+        book = compile_book(state.portfolio, snapshot, FACTORS, setting.horizon)
+        known = kept["book"] = (state.portfolio, snapshot, book)
+    response, channels, _ = draw_pnl(prepared, known[2])
     found = {name: estimate_draw_mean(values) for name, values in channels.items()}
     convexity = expected.value - float(sum(x.value for x in found.values()))
     beyond = expected.sums / counts - response

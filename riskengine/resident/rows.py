@@ -66,7 +66,7 @@ class Valuer:
     executor: Executor
     expansions: dict[int, tuple[LoweredPosition, Expansion]] = field(default_factory=dict)
     collected: dict[str, tuple] = field(default_factory=dict)
-    """The coefficients of the last whole portfolio, and of the last part of one."""
+    """The coefficients of the last whole portfolio and of the last part of one, and the last compiled book."""
 
     def value_all(
         self, lowered: Sequence[LoweredPosition], cache: DrawCache, response: Response | None,
