@@ -25,8 +25,8 @@ GROUP_NAMES = {
 }
 CHARTED_UNITS = ("× index", "% per +1% of the dollar", "% per 100 bp")
 """Units of many rows: only those with a published value are drawn."""
-FLOW_NAMES = {"ust_impact": "Term premium, month of the flow", "ust_long_run": "Term premium, 12 months on",
-              "dollar_flow": "Dollar, 3 months on", "equity_flow": "S&P 500, 3 months on"}
+FLOW_NAMES = {"ust_impact": "Term premium, month of the flow", "ust_long_run": "Term premium after 12 months",
+              "dollar_flow": "Dollar after 3 months", "equity_flow": "S&P 500 after 3 months"}
 LITTLE = 0.05
 """Weight in the posterior below which the data hardly speak."""
 SET_NAMES = {"engine": "Engine", "prior": "Prior", "data": "Data", "posterior": "Posterior",
@@ -43,7 +43,7 @@ def short_name(r: Sensitivity) -> str:
              "reit_dollar": "listed real estate", "metro": ""}
     if family in words and name:
         tail = name.title() if family.startswith("basket") else name
-        tail = formats.name(name) if family == "metro" else tail
+        tail = name.replace("_", " ").title() if family == "metro" else tail
         return f"{tail} {words[family]}".strip()
     named = {"spx_on_dollar": "S&P 500", "dollar_on_2y": "Dollar", "ust_impact": "Term premium, impact",
              "ust_long_run": "Term premium, 12 months", "dollar_flow": "Dollar, 3 months",
