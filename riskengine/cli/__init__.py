@@ -73,6 +73,8 @@ def _message(error: Exception) -> str:
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
         return f"error: {place}{error.strerror or error}"
+    if type(error).__name__ == "BrokenProcessPool":
+        return "error: a worker process was ended from outside (memory?); run again, what was done is kept"
     if isinstance(error, MemoryError):
         return "error: not enough memory; fewer --paths need less"
     kind = type(error).__name__
