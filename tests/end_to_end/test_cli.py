@@ -88,9 +88,10 @@ def test_light_commands_import_no_numpy(line, absent):
 def test_help_names_only_commands_that_exist_and_each_has_help():
     for line in ("nightly", "scenarios list", "scenarios show", "scenarios check", "check", "init", "compare",
                  "report", "data status", "data import", "data update", "data quality",
-                 "data versions", "warmup", "estimate", "backtest coverage"):
+                 "data versions", "warmup", "estimate", "estimate check", "estimate claims", "backtest coverage",
+                 "backtest episodes", "backtest report", "what-if", "reverse", "hedge", "resident status", "desk"):
         assert cli.run([*line.split(), "--help"]) == 0
-    assert cli.run(["what-if", "--help"]) == 1
+    assert cli.run(["what-when", "--help"]) == 1
 
 
 # -- exit codes --------------------------------------------------------------------------------------------
