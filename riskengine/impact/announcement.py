@@ -5,7 +5,7 @@
 a is the announcement share, p the probability of enactment, E the mean over the parameter draws of the same
 regime (markets learn whether an accord holds, not the parameters).  With p = 1 this is (1 − a) path(t) + a
 E[path(t + 1)].  An accord is announced too: its currencies move ahead of the official sales and reach their
-targets on the day the schedule says (Plaza: 2.7% on the first day, ``backtests/episodes``).
+targets on the day the schedule says (found by the Plaza episode of ``backtests/episodes``).
 """
 
 from __future__ import annotations
