@@ -80,8 +80,9 @@ def backtest_episodes(
     from riskengine.workflows.episodes import run_episodes
 
     if data is not None:
-        from riskengine.data.selection import select_store
+        from riskengine.data.selection import check_folder, select_store
 
+        check_folder(data)
         select_store(data)
     with StageProgress() as progress:
         result = run_episodes(tuple(names or ()), out, workers, resume, progress)

@@ -41,9 +41,10 @@ def estimate(
     """
     if context.invoked_subcommand is not None:
         return None
-    from riskengine.data.selection import use_store
+    from riskengine.data.selection import check_folder, use_store
     from riskengine.workflows.estimate import estimate_all, table_rows
 
+    check_folder(data)
     with use_store(data), StageProgress() as progress:
         outcome = estimate_all(_day(as_of), out, check, lambda stage: progress(stage, 0, 0))
     if as_json:
@@ -64,10 +65,11 @@ def estimate(
 @estimate_app.command("check")
 def estimate_check(as_of: AsOfOption = None, data: StoreOption = None, as_json: JsonOption = False) -> int:
     """Each elasticity of the engine beside the data, and the shipped book under prior, data and posterior."""
-    from riskengine.data.selection import use_store
+    from riskengine.data.selection import check_folder, use_store
     from riskengine.workflows.estimate import run_sensitivities
     from riskengine.workflows.structural import structural_check
 
+    check_folder(data)
     with use_store(data), StageProgress() as progress:
         progress("sensitivities", 0, 0)
         found = run_sensitivities(_day(as_of))
@@ -139,12 +141,13 @@ def estimate_claims(
     from dataclasses import asdict
 
     from riskengine.base.errors import InputError, Problem
-    from riskengine.data.selection import use_store
+    from riskengine.data.selection import check_folder, use_store
     from riskengine.workflows.claims import run_claims, write_page
 
     if out is not None and out.is_dir():
         raise InputError(Problem("a file is needed, not a folder", field="--out", got=str(out),
                                  accepted=str(out / "claims.html")))
+    check_folder(data)
     with use_store(data), StageProgress() as progress:
         result = run_claims(_day(as_of), progress)
     if out is not None:

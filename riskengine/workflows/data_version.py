@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from riskengine.data.local_store import EMBEDDED
-from riskengine.data.selection import active_store, use_store
+from riskengine.data.selection import active_store, check_folder, use_store
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -24,6 +24,7 @@ def on_one_version(run: Callable[P, T]) -> Callable[..., T]:
 
     @wraps(run)
     def pinned(*args, data: Path | str | None = None, data_version: str | None = None, **keywords) -> T:
+        check_folder(data)
         current = active_store()
         folder = current.folder if data is None else data
         version = current.version if data is None and data_version is None else data_version

@@ -89,3 +89,13 @@ def test_check_says_which_data(tmp_path):
     text = "\n".join(remarks)
     assert not problems and f"version {store.version[:12]}" in text and "estimated, not quoted" in text
     assert "imported" not in "\n".join(check_everything(as_of="2024-09-24")[1])
+
+
+def test_a_mistyped_data_folder_is_refused_instead_of_answering_from_embedded_data(tmp_path):
+    @on_one_version
+    def run() -> str:
+        return active_store().version
+
+    with pytest.raises(InputError, match="no such folder"):
+        run(data=tmp_path / "nothing_here")
+    assert run(data=tmp_path) == "embedded"
