@@ -30,7 +30,9 @@ def desk(
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
 ) -> None:
     """What-if on a page: policy knobs, the chain, the book, before and after."""
+    from riskengine.data.selection import check_folder
     from riskengine.workflows.desk import desk_server, open_rooms
 
     serve = desk_server()
+    check_folder(data)
     serve(open_rooms(config, portfolio, as_of, data, paths, fast_paths), host, port, browser)

@@ -91,8 +91,10 @@ def hedge(
 
 def _session(config: Path | None, portfolio: Path | None, as_of: str | None, accounts: str | None, data: Path | None,
              paths: int | None) -> Any:
+    from riskengine.data.selection import check_folder
     from riskengine.workflows.what_if import default_setup, open_session
 
+    check_folder(data)
     return open_session(default_setup(config, portfolio, as_of=as_of, accounts=accounts, paths=paths,
                                       data=None if data is None else str(data.absolute())))
 

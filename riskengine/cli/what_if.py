@@ -165,8 +165,8 @@ def _store(data: Path | None) -> str | None:
     """The data folder chosen here: the process has the environment of whoever started it."""
     import os
 
-    if data is not None and not data.is_dir():
-        raise InputError(Problem("no such folder", field="--data", got=str(data),
-                                 accepted="a folder made by riskengine data import"))
+    from riskengine.data.selection import check_folder
+
+    check_folder(data)
     chosen = data or (Path(os.environ["RISKENGINE_DATA"]) if os.environ.get("RISKENGINE_DATA") else None)
     return None if chosen is None else str(chosen.absolute())
