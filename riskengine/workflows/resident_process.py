@@ -7,7 +7,8 @@ at every question, so a changed file means a newly built world.
 
 Safety: the socket lies in the user's runtime folder ($XDG_RUNTIME_DIR, else a folder of mode 700 in the
 temporary folder, refused unless it belongs to the user and nobody else may write), has mode 600, and the
-peer's user id is checked.  A lock beside it leaves one of two processes started at the same moment.  A client
+peer's user id is checked.  Clients start one process between them (a lock file), and a second lock leaves one
+of two processes started at the same moment by other means.  A client
 that hangs up, sends garbage or too much costs its own connection only.  Standard library only, so that asking is quick;
 numpy is loaded by the process that answers.
 """
@@ -25,11 +26,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from riskengine.base.errors import InputError, ModelError, Problem, RiskEngineError
+
+try:
+    import fcntl
+except ImportError:  # no Unix sockets there either: runtime_folder says so before a lock is needed
+    fcntl = None
 
 MOST_BYTES = 32 * 1024 * 1024
 """Of one message."""
@@ -190,22 +196,35 @@ def _connect(path: Path) -> socket.socket | None:
 
 
 def _start(path: Path) -> socket.socket:
-    """Start a process and connect to it; of several started at once, one stays."""
+    """Start a process and connect to it.  One client starts, the others wait for what it started: a second
+    process, late to find the first one serving, would outlive a ``stop`` of the first."""
+    deadline = time.monotonic() + START_SECONDS
+    child, ours = None, False
+    with open(path.with_suffix(".start"), "ab") as starting:
+        os.chmod(path.with_suffix(".start"), 0o600)
+        while time.monotonic() < deadline:
+            if not ours:
+                with suppress(BlockingIOError):
+                    fcntl.flock(starting, fcntl.LOCK_EX | fcntl.LOCK_NB)  # free again when its owner returns
+                    ours = True
+            connection = _connect(path)  # after the lock: its last owner may have started one
+            if connection is not None:
+                return connection
+            if ours and child is None:
+                child = _spawn(path)
+            elif child is not None and child.poll() not in (None, 0):
+                raise Unreachable(f"the resident process could not start; see {path.with_suffix('.log')}")
+            time.sleep(0.02)
+    raise Unreachable(f"the resident process did not start within {START_SECONDS:.0f} s")
+
+
+def _spawn(path: Path) -> subprocess.Popen:
     command = [sys.executable, "-m", "riskengine.workflows.resident_server"]
     with open(path.with_suffix(".log"), "ab") as log:
         os.chmod(path.with_suffix(".log"), 0o600)
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                 start_new_session=True,
-                                 cwd="/", env={**os.environ, "PYTHONPATH": _python_path()})
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        connection = _connect(path)
-        if connection is not None:
-            return connection
-        if child.poll() not in (None, 0):
-            raise Unreachable(f"the resident process could not start; see {path.with_suffix('.log')}")
-        time.sleep(0.02)
-    raise Unreachable(f"the resident process did not start within {START_SECONDS:.0f} s")
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                start_new_session=True,
+                                cwd="/", env={**os.environ, "PYTHONPATH": _python_path()})
 
 
 def _python_path() -> str:
