@@ -1,21 +1,17 @@
 """The court's page: a one-page scorecard, every episode, coverage of the nightly noise, what it rests on.
 
-``render_court`` fills ``templates/court.html`` from the two results; styles and drawings are inside the file,
-nothing is fetched.  Every value is escaped by Jinja or markupsafe.
+``render_court`` fills ``templates/court.html`` from the two results.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from riskengine.coverage_result import CoverageReport
+from riskengine.reports.page import render_page
 from riskengine.reports.sections import court_coverage, court_episodes, court_liquidity, court_score
 
-TEMPLATES = Path(__file__).parent / "templates"
 CONTENTS = (("scorecard", "Scorecard"), ("episodes", "Episodes"), ("coverage", "Coverage"),
             ("liquidity", "Own trades and liquidity"), ("method", "Method and limits"))
 
@@ -29,13 +25,11 @@ def render_court(
     report : daily coverage.  result : episodes, the layout of episodes.json.  costs : published examples of
     trading costs.  stressed : books' stressed losses, or the sentence why there are none.
     """
-    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
-                              trim_blocks=True, lstrip_blocks=True)
     episodes = court_episodes.view(result)
     titles = {r["name"]: r["title"] for r in result["episodes"]}
-    return environment.get_template("court.html").render(
-        report=report, result=result, contents=CONTENTS, figures=court_score.figures(report, result),
-        lights=court_score.lights(report), band=court_score.band_table(result),
+    return render_page(
+        "court.html", report=report, result=result, contents=CONTENTS,
+        figures=court_score.figures(report, result), lights=court_score.lights(report), band=court_score.band_table(result),
         skill=court_score.skill_table(result, court_score.NO_SCENARIO),
         skill_covariance=court_score.skill_table(result, court_score.COVARIANCE),
         bars=court_score.episode_bars(result), warnings=court_score.warnings(report, result),

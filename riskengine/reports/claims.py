@@ -1,27 +1,24 @@
 """The page of the claims: one table to read at a glance, then a card per claim with its equation, numbers and
 chart.
 
-``render_claims`` fills ``templates/claims_page.html``; styles, scripts and drawings are inside the file,
-nothing is fetched.  Every value is escaped by Jinja or markupsafe.
+``render_claims`` fills ``templates/claims_page.html``.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from riskengine.reports import formats
 from riskengine.reports.charts import Bar, Line, bar_chart, figure, line_chart
 from riskengine.reports.charts.scatter import scatter
 from riskengine.reports.html_table import Cell, Column, Table, amount, text
+from riskengine.reports.page import render_page
 from riskengine.result import Claim, ClaimEstimate, ClaimsResult
 
 _NOTHING = Cell("", None)
-TEMPLATES = Path(__file__).parent / "templates"
 VERDICTS = {
     "supported": ("●", "Supported", "status-ok", 0),
     "identity holds": ("●", "Identity holds", "status-ok", 1),
@@ -35,13 +32,14 @@ VERDICTS = {
 
 def render_claims(result: ClaimsResult) -> str:
     """The claims of one date as a self-contained HTML page."""
-    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
-                              trim_blocks=True, lstrip_blocks=True)
     families = list(dict.fromkeys(c.family for c in result.claims))
-    return environment.get_template("claims_page.html").render(
-        result=result, figures=_counts(result.claims), overview=overview(result.claims),
-        families=[(f, _anchor(f), [_card(c) for c in result.claims if c.family == f]) for f in families],
-        missing=_missing(result.claims))
+    missing = _missing(result.claims)
+    contents = [("overview", "Overview"), *((_anchor(f), f) for f in families),
+                *([("missing", "Missing data")] if missing else ())]
+    return render_page(
+        "claims_page.html", result=result, contents=contents, figures=_counts(result.claims),
+        overview=overview(result.claims), missing=missing,
+        families=[(f, _anchor(f), [_card(c) for c in result.claims if c.family == f]) for f in families])
 
 
 def verdict_cell(verdict: str) -> Cell:

@@ -1,17 +1,14 @@
 """The page of the laboratory: prior, data and posterior of every sensitivity, how far each holds, what it
 costs.
 
-``render_estimation`` fills ``templates/estimation.html``; styles and drawings are inside the file, nothing is
-fetched.  Every value is escaped by Jinja or markupsafe.
+``render_estimation`` fills ``templates/estimation.html``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from riskengine.base.sensitivity import Sensitivities, Sensitivity
@@ -26,8 +23,8 @@ from riskengine.reports.estimation_tables import (
     outcome_tables, full_name, projection_table, sensitivity_table, short_name, single_table,
 )
 from riskengine.reports.html_table import Table, from_mixed_records
+from riskengine.reports.page import render_page
 
-TEMPLATES = Path(__file__).parent / "templates"
 MOST_PATHS = 30
 """Coefficient paths drawn: the engine's elasticities first, then the strongest breaks."""
 
@@ -40,16 +37,14 @@ def render_estimation(
     previous : the estimate to compare with, None for the first.  structural : a structural check, the reason
     why there is none, or None.  diagnostics : rows of the factor models.
     """
-    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
-                              trim_blocks=True, lstrip_blocks=True)
     sections = [("overview", "Overview"), ("sensitivities", "Prior, data, posterior"),
                 ("stability", "Stability"),
                 ("fit", "Realised and fitted"), ("flows", "Flows: local projections"),
                 ("tails", "Tails: quantiles"),
                 ("volatility", "Volatility and correlation"), ("structural", "Structural check"),
                 ("changes", "Since the last estimate"), ("excluded", "Not estimated")]
-    return environment.get_template("estimation.html").render(
-        found=found, contents=sections, figures=_figures(found), groups=_groups(found),
+    return render_page(
+        "estimation.html", found=found, contents=sections, figures=_figures(found), groups=_groups(found),
         engine=engine_table(found), paths=_paths(found), influence=influence_table(found), fits=_fits(found),
         responses=_responses(found), projections=projection_table(found), quantiles=_quantiles(found),
         diagnostics=_diagnostics(diagnostics), check=_check(structural),

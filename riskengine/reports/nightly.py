@@ -1,7 +1,6 @@
 """The nightly report: one HTML file that opens offline, sorts, prints and is read in a minute.
 
-``render_night`` fills ``templates/nightly.html`` with the views of ``reports/sections``.  Styles, scripts and
-charts are inside the file; nothing is fetched.  Every value is escaped by Jinja or markupsafe.
+``render_night`` fills ``templates/nightly.html`` with the views of ``reports/sections``.
 
 The optional tables of ``NightResult.tables`` are lists of plain records; when one is missing the page says
 so: 'accounts' (holder, treasury_usd_bn, agency_usd_bn, corporate_usd_bn, equity_usd_bn, …), 'identities' (any
@@ -15,18 +14,13 @@ data, sampling; USD) or None without a previous run,
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from riskengine.reports import formats
+from riskengine.reports.page import render_page
 from riskengine.reports.sections import (
     accounts, claims, exposures, front, heat_map, hierarchy, method, quality, scenario,
 )
 from riskengine.reports.shown import cut_positions
 from riskengine.result import SCHEMA_VERSION, NightResult
 
-TEMPLATES = Path(__file__).parent / "templates"
 SECTIONS = (
     ("summary", "Summary", front), ("risk", "Risk by hierarchy", hierarchy),
     ("scenarios", "Scenarios", heat_map),
@@ -41,16 +35,7 @@ def render_night(night: NightResult) -> str:
     """The report of one night as a self-contained HTML page; of a large book the positions that matter
     (``shown``)."""
     night = cut_positions(night)
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals["money"] = formats.money
-    environment.globals["horizon"] = formats.horizon
-    page = {
-        "night": night,
-        "schema_version": SCHEMA_VERSION,
-        "contents": [(anchor, heading) for anchor, heading, _ in SECTIONS],
-        "views": {anchor: module.view(night) for anchor, _, module in SECTIONS},
-    }
-    return environment.get_template("nightly.html").render(page)
+    return render_page(
+        "nightly.html", night=night, schema_version=SCHEMA_VERSION,
+        contents=[(anchor, heading) for anchor, heading, _ in SECTIONS],
+        views={anchor: module.view(night) for anchor, _, module in SECTIONS})
