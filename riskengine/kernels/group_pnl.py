@@ -131,16 +131,20 @@ def empty_tile(rows, like):
 @kernel
 def store_groups(linear, quadratic, scale, column, width, total, target):
     """P_g = scale (linear + scale · quadratic) of a tile, to its columns; total their sum, in their order."""
-    total[:] = 0.0
+    for i in range(TILE):
+        total[i] = 0.0
     for g in range(target.groups.shape[0]):
         one, two = linear[g], quadratic[g]
         for i in range(TILE):
-            value = scale[i] * fma(scale[i], two[i], one[i])
-            one[i] = value
-            total[i] += value
+            one[i] = scale[i] * fma(scale[i], two[i], one[i])
+        for i in range(TILE):
+            total[i] += one[i]
         row = target.groups[g, column : column + width]
-        row[:] = one[:width]
-    target.total[column : column + width] = total[:width]
+        for i in range(width):
+            row[i] = one[i]
+    sums = target.total[column : column + width]
+    for i in range(width):
+        sums[i] = total[i]
 
 
 @kernel

@@ -151,11 +151,12 @@ def extremes(values):
 
 
 @kernel
-def sort_by_bucket(values, work, bucket, starts, after):
-    """Values in the order of equal-width buckets between their extremes (work, starts (buckets + 1,)).
+def count_buckets(values, bucket, starts):
+    """Buckets of equal width between the extremes: bucket (n,) of each value, starts (buckets + 1,) their counts
+    added up.
 
     The bucket of a value rises with it, so that the k-th smallest lies in the bucket where the counts pass k.
-    False, and nothing written, when the range is not a positive finite number.
+    False, and nothing to use, when the range is not a positive finite number.
     """
     buckets = starts.shape[0] - 1
     low, high = extremes(values)
@@ -169,12 +170,39 @@ def sort_by_bucket(values, work, bucket, starts, after):
         starts[bucket[i] + 1] += 1
     for j in range(buckets):
         starts[j + 1] += starts[j]
-    after[:] = starts
-    for i in range(values.shape[0]):
-        j = bucket[i]
-        work[after[j]] = values[i]
-        after[j] += 1
     return True
+
+
+@kernel
+def find_ranks(values, ks, found, scratch):
+    """found[l] = the ks[l]-th smallest of *values*, ks ascending: only the buckets that hold one are moved."""
+    work, bucket, starts, after = scratch.work, scratch.bucket, scratch.starts, scratch.after
+    count = values.shape[0]
+    if not count_buckets(values, bucket, starts):
+        for i in range(count):
+            work[i] = values[i]
+        for level in range(ks.shape[0]):
+            found[level] = select(work, 0, count, ks[level] - 1)
+        return
+    after[:] = -1
+    room = j = 0
+    for level in range(ks.shape[0]):
+        while starts[j + 1] < ks[level]:
+            j += 1
+        if after[j] < 0:
+            after[j] = room
+            room += starts[j + 1] - starts[j]
+    for i in range(count):
+        place = after[bucket[i]]
+        if place >= 0:
+            work[place] = values[i]
+            after[bucket[i]] = place + 1
+    j = 0
+    for level in range(ks.shape[0]):
+        while starts[j + 1] < ks[level]:
+            j += 1
+        begin = after[j] - (starts[j + 1] - starts[j])
+        found[level] = select(work, begin, after[j], begin + ks[level] - 1 - starts[j])
 
 
 @kernel
@@ -215,20 +243,9 @@ def measure_kept(values, places, paths, ks, wanted, out, scratch):
     out : (L, 3) written: x_(k), Σ (x_(k) − x) over the k smallest, Σ (x_(k) − x)² (0, 0 where not wanted).
     scratch : Scratch with room for n kept paths.
     """
-    work, starts = scratch.work[: values.shape[0]], scratch.starts
     leaves, squares = scratch.leaves, scratch.squares
-    if not sort_by_bucket(values, work, scratch.bucket, starts, scratch.after):
-        work[:] = values
-        starts[0] = 0
-        starts[1:] = values.shape[0]
-    bucket = 0
-    for level in range(ks.shape[0]):
-        k = ks[level]
-        while starts[bucket + 1] < k:
-            bucket += 1
-        out[level, 0] = select(work, starts[bucket], starts[bucket + 1], k - 1)
-        out[level, 1] = 0.0
-        out[level, 2] = 0.0
+    out[:] = 0.0
+    find_ranks(values, ks, out[:, 0], scratch)
     levels = np.flatnonzero(wanted)
     for begin in range(0, levels.shape[0], 3):
         one = out[levels[begin], 0]
@@ -263,6 +280,34 @@ def measure_series(x, ks, wanted, out, scratch):
         if values[i] != values[i]:
             return count
     measure_kept(values[:count], places[:count], paths, ks, wanted, out, scratch)
+    return count
+
+
+@kernel
+def weigh_tail(values, quantiles, expected, columns, weights):
+    """Weights of the total's tail in the contributions: of values below the quantile 1/(P p), of those equal to it
+    what is left of the tail in equal parts.
+
+    values : (n,) kept values of the total.  quantiles, expected : (L,) x_(k) and P p.
+    columns : (n,) int64, weights : (L, n), written from the left; returns how many: values at or below the
+    largest quantile.
+    """
+    widest = quantiles.max()
+    count = 0
+    for i in range(values.shape[0]):
+        if values[i] <= widest:
+            columns[count] = i
+            count += 1
+    for level in range(quantiles.shape[0]):
+        quantile, weight = quantiles[level], weights[level]
+        below = ties = 0
+        for i in range(count):
+            below += values[columns[i]] < quantile
+            ties += values[columns[i]] == quantile
+        inside, tied = 1.0 / expected[level], (expected[level] - below) / (ties * expected[level])
+        for i in range(count):
+            value = values[columns[i]]
+            weight[i] = inside if value < quantile else (tied if value == quantile else 0.0)
     return count
 
 

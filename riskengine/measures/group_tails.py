@@ -20,7 +20,7 @@ import numpy as np
 
 from riskengine.base.errors import InputError, ModelError, Problem
 from riskengine.kernels.group_tails import (
-    Scratch, add_components, measure_kept, measure_series, room_of, scratch_of,
+    Scratch, add_components, measure_kept, measure_series, room_of, scratch_of, weigh_tail,
 )
 from riskengine.kernels.tail_candidates import TailCandidates
 from riskengine.measures.tail_risk import TailRank, clustered_error, inverse_density, rank_of_level
@@ -69,7 +69,7 @@ def measure_group_tails(
     ranks = _ranks(total.size, levels)
     counts = _counts(total.size, draw_of_path, draws)
     series = _SeriesTask(_Stored(groups, total), ranks, total.size, len(groups), draw_of_path, counts)
-    return _measure(series, lambda places: (groups.__getitem__, places), executor)
+    return _measure(series, lambda places, columns: (groups.__getitem__, places[columns]), executor)
 
 
 def widest_tail(paths: int, levels: Sequence[float]) -> int:
@@ -103,8 +103,7 @@ def measure_kept_tails(
     counts = _counts(kept.paths, draw_of_path, draws)
     groups = len(kept.parts[0].members)
     series = _SeriesTask(_Kept(kept), ranks, kept.paths, groups, draw_of_path, counts)
-    whole = np.concatenate([part.places[-1] for part in kept.parts])
-    return _measure(series, lambda places: (kept.member, np.searchsorted(whole, places)), executor)
+    return _measure(series, lambda places, columns: (kept.member, columns), executor)
 
 
 def _ranks(paths: int, levels: Sequence[float]) -> list[TailRank]:
@@ -124,16 +123,19 @@ def _counts(paths: int, draw_of_path: np.ndarray | None, draws: int | None) -> n
     return np.bincount(draw_of_path, minlength=draws)
 
 
-def _measure(series: _SeriesTask, locate: Callable[[np.ndarray], tuple[Callable, np.ndarray]],
+def _measure(series: _SeriesTask, locate: Callable[[np.ndarray, np.ndarray], tuple[Callable, np.ndarray]],
              executor: Any) -> GroupTails:
-    """Every series, then the contributions; *locate* turns the total's tail paths into rows by group and
-    their columns."""
+    """Every series, then the contributions; *locate* turns the total's kept paths, and which of them are in its
+    tail, into rows by group and their columns."""
     run = (lambda task, items: [task(i) for i in items]) if executor is None else executor.map
     # the total first: it is the widest series, and its tail paths carry the contributions
     tails = run(series, [series.groups, *range(series.groups)])
     rows = np.array([row for row, _, _ in tails[1:]] + [tails[0][0]])
-    places, weights = weigh_tail(*tails[0][1:], series.ranks, rows[-1, :, 0])
-    components = run(_ComponentTask(*locate(places), weights), range(series.groups))
+    _, values, places = tails[0]
+    columns, weights = np.empty(values.size, np.int64), np.empty((len(series.ranks), values.size))
+    count = weigh_tail(values, -rows[-1, :, 0], np.array([rank.expected for rank in series.ranks], np.float64),
+                       columns, weights)
+    components = run(_ComponentTask(*locate(places, columns[:count]), weights[:, :count]), range(series.groups))
     return GroupTails(tuple(rank.level for rank in series.ranks), rows[:, :, 0], rows[:, :, 1], rows[:, :, 2],
                       rows[:, :, 3], np.array(components), series.counts is not None)
 
@@ -232,23 +234,6 @@ class _SeriesTask:
             errors = (sparsity * clustered_error(exceedances, self.counts),
                       clustered_error(excess, self.counts))
         return -value, -value + shortfall, *errors
-
-
-def weigh_tail(values: np.ndarray, places: np.ndarray, ranks: Sequence[TailRank],
-               var: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Tail paths (n,) of the total, and their weights (L, n) in the contributions.
-
-    Paths below the quantile weigh 1/(P p), those equal to it share what is left of the tail.
-    """
-    widest = values <= -var.min()
-    values = values[widest]
-    weights = np.zeros((len(ranks), values.size))
-    for weight, rank, quantile in zip(weights, ranks, -var, strict=True):
-        below, tied = values < quantile, values == quantile
-        weight[below] = 1.0 / rank.expected
-        ties = int(tied.sum())
-        weight[tied] = (rank.expected - int(below.sum())) / (ties * rank.expected)
-    return places[widest], weights
 
 
 @dataclass(frozen=True, slots=True)
