@@ -9,6 +9,10 @@ Optimisers that difference the likelihood stop within about 1e-5 of the maximum,
 the machine (measured: 1e-4 in a loading between two settings of the linear-algebra threads).  Here Newton
 steps with complex-step gradients (Squire and Trapp 1998) go on to 1e-10, so that estimates agree across
 machines.  Coordinates: (α, γ, β, ν); some may be held: γ = 0, α = 0, or β at the cap.
+
+Newton steps may try α < 0, because a maximum that lies there is how α = 0 is found to bind.  Whether h stays
+positive then depends on the data: one large move times a negative α ends below zero.  Such parameters are not
+admissible (the model gives the data no density): ℓ = −∞, and the line search turns back from them.
 """
 
 from __future__ import annotations
@@ -25,11 +29,13 @@ NU_RANGE = (2.05, 200.0)
 
 
 def log_likelihood(y: np.ndarray, alpha, gamma, beta, nu):
-    """ℓ of *y* (n,), unit variance; real or complex parameters."""
+    """ℓ of *y* (n,), unit variance; real or complex parameters.  −∞ where a variance is not positive."""
     news = (alpha + gamma * (y < 0)) * y**2 + (1.0 - alpha - 0.5 * gamma - beta)
     kind = np.result_type(news, type(beta), np.float64)
     tail, _ = lfilter(np.ones(1, kind), np.array([1.0, -beta], kind), news[:-1].astype(kind),
                       zi=np.array([beta], kind))
+    if not (tail.real.min(initial=1.0) > 0.0 and np.real(nu) > 2.0):
+        return -np.inf
     h = np.concatenate((np.ones(1, kind), tail))
     constant = loggamma((nu + 1) / 2) - loggamma(nu / 2) - 0.5 * np.log(np.pi * (nu - 2))
     return len(y) * constant - 0.5 * np.log(h).sum() - (nu + 1) / 2 * np.log1p(y**2 / ((nu - 2) * h)).sum()
@@ -56,7 +62,8 @@ def maximise(y: np.ndarray, start: tuple[float, float, float, float], free: tupl
         for i in range(len(theta)):
             moved = theta.astype(complex)
             moved[i] += 1j * COMPLEX_STEP
-            out[i] = log_likelihood(y, *full(moved)).imag / COMPLEX_STEP
+            value = log_likelihood(y, *full(moved))
+            out[i] = np.nan if value == -np.inf else value.imag / COMPLEX_STEP
         return out
 
     theta = np.array(start)[index]
@@ -72,9 +79,12 @@ def maximise(y: np.ndarray, start: tuple[float, float, float, float], free: tupl
             length *= 0.5
             if length < 1e-3:
                 return None
-        value = log_likelihood(y, *full(theta))
-        while length > 1e-3 and log_likelihood(y, *full(theta + length * step)) < value - 1e-9 * abs(value):
+        least = log_likelihood(y, *full(theta))
+        least -= 1e-9 * abs(least)
+        while (value := log_likelihood(y, *full(theta + length * step))) < least and length > 1e-3:
             length *= 0.5
+        if value == -np.inf:
+            return None
         theta = theta + length * step
         if np.abs(length * step / np.maximum(np.abs(theta), 0.01)).max() < STEP_TOLERANCE:
             return tuple(float(v) for v in full(theta))

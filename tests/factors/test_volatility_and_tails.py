@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 from scipy.stats import t as student
 from statsmodels.stats.diagnostic import acorr_ljungbox
 
@@ -54,6 +55,39 @@ def test_likelihood_is_that_of_the_recursion_and_newton_finds_its_maximum():
             assert log_likelihood(y, *moved) < top
     held = maximise(y, (0.05, 0.0, 0.9, 8.0), (True, False, False), cap=0.99)
     assert held[0] + held[2] == pytest.approx(0.99) and log_likelihood(y, *held) < top
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_parameters_that_give_a_negative_variance_are_inadmissible():
+    y = np.r_[simulate_garch(12, 500, 0.08, 0.88, 6.0) * 100, 9.0, np.full(20, 0.1)]
+    assert (garch_filter(y, -0.02, 0.05, 0.95)[:-1] < 0).any()
+    assert log_likelihood(y, -0.02, 0.05, 0.95, 5.0) == -np.inf
+    assert log_likelihood(y, -0.02, 0.05, 0.95 + 1e-20j, 5.0) == -np.inf, "not a complex logarithm"
+    assert maximise(y, (-0.02, 0.05, 0.95, 5.0), (True, True, True)) is None
+    mild = np.clip(y, -1.5, 1.5)
+    assert np.isfinite(log_likelihood(mild, -0.02, 0.05, 0.95, 5.0)), "a negative α alone is admissible"
+    assert log_likelihood(y, 0.05, 0.0, 0.9, 1.9) == -np.inf, "no variance"
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize(("seed", "start"), [(23, (0.30, 0.00, 0.60, 4.0)), (28, (0.22, 0.03, 0.76, 3.4)),
+                                             (37, (0.20, 0.00, 0.79, 3.0))])
+def test_newton_turns_back_from_negative_variances_and_reaches_the_maximum(seed, start):
+    """From these starts the first Newton steps lead to α < 0 and h < 0; the maximum is where another
+    optimiser, without derivatives, finds it."""
+    y = simulate_garch(seed, 1500, 0.12, 0.8, 3.6)
+    y = y / np.sqrt(np.mean(y * y))
+    found = maximise(y, start, (True, True, True))
+
+    def loss(p):
+        outside = min(p[0], p[0] + p[1], p[2], 1 - p[0] - 0.5 * p[1] - p[2], p[3] - 2.01) < 0
+        return 1e9 if outside else -log_likelihood(y, *p)
+
+    other = minimize(loss, (0.1, 0.02, 0.8, 4.0), method="Nelder-Mead",
+                     options={"maxiter": 4000, "xatol": 1e-7, "fatol": 1e-9})
+    assert found is not None
+    np.testing.assert_allclose(found, other.x, rtol=1e-3, atol=1e-4)
+    assert log_likelihood(y, *found) >= -other.fun - 1e-7
 
 
 def test_last_years_fit_is_only_a_start():
