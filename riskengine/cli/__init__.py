@@ -41,14 +41,15 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _dispatch(arguments: Sequence[str]) -> object:
-    """Call the command; typer loads pydantic to coerce parameters, the two most frequent lines do without."""
-    from riskengine.cli.commands import app, scenarios_list, scenarios_show
+    """Call the command; typer loads pydantic to coerce parameters, the most frequent lines do without."""
+    from riskengine.cli.commands import PLAIN, app
+    from riskengine.cli.plain_lines import read_line
 
-    match arguments:
-        case ["scenarios", "list"]:
-            return scenarios_list()
-        case ["scenarios", "show", name] if not name.startswith("-"):
-            return scenarios_show(name)
+    for words, command in PLAIN.items():
+        if tuple(arguments[: len(words)]) == words:
+            values = read_line(command, arguments[len(words):])
+            if values is not None:
+                return command(**values)
     return app(args=list(arguments), prog_name="riskengine", standalone_mode=False)
 
 

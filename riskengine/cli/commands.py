@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -13,7 +14,8 @@ from riskengine.cli.backtests import backtest_app
 from riskengine.cli.data import data_app
 from riskengine.cli.estimation import estimate_app
 from riskengine.cli.options import (
-    AsOfOption, ConfigOption, JsonOption, PortfolioOption, StoreOption, VersionOption, style,
+    AccountsOption, AsOfOption, ConfigOption, JsonOption, PathsOption, PortfolioOption, StoreOption,
+    VersionOption, style,
 )
 from riskengine.cli.printing import (
     LIMIT_BREACHED, OK, StageProgress, print_check, print_night, print_records, print_table,
@@ -43,12 +45,10 @@ def nightly(
     config: ConfigOption = None,
     portfolio: PortfolioOption = None,
     as_of: AsOfOption = None,
-    accounts: Annotated[Optional[str], typer.Option(
-        help="External accounts: as_of, latest, or YYYY-MM-DD.", show_default="from the config")] = None,
+    accounts: AccountsOption = None,
     out: Annotated[Optional[Path], typer.Option(
         help="Folder for run folders.", show_default="from the config")] = None,
-    paths: Annotated[Optional[int], typer.Option(
-        help="Monte Carlo paths.", show_default="from the config")] = None,
+    paths: PathsOption = None,
     seed: Annotated[Optional[int], typer.Option(help="Random seed.", show_default="from the config")] = None,
     threads: Annotated[Optional[int], typer.Option(min=1, help="Threads.", show_default="all cores")] = None,
     dask: Annotated[Optional[str], typer.Option(
@@ -247,3 +247,10 @@ app.add_typer(backtest_app, name="backtest")
 what_if.register(app)
 desk.register(app)
 stress.register(app)
+
+PLAIN: dict[tuple[str, ...], Callable[..., object]] = {
+    ("scenarios", "list"): scenarios_list, ("scenarios", "show"): scenarios_show,
+    ("what-if",): what_if.what_if, ("reverse",): stress.reverse, ("hedge",): stress.hedge,
+    ("resident", "status"): what_if.resident_status, ("resident", "stop"): what_if.resident_stop,
+}
+"""Commands whose plain lines are read without typer's coercion (``plain_lines``)."""

@@ -98,9 +98,10 @@ def data_status(
     from riskengine.data.catalog import IMPORTED, default_as_of
     from riskengine.data.configs.nightly import check_day
     from riskengine.data.quality import series_status
-    from riskengine.data.selection import use_store
+    from riskengine.data.selection import check_folder, use_store
     from riskengine.workflows.data import imported_status, store_versions
 
+    check_folder(data)
     with use_store(data) as store:
         day = check_day(as_of, "--as-of") if as_of else default_as_of()
         embedded = [row | {"origin": "embedded"} for row in series_status(day) if row["panel"] != IMPORTED]
@@ -146,8 +147,10 @@ def _narrow(row: dict) -> dict:
 def data_versions(data: StoreOption = None, as_json: JsonOption = False) -> None:
     """Every version of the data store, oldest first; a run can be repeated on any of them."""
     from riskengine.data.local_store import open_store
+    from riskengine.data.selection import check_folder
     from riskengine.workflows.data import store_versions
 
+    check_folder(data)
     store = open_store(data)
     rows = store_versions(store.folder, store.version)
     print_records(rows if as_json else [
@@ -240,8 +243,9 @@ def data_quality_report(
     from riskengine.data.catalog import default_as_of
     from riskengine.data.configs.nightly import check_day
     from riskengine.data.quality import data_quality, vintage_policies
-    from riskengine.data.selection import use_store
+    from riskengine.data.selection import check_folder, use_store
 
+    check_folder(data)
     with use_store(data) as store:
         day = check_day(as_of, "--as-of") if as_of else default_as_of()
         items, policies = data_quality(day), vintage_policies(day)

@@ -20,3 +20,9 @@ StoreOption = Annotated[Optional[Path], typer.Option(
 VersionOption = Annotated[Optional[str], typer.Option(
     "--data-version", metavar="HEX", help="An earlier version of the data store (riskengine data versions).",
     show_default="the newest")]
+AccountsOption = Annotated[Optional[str], typer.Option(
+    "--accounts", help="External accounts: as_of, latest, or YYYY-MM-DD.", show_default="from the config")]
+PathsOption = Annotated[Optional[int], typer.Option(
+    "--paths", help="Monte Carlo paths.", show_default="from the config")]
+ResidentOption = Annotated[bool, typer.Option(
+    "--resident/--no-resident", help="Ask the resident process (started on demand), or answer here.")]

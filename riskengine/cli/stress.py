@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any, Optional
 
 import typer
 
-from riskengine.cli.options import AsOfOption, ConfigOption, JsonOption, PortfolioOption, StoreOption
+from riskengine.cli.session_options import Asked, absolute_scenario, asks_a_session
 from riskengine.cli.what_if_tables import print_table
 
-PathsOption = Annotated[Optional[int], typer.Option(help="Monte Carlo paths.", show_default="from the config")]
-AccountsOption = Annotated[Optional[str], typer.Option(
-    help="External accounts: as_of, latest, or YYYY-MM-DD.", show_default="from the config")]
 MILLION = 1e6
 
 
@@ -24,32 +20,28 @@ def register(app: typer.Typer) -> None:
     app.command("hedge")(hedge)
 
 
+@asks_a_session(without=("paths",))
 def reverse(
+    asked: Asked,
     lose: Annotated[str, typer.Option("--lose", metavar="AMOUNT", help="USD to lose: 500m, 1.2bn.")],
     desk: Annotated[Optional[str], typer.Option(help="Positions of one desk.", show_default="the whole book")] = None,
     horizon: Annotated[str, typer.Option(help="10d, 26w, 12m.")] = "52w",
     top: Annotated[int, typer.Option(help="Answers of each kind.")] = 5,
     quantile: Annotated[Optional[float], typer.Option(
         help="Of a policy's loss over parameter draws, e.g. 0.9.", show_default="the expected loss")] = None,
-    portfolio: PortfolioOption = None,
-    as_of: AsOfOption = None,
-    accounts: AccountsOption = None,
-    config: ConfigOption = None,
-    data: StoreOption = None,
-    as_json: JsonOption = False,
 ) -> None:
     """The most plausible shocks that lose an amount: factor moves, and policies in USD bn, tax points, basis points."""
-    from riskengine.workflows.stress import reverse_stress
-
-    session = _session(config, portfolio, as_of, accounts, data, None)
-    answer = reverse_stress(session, lose, desk, horizon, top, quantile)
-    if as_json:
+    answer = asked.reply("reverse", question={
+        "lose": lose, "desk": desk, "horizon": horizon, "top": top, "quantile": quantile})["answer"]
+    if asked.as_json:
         print(json.dumps(answer, indent=1, ensure_ascii=False))
     else:
         print_reverse(answer)
 
 
+@asks_a_session()
 def hedge(
+    asked: Asked,
     instruments: Annotated[str, typer.Option(
         "--with", metavar="'UST 10Y, USDJPY fwd, ES'",
         help="Instruments, separated by commas; each may end in 'max 500m' and 'long only'.")],
@@ -68,35 +60,17 @@ def hedge(
     check: Annotated[bool, typer.Option("--check/--no-check", help="Judge the sizes on another seed.")] = True,
     horizon: Annotated[Optional[str], typer.Option(
         help="Of the ordinary night: 10d, 26w, 12m.", show_default="10d; a scenario has its own")] = None,
-    paths: PathsOption = None,
-    portfolio: PortfolioOption = None,
-    as_of: AsOfOption = None,
-    accounts: AccountsOption = None,
-    config: ConfigOption = None,
-    data: StoreOption = None,
-    as_json: JsonOption = False,
 ) -> None:
     """The sizes of given instruments that make the book's tail smallest after the cost of trading them."""
-    from riskengine.resident.request import WhatIfRequest
-    from riskengine.workflows.hedge import suggest_hedge
-
-    request = WhatIfRequest(scenario, tuple(sets or ()), tuple(trades or ()), horizon=horizon)
-    session = _session(config, portfolio, as_of, accounts, data, paths)
-    answer = suggest_hedge(session, instruments, request, measure, level, budget, drift, check)
-    if as_json:
+    request = {"scenario": None if scenario is None else absolute_scenario(scenario), "sets": sets or [],
+               "trades": trades or [], "horizon": horizon}
+    answer = asked.reply("hedge", question={
+        "instruments": instruments, "request": request, "measure": measure, "level": level, "budget": budget,
+        "drift": drift, "check": check})["answer"]
+    if asked.as_json:
         print(json.dumps(answer, indent=1, ensure_ascii=False))
     else:
         print_hedge(answer)
-
-
-def _session(config: Path | None, portfolio: Path | None, as_of: str | None, accounts: str | None, data: Path | None,
-             paths: int | None) -> Any:
-    from riskengine.data.selection import check_folder
-    from riskengine.workflows.what_if import default_setup, open_session
-
-    check_folder(data)
-    return open_session(default_setup(config, portfolio, as_of=as_of, accounts=accounts, paths=paths,
-                                      data=None if data is None else str(data.absolute())))
 
 
 # ---------------------------------------------------------------- on a terminal

@@ -1,25 +1,18 @@
-"""``riskengine what-if`` and ``riskengine resident``: ask the resident process, or answer here, and print.
-
-The command itself needs the standard library only while the process answers; numpy and the kernels are loaded
-with ``--no-resident`` or where no process can run.
-"""
+"""``riskengine what-if`` and ``riskengine resident``: put the question, print the answer."""
 
 from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 from typing import Annotated, Any, Optional
 
 import typer
 
 from riskengine.base.errors import InputError, Problem
-from riskengine.cli.options import AsOfOption, ConfigOption, JsonOption, PortfolioOption, style
-from riskengine.cli.printing import say
+from riskengine.cli.options import JsonOption, style
+from riskengine.cli.session_options import Asked, absolute_scenario, asks_a_session
 
 resident_app = typer.Typer(help="The process that holds the compiled world for repeated what-ifs.", **style)
-DataOption = Annotated[Optional[Path], typer.Option(
-    "--data", help="Folder of the data store.", show_default="$RISKENGINE_DATA, else the user's")]
 
 
 def register(app: typer.Typer) -> None:
@@ -28,7 +21,9 @@ def register(app: typer.Typer) -> None:
     app.add_typer(resident_app, name="resident")
 
 
+@asks_a_session()
 def what_if(
+    asked: Asked,
     scenarios: Annotated[Optional[list[str]], typer.Argument(
         metavar="[SCENARIO]...",
         help="Names or files; none: the ordinary night, no policy; 'blank': no shocks of "
@@ -48,18 +43,6 @@ def what_if(
         help="Reweight the paths by entropy pooling (repeatable).")] = None,
     horizon: Annotated[Optional[str], typer.Option(
         help="Of the ordinary night: 10d, 26w, 12m.", show_default="10d; a scenario has its own")] = None,
-    portfolio: PortfolioOption = None,
-    as_of: AsOfOption = None,
-    accounts: Annotated[Optional[str], typer.Option(
-        help="External accounts: as_of, latest, or YYYY-MM-DD.", show_default="from the config")] = None,
-    paths: Annotated[Optional[int], typer.Option(help="Monte Carlo paths.",
-                                                 show_default="from the config")] = None,
-    config: ConfigOption = None,
-    data: DataOption = None,
-    resident: Annotated[bool, typer.Option(
-        "--resident/--no-resident",
-        help="Ask the resident process (started on demand), or answer here.")] = True,
-    as_json: JsonOption = False,
 ) -> None:
     """What if: a scenario with its knobs moved, and trades; before, after and change, each with its
     interval."""
@@ -69,35 +52,15 @@ def what_if(
     if not all(name.strip() for name in names):
         raise InputError(Problem("the name of a scenario is empty", field="SCENARIO",
                                  accepted="riskengine scenarios lists them; no name at all: the ordinary night"))
-    requests: list[dict[str, Any]] = [{**question, "scenario": _absolute(name)} for name in names]
-    setup = {"config": _where(config), "portfolio": None if portfolio is None else str(portfolio.absolute()),
-             "as_of": as_of, "accounts": accounts, "paths": paths, "data": _store(data)}
-    answers = answer(setup, requests or [{**question, "scenario": None}], resident)
-    if as_json:
+    requests: list[dict[str, Any]] = [{**question, "scenario": absolute_scenario(name)} for name in names]
+    answers = asked.reply("what_if", requests=requests or [{**question, "scenario": None}])["answers"]
+    if asked.as_json:
         print(json.dumps({"schema_version": answers[0]["schema_version"], "what_ifs": answers}, indent=1,
                          ensure_ascii=False))
         return
     from riskengine.cli.what_if_tables import print_answers
 
     print_answers(answers)
-
-
-def answer(setup: dict[str, Any], requests: list[dict[str, Any]],
-           resident: bool = True) -> list[dict[str, Any]]:
-    """Answers of the resident process; computed here when it is not wanted or cannot run (then with a
-    notice)."""
-    if resident:
-        from riskengine.workflows.resident_process import Unreachable, ask
-
-        try:
-            return ask({"op": "what_if", "setup": setup, "requests": requests})["answers"]
-        except Unreachable as reason:
-            say(f"answering without the resident process: {reason}")
-    from riskengine.resident.request import WhatIfRequest
-    from riskengine.workflows.what_if import SessionPool, Setup
-
-    questions = [WhatIfRequest.from_json(r) for r in requests]
-    return SessionPool().answer(Setup.from_json(setup), questions)
 
 
 def read_scale(texts: list[str]) -> dict[str, float]:
@@ -147,26 +110,3 @@ def resident_stop() -> None:
     from riskengine.workflows.resident_process import stop_resident
 
     print("stopped" if stop_resident() else "no resident process was running")
-
-
-def _absolute(name: str) -> str:
-    """A scenario's file seen from any folder; a name stays a name."""
-    is_file = name.endswith(".toml") or "/" in name or "\\" in name
-    return str(Path(name).absolute()) if is_file and Path(name).is_file() else name
-
-
-def _where(config: Path | None) -> str:
-    from riskengine.data.configs.folders import find_config
-
-    return str(find_config(config).absolute())
-
-
-def _store(data: Path | None) -> str | None:
-    """The data folder chosen here: the process has the environment of whoever started it."""
-    import os
-
-    from riskengine.data.selection import check_folder
-
-    check_folder(data)
-    chosen = data or (Path(os.environ["RISKENGINE_DATA"]) if os.environ.get("RISKENGINE_DATA") else None)
-    return None if chosen is None else str(chosen.absolute())

@@ -13,7 +13,7 @@ from __future__ import annotations
 from contextvars import ContextVar, Token
 from pathlib import Path
 
-from riskengine.base.errors import InputError, Problem
+from riskengine.data.chosen_folder import check_folder
 from riskengine.data.local_store import SeriesStore, open_store
 
 _INNERMOST: ContextVar[SeriesStore | None] = ContextVar("riskengine_data_store", default=None)
@@ -53,9 +53,4 @@ def select_store(folder: Path | str | None = None, version: str | None = None) -
     return active_store()
 
 
-def check_folder(chosen: Path | str | None) -> None:
-    """InputError when a store's folder is named (--data) that does not exist: a mistyped name must not turn
-    into an answer from the embedded data."""
-    if chosen is not None and not Path(chosen).is_dir():
-        raise InputError(Problem("no such folder", field="--data", got=str(chosen),
-                                 accepted="a folder that riskengine data import has filled"))
+__all__ = ["active_store", "check_folder", "select_store", "use_store"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -80,13 +80,14 @@ def read_instruments(session: Session, text: str | Sequence[str]) -> list[HedgeU
 def suggest_hedge(
     session: Session, instruments: str | Sequence[str], request: WhatIfRequest = WhatIfRequest(), measure: str = "es",
     level: float | None = None, budget: str | float | None = None, drift: bool = False,
-    check: bool = True,
+    check: bool = True, reseeded: Callable[[int], Session] | None = None,
 ) -> dict:
     """Sizes that minimise the tail of the book under *request*, with costs, intervals and a check on another seed.
 
     instruments : see :func:`read_instruments`.  measure : es, var, variance.  level : None: the middle one of the
     session.  budget : most USD to spend on trading.  drift : count expected P&L, else the tail about the mean.
-    check : judge the sizes on seed + 1 (a second held session).
+    check : judge the sizes on seed + 1 (a second held session).  reseeded : seed → session of the same book on
+    that seed's paths, for those who keep sessions; None: one made for this question.
 
     Raises
     ------
@@ -120,7 +121,7 @@ def suggest_hedge(
         "newton_steps": hedge.steps, "seconds_solving": solved,
     }
     if check:
-        other = session.reseeded(session.spec.seed + 1)
+        other = (reseeded or session.reseeded)(session.spec.seed + 1)
         found, other_pnl, other_rows = _paths(other, request, units)
         answer["out_of_sample"] = {"seed": other.spec.seed} | _compare(
             found, other, other_pnl, other_rows, sizes, cost, chosen)

@@ -136,8 +136,11 @@ def problems_of(reply: dict) -> InputError:
 
 
 # ---------------------------------------------------------------- the client's side
-def ask(message: dict, start: bool = True, wait: float = 600.0) -> dict:
+def ask(message: dict, start: bool = True, wait: float | None = None) -> dict:
     """The reply of the resident process, started when there is none and *start*.
+
+    wait : seconds for the reply; None: as long as it takes (a process that dies hangs up, and a question may be
+    abandoned at any time: the process finishes it and serves the next).
 
     Raises
     ------
@@ -158,7 +161,8 @@ def ask(message: dict, start: bool = True, wait: float = 600.0) -> dict:
         if reply is None or reply.get("stale"):
             _wait_until_gone(path)
             if not start:
-                raise Unreachable("the resident process is of another version of the program")
+                raise Unreachable("the resident process is leaving" if reply is None else
+                                  "the resident process is of another version of the program")
             continue
         if "problems" in reply:
             raise problems_of(reply)

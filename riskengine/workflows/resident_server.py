@@ -24,16 +24,16 @@ from riskengine.workflows.resident_process import (
     IDLE_SECONDS, MESSAGE_SECONDS, code_hash, peer_user, receive, send, socket_path,
 )
 
+OPERATIONS = ("what_if", "reverse", "hedge")
 MOST_CLIENTS = 32
-LEAVING_SECONDS = 60.0
-"""How long the last questions of a process that leaves may take."""
+TAKING_OVER_SECONDS = 60.0
+"""How long a new process waits for the lock of one that does not listen."""
 
 
 class Server:
-    """Listens on *path* until idle.  answer : (setup JSON, requests JSON) → answers; held : labels."""
+    """Listens on *path* until idle.  answer : message of one of OPERATIONS → reply; held : labels."""
 
-    def __init__(self, path: Path, answer: Callable[[object, list], list[dict]],
-                 held: Callable[[], list[str]],
+    def __init__(self, path: Path, answer: Callable[[dict], dict], held: Callable[[], list[str]],
                  code: str, idle: float = IDLE_SECONDS):
         self.path, self.answer, self.held, self.code, self.idle = path, answer, held, code, idle
         self.started = self.last = time.monotonic()
@@ -44,7 +44,11 @@ class Server:
         self._slots = threading.BoundedSemaphore(MOST_CLIENTS)
 
     def run(self) -> bool:
-        """Serve; False when another process already does."""
+        """Serve; False when another process already does.
+
+        A process that leaves gives up socket and lock first, so that another may start, and then finishes the
+        questions it is answering, however long they take.
+        """
         with open(self.path.with_suffix(".lock"), "ab") as lock:
             os.chmod(self.path.with_suffix(".lock"), 0o600)
             if not self._alone(lock):
@@ -64,6 +68,8 @@ class Server:
                 finally:
                     with contextlib.suppress(OSError):
                         self.path.unlink()
+        while self._active:
+            time.sleep(0.02)
         return True
 
     def _alone(self, lock: BinaryIO) -> bool:
@@ -81,12 +87,17 @@ class Server:
                         return False
                     except OSError:
                         time.sleep(0.05)
-            if time.monotonic() - self.started > LEAVING_SECONDS:
+            if time.monotonic() - self.started > TAKING_OVER_SECONDS:
                 return False
 
     def stop(self) -> None:
-        """Leave after the questions being answered."""
+        """Leave after the questions being answered (a second signal: at once)."""
         self._stop.set()
+
+    @property
+    def leaving(self) -> bool:
+        """Has it been told to leave?"""
+        return self._stop.is_set()
 
     def _accept(self, listener: socket.socket) -> None:
         while not self._stop.is_set():
@@ -105,9 +116,6 @@ class Server:
                 connection.close()
                 continue
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-        deadline = time.monotonic() + LEAVING_SECONDS
-        while self._active and time.monotonic() < deadline:
-            time.sleep(0.02)
 
     def _serve(self, connection: socket.socket) -> None:
         """One client, question after question, until it hangs up."""
@@ -158,13 +166,11 @@ class Server:
                     "current": message.get("code") == self.code}
         if message.get("code") != self.code:
             return {"stale": True}
-        if operation != "what_if":
-            return {"error": f"unknown operation {str(operation)[:40]!r}; known: what_if, status, stop"}
-        requests = message.get("requests")
-        if not isinstance(requests, list) or not 0 < len(requests) <= 100:
-            return {"error": "a question has 1 to 100 requests"}
+        if operation not in OPERATIONS:
+            return {"error": f"unknown operation {str(operation)[:40]!r}; known: {', '.join(OPERATIONS)}, status, "
+                             "stop"}
         try:
-            return {"answers": self.answer(message.get("setup", {}), requests), "pid": os.getpid()}
+            return {**self.answer(message), "pid": os.getpid()}
         except InputError as error:
             keys = ("rule", "file", "row", "field", "got", "accepted")
             return {"problems": [{k: getattr(p, k) for k in keys} for p in error.problems]}
@@ -196,15 +202,14 @@ def main(arguments: list[str] | None = None) -> int:
                 pools.append(SessionPool())
         return pools[0]
 
-    def answer(setup: object, requests: list) -> list[dict]:
-        from riskengine.resident.request import WhatIfRequest
-        from riskengine.workflows.what_if import Setup
+    def answer(message: dict) -> dict:
+        from riskengine.workflows.questions import answer_question
 
-        return pool().answer(Setup.from_json(setup), [WhatIfRequest.from_json(r) for r in requests])
+        return answer_question(pool(), message)
 
     server = Server(socket_path(), answer, lambda: pools[0].held if pools else [], code_hash(), options.idle)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: server.stop())
+        signal.signal(number, lambda *_: os._exit(1) if server.leaving else server.stop())
     threading.Thread(target=pool, daemon=True).start()  # imports while the first question is on its way
     server.run()
     return 0

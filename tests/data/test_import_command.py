@@ -70,6 +70,7 @@ def test_a_corrected_file_says_what_it_changed_and_the_old_version_stays(place, 
 
 def test_status_shows_embedded_and_imported(place, capsys):
     store = place / "store"
+    store.mkdir()
     code, out, _ = go(capsys, "data", "status", "--data", store)
     assert code == 0 and "Nothing is imported" in out and "Data version embedded" in out
     go(capsys, "data", "import", place / "in", "--data", store)

@@ -25,6 +25,7 @@ from riskengine.workflows.resident_process import (
     Unreachable, ask, code_hash, receive, resident_status, runtime_folder, send, socket_path, stop_resident,
 )
 from riskengine.workflows.resident_server import Server
+from riskengine.workflows.questions import answer_question
 from riskengine.workflows.what_if import SessionPool, Setup
 
 pytestmark = pytest.mark.skipif(not hasattr(socket, "SO_PEERCRED"), reason="Unix sockets with peer credentials")
@@ -63,14 +64,17 @@ def server(runtime, tmp_path, monkeypatch):
         assert not thread.is_alive()
 
 
-def _echo(setup, requests):
+def _echo(message):
+    if message["op"] != "what_if":
+        return {"answer": message["question"]}
+    setup, requests = message["setup"], message["requests"]
     if requests[0] == "wrong":
         raise InputError("told so")
     if requests[0] == "defect":
         raise ZeroDivisionError("oops")
     if requests[0] == "slow":
         time.sleep(0.3)
-    return [{"setup": setup, "request": r} for r in requests]
+    return {"answers": [{"setup": setup, "request": r} for r in requests]}
 
 
 def _until(true, seconds=10.0):
@@ -78,6 +82,10 @@ def _until(true, seconds=10.0):
     while not true():
         assert time.monotonic() < deadline, "did not happen in time"
         time.sleep(0.02)
+
+
+def without_clock(answer):
+    return {k: v for k, v in answer.items() if k not in ("seconds", "seconds_solving")}
 
 
 def _raw(data: bytes, read: bool = True):
@@ -102,6 +110,44 @@ def test_it_starts_on_demand_gives_the_same_bits_and_is_asked_again(runtime):
         assert {**found, "seconds": 0} == {**want, "seconds": 0}
     status = resident_status()
     assert status["running"] and status["pid"] == again["pid"] and "512 paths" in status["held"][0]
+
+
+def test_reverse_stress_and_hedges_have_the_same_bits_as_without_it(runtime):
+    setup = {"paths": 1024}
+    questions = {
+        "reverse": {"lose": "100m", "horizon": "13w", "top": 2, "desk": None, "quantile": None},
+        "hedge": {"instruments": "UST 10Y, ES", "request": {"scenario": "dollar_minus_10"}, "measure": "es"},
+    }
+    for operation, question in questions.items():
+        message = {"op": operation, "setup": setup, "question": question}
+        found, again = ask(message)["answer"], ask(message)["answer"]
+        want = json.loads(json.dumps(answer_question(SessionPool(Serial()), message)))["answer"]
+        assert without_clock(found) == without_clock(again) == without_clock(want)
+    assert "in_sample" in want and want["out_of_sample"]["seed"] == want["seed"] + 1
+
+
+@pytest.mark.parametrize(("operation", "question", "message"), [
+    ("reverse", {"lose": "banana"}, "banana"), ("reverse", {}, "is missing"),
+    ("reverse", {"lose": "5m", "top": "three"}, "must be int"), ("reverse", {"lose": "5m", "loose": 1}, "unknown key"),
+    ("hedge", {"instruments": "5 eggs, 6 eggs"}, "2 problems|eggs"), ("hedge", [], "an object"),
+    ("hedge", {"instruments": "ES", "check": 1}, "must be bool"),
+])
+def test_a_wrong_stress_question_is_answered_with_its_problems(runtime, operation, question, message):
+    with pytest.raises(InputError, match=message):
+        ask({"op": operation, "setup": {"paths": 512}, "question": question})
+
+
+def test_an_interrupted_client_leaves_the_process_usable(runtime):
+    pid = ask({"op": "status"})["pid"]
+    line = [sys.executable, "-m", "riskengine", "reverse", "--lose", "77m"]
+    client = subprocess.Popen(line, cwd=Path(__file__).resolve().parents[2], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True)
+    asked = ask({"op": "status"})["questions"]
+    _until(lambda: ask({"op": "status"})["questions"] >= asked + 2, 60)  # it is being answered
+    client.send_signal(signal.SIGINT)
+    _, errors = client.communicate(timeout=20)
+    assert client.returncode == 130 and "interrupted" in errors and "Traceback" not in errors
+    assert ask({"op": "what_if", "setup": {"paths": 512}, "requests": [QUESTION]})["pid"] == pid
 
 
 def test_socket_and_folder_are_the_user_s_alone(runtime):
@@ -192,6 +238,25 @@ def test_errors_of_the_answering_side_reach_the_asking_side(server):
         ask({"op": "what_if", "setup": {}, "requests": ["defect"]}, start=False)
     with pytest.raises(ModelError, match="unknown operation"):
         ask({"op": "dance"}, start=False)
+
+
+def test_a_long_question_is_finished_by_a_process_that_leaves(server):
+    with ThreadPoolExecutor(1) as pool:
+        long = pool.submit(ask, {"op": "what_if", "setup": {}, "requests": ["slow"]}, start=False)
+        _until(lambda: server._active > 0)
+        server.stop()
+        _until(lambda: not socket_path().exists())
+        second = Server(server.path, _echo, list, code_hash(), idle=0.05)  # another starts meanwhile
+        assert second.run() is True
+        assert long.result(5)["answers"][0]["request"] == "slow"
+
+
+def test_the_client_waits_as_long_as_it_takes(server, monkeypatch):
+    waits = []
+    plain = socket.socket.settimeout
+    monkeypatch.setattr(socket.socket, "settimeout", lambda self, s: (waits.append(s), plain(self, s))[1])
+    ask({"op": "reverse", "setup": {}, "question": {"a": 1}}, start=False)
+    assert None in waits
 
 
 def test_other_code_makes_the_process_leave(server, monkeypatch):
