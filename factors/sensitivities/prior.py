@@ -6,7 +6,7 @@ The rule is that of :mod:`factors.shrinkage`: precisions add, the posterior lies
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
@@ -93,9 +93,8 @@ def _first(fit: Fit, slope: int) -> Fit:
     if slope == 0:
         return fit
     order = [slope, *(j for j in range(fit.x.shape[1]) if j != slope)]
-    return Fit(fit.slopes[order], fit.covariance[np.ix_(order, order)], fit.intercept, fit.r2, fit.lag,
-               fit.dates,
-               fit.y, fit.x[:, order], fit.residuals)
+    return replace(fit, slopes=fit.slopes[order], covariance=fit.covariance[np.ix_(order, order)],
+                   x=fit.x[:, order])
 
 
 def _kept(fit: Fit, unit: str) -> Fitted:

@@ -5,6 +5,11 @@
 
 Newey and West (1987), Bartlett kernel, no small-sample factor: the defaults of statsmodels
 ``OLS(...).fit(cov_type="HAC", cov_kwds={"maxlags": L})``.
+
+Time keeps counting through a hole in a series (the flows of 2021–22): e_t and e_{t−j} are neighbours at lag j
+only when they lie j periods apart on the calendar, not j rows apart.  The missing periods enter S as zeros
+(Parzen 1963, "amplitude modulated"; Datta and Du 2012, Federal Reserve IFDP 1060), so S stays positive
+semi-definite; without a hole it is statsmodels' to the last bit.
 """
 
 from __future__ import annotations
@@ -35,7 +40,8 @@ class NotEstimable(ValueError):
 class Fit:
     """y on a constant and X: slopes (J,) and their HAC covariance; rows used are complete.
 
-    intercept; r2; lag; dates (T,) datetime64; y, residuals (T,); x (T, J) without the constant.
+    intercept; r2; lag; dates (T,) datetime64; periods (T,) rows of the calendar, so that their differences
+    are distances in time; y, residuals (T,); x (T, J) without the constant.
     """
 
     slopes: np.ndarray
@@ -44,6 +50,7 @@ class Fit:
     r2: float
     lag: int
     dates: np.ndarray
+    periods: np.ndarray
     y: np.ndarray
     x: np.ndarray
     residuals: np.ndarray
@@ -67,6 +74,7 @@ def regress(
 ) -> Fit:
     """OLS of y (T,) on a constant and x (T, J) over the rows without NaN; *names*: y's, then the regressors'.
 
+    dates : (T,) one calendar without holes, missing periods as NaN in y or x: a row is a period.
     NotEstimable: fewer than *minimum* rows, infinite values, a series without variation, collinear
     regressors, an exact fit.
     """
@@ -78,12 +86,27 @@ def regress(
         raise NotEstimable(f"too short: {len(y)} complete observations of {', '.join(names)}, "
                            f"at least {minimum}")
     varied(y, x, names)
-    model = sm.OLS(y, sm.add_constant(x, has_constant="add"))
-    fit = model.fit(cov_type="HAC", cov_kwds={"maxlags": lag})
-    if fit.rsquared > 1.0 - 1e-12:
+    periods = np.flatnonzero(rows)
+    design = sm.add_constant(x, has_constant="add")
+    fit = sm.OLS(with_holes(y, periods), with_holes(design, periods)).fit(
+        cov_type="HAC", cov_kwds={"maxlags": lag})
+    residuals = np.asarray(fit.resid)[periods - periods[0]]
+    r2 = float(1.0 - np.dot(residuals, residuals) / np.sum((y - y.mean()) ** 2))
+    if r2 > 1.0 - 1e-12:
         raise NotEstimable(f"an exact fit: {names[0]} is a copy of {', '.join(names[1:])}")
-    return Fit(np.asarray(fit.params[1:]), np.asarray(fit.cov_params())[1:, 1:], float(fit.params[0]),
-               float(fit.rsquared), lag, dates, y, x, np.asarray(fit.resid))
+    return Fit(np.asarray(fit.params[1:]), np.asarray(fit.cov_params())[1:, 1:], float(fit.params[0]), r2, lag,
+               dates, periods, y, x, residuals)
+
+
+def with_holes(rows: np.ndarray, periods: np.ndarray) -> np.ndarray:
+    """*rows* (T, …) at their *periods* (T,) ascending, zeros at those between that are missing: what lies j
+    rows apart in the result lies j periods apart in time, and a zero adds nothing to a sum."""
+    first, last = int(periods[0]), int(periods[-1])
+    if last - first + 1 == len(rows):
+        return rows
+    out = np.zeros((last - first + 1, *rows.shape[1:]))
+    out[periods - first] = rows
+    return out
 
 
 def checked(y: np.ndarray, x: np.ndarray, names: Sequence[str]) -> None:

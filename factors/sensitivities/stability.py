@@ -18,7 +18,7 @@ import warnings
 import numpy as np
 from statsmodels.stats.diagnostic import breaks_cusumolsresid
 
-from factors.sensitivities.regression import Fit
+from factors.sensitivities.regression import Fit, with_holes
 from riskengine.base.sensitivity import Stability
 
 TRIMMING = 0.15
@@ -52,21 +52,24 @@ def sup_f(fit: Fit) -> tuple[float, int]:
     for tau in range(low, high, step):
         after = (np.arange(n) >= tau).astype(float)
         design = np.column_stack([base, after[:, None] * base])
-        beta, covariance = hac_least_squares(fit.y, design, fit.lag)
+        beta, covariance = hac_least_squares(fit.y, design, fit.lag, fit.periods)
         variance = covariance[2 + j, 2 + j]
         if variance > 0 and (value := beta[2 + j] ** 2 / variance) > best:
             best, at = float(value), tau - 1
     return best, at
 
 
-def hac_least_squares(y: np.ndarray, design: np.ndarray, lag: int) -> tuple[np.ndarray, np.ndarray]:
-    """(β, V) of y on *design* with Newey–West covariance: the loop of many small fits (equal to
-    statsmodels')."""
+def hac_least_squares(y: np.ndarray, design: np.ndarray, lag: int,
+                      periods: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """(β, V) of y (T,) on *design* with the Newey–West covariance of ``regression`` (lags are distances of
+    *periods*, consecutive without them): the loop of many small fits."""
     inverse = np.linalg.inv(design.T @ design)
     beta = inverse @ (design.T @ y)
     scores = design * (y - design @ beta)[:, None]
     middle = scores.T @ scores
-    for k in range(1, min(lag, len(y) - 1) + 1):
+    if periods is not None:
+        scores = with_holes(scores, periods)
+    for k in range(1, min(lag, len(scores) - 1) + 1):
         cross = scores[k:].T @ scores[:-k]
         middle += (1 - k / (lag + 1)) * (cross + cross.T)
     return beta, inverse @ middle @ inverse
@@ -80,7 +83,7 @@ def rolling_slopes(fit: Fit, window: int) -> tuple[np.ndarray, np.ndarray, np.nd
     design = np.column_stack([np.ones(fit.n), fit.x])
     for i, end in enumerate(ends):
         rows = slice(end - window, end)
-        beta, covariance = hac_least_squares(fit.y[rows], design[rows], fit.lag)
+        beta, covariance = hac_least_squares(fit.y[rows], design[rows], fit.lag, fit.periods[rows])
         path[i], errors[i] = beta[1], np.sqrt(max(covariance[1, 1], 0.0))
     return fit.dates[ends - 1], path, errors
 

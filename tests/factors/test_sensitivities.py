@@ -8,6 +8,7 @@ import json
 
 import numpy as np
 import pytest
+import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +16,9 @@ from factors.sensitivities import estimate_sensitivities
 from factors.sensitivities.observations import Observations, change_over, lagged, moves
 from factors.sensitivities.prior import posterior_row
 from factors.sensitivities.regression import NotEstimable, regress
-from factors.sensitivities.stability import leave_out_most_influential, stability, sup_f
+from factors.sensitivities.stability import (
+    hac_least_squares, leave_out_most_influential, stability, sup_f,
+)
 from riskengine.base.sensitivity import Prior, from_plain, to_plain
 from riskengine.data.local_store import ImportedSeries, open_store, write_series
 from riskengine.data.parameters import load_parameters
@@ -114,6 +117,69 @@ def test_a_row_is_ones_own_regression(priors):
     assert row.estimate == pytest.approx(beta[1], rel=1e-10)
     assert row.se == pytest.approx(np.sqrt((bread @ s @ bread)[1, 1]), rel=1e-9)
     assert row.r2 == pytest.approx(1 - e @ e / ((y - y.mean()) @ (y - y.mean())), rel=1e-9)
+
+
+# -- holes in a series --------------------------------------------------------------------------------------
+
+def autocorrelated(n=240, seed=9):
+    """y on x, both AR(1), and a calendar of months."""
+    rng = np.random.default_rng(seed)
+    x, e = rng.normal(size=(2, n))
+    for t in range(1, n):
+        x[t] += 0.7 * x[t - 1]
+        e[t] += 0.7 * e[t - 1]
+    return 0.5 * x + e, x, np.datetime64("2000-01") + np.arange(n)
+
+
+def pairwise_error(y, x, months, lag):
+    """s.e. of the slope by the definition: every pair of rows, weighted by their distance in months."""
+    design = np.column_stack([np.ones(len(y)), x])
+    beta = np.linalg.lstsq(design, y, rcond=None)[0]
+    scores = design * (y - design @ beta)[:, None]
+    distance = np.abs(months[:, None] - months[None, :]).astype(int)
+    weights = np.maximum(1 - distance / (lag + 1), 0)
+    bread = np.linalg.inv(design.T @ design)
+    return np.sqrt((bread @ scores.T @ weights @ scores @ bread)[1, 1])
+
+
+@pytest.mark.parametrize("lag", [3, 13])
+def test_without_a_hole_the_errors_are_those_of_statsmodels_to_the_bit(lag):
+    y, x, months = autocorrelated()
+    x = np.where(np.arange(len(x)) < 5, np.nan, x)  # a late start is no hole
+    fit = regress(y, x, months, lag, ["y", "x"])
+    theirs = sm.OLS(y[5:], sm.add_constant(x[5:])).fit(cov_type="HAC", cov_kwds={"maxlags": lag})
+    assert (fit.slopes[0], fit.errors[0], fit.r2) == (theirs.params[1], theirs.bse[1], theirs.rsquared)
+    assert list(fit.periods) == list(range(5, 240))
+
+
+@pytest.mark.parametrize("lag", [3, 13])
+def test_autocovariances_do_not_reach_across_a_hole(lag):
+    y, x, months = autocorrelated()
+    x = np.where((np.arange(len(x)) % 40 >= 25) | (np.arange(len(x)) == 7), np.nan, x)
+    there = np.isfinite(x)
+    fit = regress(y, x, months, lag, ["y", "x"])
+    assert fit.errors[0] == pytest.approx(pairwise_error(y[there], x[there], months[there], lag), rel=1e-10)
+    theirs = sm.OLS(y[there], sm.add_constant(x[there])).fit(cov_type="HAC", cov_kwds={"maxlags": lag})
+    assert fit.slopes[0] == pytest.approx(theirs.params[1], rel=1e-12)
+    assert fit.r2 == pytest.approx(theirs.rsquared, rel=1e-12)
+    assert abs(fit.errors[0] / theirs.bse[1] - 1) > 0.005, "as if the years after the hole followed at once"
+    assert fit.residuals @ fit.x[:, 0] == pytest.approx(0, abs=1e-9) and len(fit.residuals) == fit.n
+    design = np.column_stack([np.ones(fit.n), fit.x])
+    _, covariance = hac_least_squares(fit.y, design, lag, fit.periods)
+    assert np.sqrt(covariance[1, 1]) == pytest.approx(fit.errors[0], rel=1e-10)
+    assert np.linalg.eigvalsh(covariance).min() > 0
+    _, consecutive = hac_least_squares(fit.y, design, lag)
+    assert np.sqrt(consecutive[1, 1]) == pytest.approx(theirs.bse[1], rel=1e-10)
+
+
+def test_breaks_count_time_through_a_hole():
+    y, x, months = autocorrelated()
+    x = np.where(np.arange(len(x)) % 40 >= 25, np.nan, x)
+    fit = regress(y, x, months, 6, ["y", "x"])
+    closed = dataclasses.replace(fit, periods=np.arange(fit.n))
+    assert sup_f(fit)[0] != sup_f(closed)[0]
+    assert stability(fit, window=30).rolling == stability(closed, window=30).rolling
+    assert stability(fit, window=30).rolling_se != stability(closed, window=30).rolling_se
 
 
 # -- series that have no answer ----------------------------------------------------------------------------
