@@ -3,7 +3,8 @@
     y_{t+h} − y_{t−1} = a_h + β_h x_t + γ_h' (x_{t−1}, …, x_{t−p}, Δy_{t−1}, …, Δy_{t−p}, z_t) + e_{t+h}
 
 Jordà (2005).  The errors of horizon h overlap h months: Newey–West with max(h + 1, 3) lags, counted in months
-of the calendar, so that no autocovariance reaches across a hole in the flows.  β_h is an association given the controls: flows answer prices as well as move them, and no instrument is used.
+of the calendar, so that no autocovariance reaches across a hole in the flows.  β_h is an association given
+the controls: flows answer prices as well as move them, and no instrument is used.
 """
 
 from __future__ import annotations

@@ -94,8 +94,8 @@ def regress(
     r2 = float(1.0 - np.dot(residuals, residuals) / np.sum((y - y.mean()) ** 2))
     if r2 > 1.0 - 1e-12:
         raise NotEstimable(f"an exact fit: {names[0]} is a copy of {', '.join(names[1:])}")
-    return Fit(np.asarray(fit.params[1:]), np.asarray(fit.cov_params())[1:, 1:], float(fit.params[0]), r2, lag,
-               dates, periods, y, x, residuals)
+    return Fit(np.asarray(fit.params[1:]), np.asarray(fit.cov_params())[1:, 1:], float(fit.params[0]), r2,
+               lag, dates, periods, y, x, residuals)
 
 
 def with_holes(rows: np.ndarray, periods: np.ndarray) -> np.ndarray:
