@@ -47,7 +47,8 @@ def find_episodes(names: Sequence[str]) -> dict[Path, Episode]:
         if file is None and (name.endswith(".toml") or "/" in name):
             file = Path(name)
         if file is None:
-            problems.append(Problem("unknown episode", got=name, accepted=suggest(name, tuple(shipped), most=30)))
+            problems.append(Problem("unknown episode", got=name,
+                                    accepted=suggest(name, tuple(shipped), most=30)))
             continue
         try:
             episode = load_episode(file)
@@ -69,11 +70,14 @@ def run_episodes(names: Sequence[str] = (), out: Path | None = None, workers: in
 
     Returns
     -------
-    dict with 'episodes' (records), 'skill', 'leave_one_out', 'controls', 'worse' (sentences), 'failed' (name →
+    dict with 'episodes' (records), 'skill', 'leave_one_out', 'controls', 'worse' (sentences),
+    'announcement_day' (how much wider one-day bands of currencies would have had to be), 'failed' (name →
     reason: not enough data at the date, or the model refuses), 'data_version'.
     """
     from backtests.replay_record import from_record
-    from backtests.scorecard import controls_table, leave_one_out, score_episodes, worse_than_rival
+    from backtests.scorecard import (
+        announcement_day, controls_table, leave_one_out, score_episodes, worse_than_rival,
+    )
 
     episodes = find_episodes(names)
     store = active_store()
@@ -101,6 +105,7 @@ def run_episodes(names: Sequence[str] = (), out: Path | None = None, workers: in
         "episodes": [records[file] for file in episodes if file in records],
         "skill": [asdict(s) for s in skills], "leave_one_out": leave_one_out(replays),
         "controls": controls_table(replays), "worse": worse_than_rival(skills), "failed": failed,
+        "announcement_day": announcement_day(replays),
     }
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
@@ -157,7 +162,8 @@ def _key(version: str) -> str:
 
 
 def _place(file: Path, key: str) -> Path:
-    return cache_folder() / "episodes" / f"{file.stem}-{hash_text(file.read_text(encoding='utf-8'))[:8]}-{key}.json"
+    content = hash_text(file.read_text(encoding="utf-8"))[:8]
+    return cache_folder() / "episodes" / f"{file.stem}-{content}-{key}.json"
 
 
 def _kept(file: Path, key: str) -> dict | None:

@@ -1,4 +1,5 @@
-"""Episodes: files and their errors, proper scores, variables, replays that see no future, the scorecard, the cache."""
+"""Episodes: files and their errors, proper scores, variables, replays that see no future, the scorecard, the
+cache."""
 
 from __future__ import annotations
 
@@ -18,7 +19,9 @@ from backtests.outcomes import NOTIONAL_MN, load_levels, variables
 from backtests.point_in_time import world_at
 from backtests.replay import COVARIANCE, ENGINE, NO_SCENARIO, Forecast, Replay, replay_episode
 from backtests.replay_record import from_record, to_record
-from backtests.scorecard import controls_table, leave_one_out, score_episodes, worse_than_rival
+from backtests.scorecard import (
+    announcement_day, controls_table, leave_one_out, score_episodes, worse_than_rival,
+)
 from riskengine.base.axes import FACTORS, KEY_RATES
 from riskengine.base.errors import InputError
 from riskengine.data import panels
@@ -165,7 +168,8 @@ def test_an_accord_that_asks_nothing_is_the_rival_without_a_scenario(louvre):
             assert replace(f, model=NO_SCENARIO) == rival or math.isnan(f.realised)
             checked += 1
     assert checked > 60
-    assert all(low == median == high == 0.0 for by in louvre.response.values() for low, median, high in by.values())
+    assert all(low == median == high == 0.0 for by in louvre.response.values()
+               for low, median, high in by.values())
     assert controls_table([louvre])[0]["small"] is True
 
 
@@ -177,7 +181,8 @@ def test_the_plaza_scenario_moves_the_dollar_down_and_the_scores_are_its_own(pla
     assert list(engine.quantiles) == sorted(engine.quantiles)
     for f in plaza.forecasts:
         if math.isfinite(f.realised):
-            assert f.inside == (f.quantiles[1] <= f.realised <= f.quantiles[5]) and 0 <= f.pit <= 1 and f.crps >= 0
+            assert f.inside == (f.quantiles[1] <= f.realised <= f.quantiles[5])
+            assert 0 <= f.pit <= 1 and f.crps >= 0
     weeks, path = plaza.outcome_path["DOLLAR"]
     assert weeks[-1] == 52 and path[-1] == pytest.approx(engine.realised)
     assert "EQ_SP500" not in plaza.available and any("EQ_SP500" in r for r in plaza.remarks)
@@ -187,13 +192,14 @@ def test_a_record_is_the_replay(plaza):
     record = json.loads(json.dumps(to_record(plaza), allow_nan=False))
     again = from_record(record, plaza.episode)
     assert repr(again.forecasts) == repr(plaza.forecasts)
-    assert again.response == plaza.response and again.chain == plaza.chain and again.controls == plaza.controls
+    assert again.response == plaza.response and again.chain == plaza.chain
+    assert again.controls == plaza.controls
     assert repr(score_episodes([again])) == repr(score_episodes([plaza]))  # NaN: nothing to leave out
 
 
 def test_the_future_is_not_seen(plaza, world_of_1985, monkeypatch):
-    """Nonsense after the base date: models of the date and predicted quantiles are the same to the bit, and only
-    what happened changes."""
+    """Nonsense after the base date: models of the date and predicted quantiles are the same to the bit, and
+    only what happened changes."""
     base = plaza.episode.base
     honest = panels.full_history
     poisoned_values = 0
@@ -245,15 +251,39 @@ def made(louvre: Replay, name: str, crps: dict[str, float], inside: bool = True,
     episode = replace(louvre.episode, name=name, not_applicable=not_applicable)
     forecasts = tuple(Forecast(name, "DOLLAR", 4, m, 0.0, z, realised, inside, 0.5, crps[m], crps[m])
                       for m in (ENGINE, NO_SCENARIO, COVARIANCE))
-    return replace(louvre, episode=episode, forecasts=forecasts, response={"DOLLAR": {4: (0.0, response, 1.0)}},
+    return replace(louvre, episode=episode, forecasts=forecasts,
+                   response={"DOLLAR": {4: (0.0, response, 1.0)}},
                    controls=())
+
+
+def test_the_width_of_the_announcement_day_is_measured_leaving_one_episode_out(louvre):
+    def moved(name: str, ratios: list[float], **changes) -> Replay:
+        one = made(louvre, name, dict.fromkeys((ENGINE, NO_SCENARIO, COVARIANCE), 1.0), **changes)
+        z = one.forecasts[0].quantiles
+        return replace(one, forecasts=tuple(
+            Forecast(name, f"FX_{i}", 0, NO_SCENARIO, 0.0, z, sign * r * z[5], abs(r) <= 1, 0.5, 1.0, 1.0)
+            for i, r in enumerate(ratios) for sign in (-1, 1)))
+
+    calm, wild = [0.1, 0.5, 0.9, 0.95, 1.2], [1.0, 2.0, 2.0, 2.5, 3.0]
+    found = announcement_day([moved("a", calm), moved("b", calm), moved("c", wild),
+                              moved("d", [9.0], not_applicable="no claim")])
+    assert (found["episodes"], found["cells"], found["calm"]) == (3, 30, 2)
+    assert found["inside"] == pytest.approx(9 / 15)
+    ratios = np.sort(np.concatenate([calm, calm, wild]))
+    assert found["widening"] == pytest.approx(ratios[11])  # the twelfth of fifteen holds 80%
+    assert found["lowest"] == pytest.approx(0.95) and found["highest"] == pytest.approx(2.0)
+    assert found["inside_left_out"] == pytest.approx((5 + 5 + 0) / 15)
+    weighted = announcement_day([moved("a", calm * 40), moved("c", wild)])
+    assert weighted["widening"] == pytest.approx(2.0), "an episode weighs one, whatever its currencies"
+    assert announcement_day([moved("a", calm)]) is None
 
 
 def test_skill_leave_one_out_and_what_is_not_counted(louvre):
     good = {ENGINE: 0.5, NO_SCENARIO: 1.0, COVARIANCE: 2.0}
     bad = {ENGINE: 1.2, NO_SCENARIO: 1.0, COVARIANCE: 1.0}
     replays = [made(louvre, "good", good), made(louvre, "bad", bad, inside=False, realised=-1.0),
-               made(louvre, "outside", {ENGINE: 99.0, NO_SCENARIO: 1.0, COVARIANCE: 1.0}, not_applicable="no claim")]
+               made(louvre, "outside", {ENGINE: 99.0, NO_SCENARIO: 1.0, COVARIANCE: 1.0},
+                    not_applicable="no claim")]
     calm, wide = score_episodes(replays)
     assert (calm.rival, wide.rival) == (NO_SCENARIO, COVARIANCE)
     assert calm.skill == pytest.approx(1 - 1.7 / 2.0) and wide.skill == pytest.approx(1 - 1.7 / 3.0)
@@ -263,7 +293,8 @@ def test_skill_leave_one_out_and_what_is_not_counted(louvre):
     assert calm.log_score_gain == pytest.approx(0.5 * (0.5 - 0.2))
     rows = {r["episode"]: r for r in leave_one_out(replays)}
     assert set(rows) == {"good", "bad"}
-    assert rows["good"]["own_skill"] == pytest.approx(0.5) and rows["good"]["skill_without"] == pytest.approx(-0.2)
+    assert rows["good"]["own_skill"] == pytest.approx(0.5)
+    assert rows["good"]["skill_without"] == pytest.approx(-0.2)
     assert worse_than_rival(score_episodes(replays)) == []
     beaten = worse_than_rival(score_episodes([made(louvre, "a", bad), made(louvre, "b", bad)]))
     assert len(beaten) == 2 and "dollar at 4 weeks" in beaten[0]
@@ -286,7 +317,8 @@ def cache(tmp_path, monkeypatch):
 def own_file(folder: Path, name: str = "mine_1989") -> Path:
     """A user's episode at a date of their own."""
     text = (FOLDER / "louvre_1987.toml").read_text(encoding="utf-8")
-    for old, new in (("announced = 1987-02-22", "announced = 1989-09-23"), ("base = 1987-02-20", "base = 1989-09-22"),
+    for old, new in (("announced = 1987-02-22", "announced = 1989-09-23"),
+                     ("base = 1987-02-20", "base = 1989-09-22"),
                      ("JPY = 0.0", "JPY = 0.05")):
         assert old in text
         text = text.replace(old, new)
@@ -305,7 +337,8 @@ def test_a_user_s_own_file_is_replayed_kept_and_written(tmp_path, cache, monkeyp
     assert moved[1] > 0.01
     written = json.loads((tmp_path / "out" / "episodes.json").read_text(encoding="utf-8"))
     assert written["episodes"] == json.loads(json.dumps(first["episodes"]))
-    assert (tmp_path / "out" / "episodes.parquet").is_file() and len(list((cache / "episodes").glob("*.json"))) == 1
+    assert (tmp_path / "out" / "episodes.parquet").is_file()
+    assert len(list((cache / "episodes").glob("*.json"))) == 1
 
     monkeypatch.setattr(workflow, "replay_file", lambda *_: pytest.fail("replayed although it was kept"))
     again = workflow.run_episodes((str(file),), None, 1)
@@ -327,7 +360,7 @@ def test_unknown_and_doubled_names_are_told_together(tmp_path):
 
 def test_a_date_before_the_data_is_a_reason_not_a_crash(tmp_path, cache):
     file = own_file(tmp_path, "early")
-    text = file.read_text(encoding="utf-8").replace("1989-09-23", "1961-09-23").replace("1989-09-22", "1961-09-22")
+    text = file.read_text(encoding="utf-8").replace("1989-09-2", "1961-09-2")
     file.write_text(text, encoding="utf-8")
     result = workflow.run_episodes((str(file),), None, 1)
     assert set(result["failed"]) == {"early"} and len(result["failed"]["early"]) > 20
@@ -336,9 +369,10 @@ def test_a_date_before_the_data_is_a_reason_not_a_crash(tmp_path, cache):
 
 
 def test_processes_give_what_one_does(tmp_path, cache):
-    """The pool's processes import the code afresh, with the full count of paths; a refusal travels back too."""
+    """The pool's processes import the code afresh, with the full count of paths; a refusal travels back
+    too."""
     own, early = own_file(tmp_path), own_file(tmp_path, "early")
-    text = early.read_text(encoding="utf-8").replace("1989-09-23", "1961-09-23").replace("1989-09-22", "1961-09-22")
+    text = early.read_text(encoding="utf-8").replace("1989-09-2", "1961-09-2")
     early.write_text(text, encoding="utf-8")
     replay.PATHS, replay.DRAWS = 16_384, 512
     try:

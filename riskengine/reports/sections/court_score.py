@@ -46,7 +46,8 @@ def figures(report: CoverageReport, result: Mapping[str, Any]) -> list[tuple[str
          f"{sum(c.expected for c in own):,.0f} expected", False),
         ("Books not refuted (Kupiec)", f"{kept} of {len(own)}", f"p ≥ {REJECTED:.2f}, {report.default_model}",
          kept < len(own)),
-        ("Episodes scored", str(len(loo)), _left_out(result) + "ten to twelve independent", bool(result["failed"])),
+        ("Episodes scored", str(len(loo)), _left_out(result) + "ten to twelve independent",
+         bool(result["failed"])),
         ("Inside the 80% band", percent(inside, 0), f"of {cells:,} outcomes, dependent", inside < 0.75),
         ("Skill against no scenario", percent(skill, 1, True),
          f"{percent(min(without), 1, True)} to {percent(max(without), 1, True)} leaving one out" if without
@@ -61,7 +62,8 @@ def figures(report: CoverageReport, result: Mapping[str, Any]) -> list[tuple[str
 def _left_out(result: Mapping[str, Any]) -> str:
     """'1 not applicable, 2 not replayed; '."""
     idle = sum(bool(r["not_applicable"]) for r in result["episodes"])
-    parts = [f"{n} {words}" for n, words in ((idle, "not applicable"), (len(result["failed"]), "not replayed")) if n]
+    counts = ((idle, "not applicable"), (len(result["failed"]), "not replayed"))
+    parts = [f"{n} {words}" for n, words in counts if n]
     return ", ".join(parts) + "; " if parts else ""
 
 
@@ -70,9 +72,9 @@ def lights(report: CoverageReport) -> Table:
     level = report.levels[0]
     cells = [c for c in report.cells if c.level == level]
     classes = list(dict.fromkeys(c.asset_class for c in cells))
-    columns = (Column("Model", numeric=False), *(Column(name(k),
-                                                        f"{_books(cells, k)} book{'s' if _books(cells, k) > 1 else ''}",
-                                                         numeric=False) for k in classes),
+    books = {k: _books(cells, k) for k in classes}
+    columns = (Column("Model", numeric=False),
+               *(Column(name(k), f"{n} book{'s' if n > 1 else ''}", numeric=False) for k, n in books.items()),
                Column("Exceptions / expected"), Column("Kupiec holds", f"p ≥ {REJECTED:.2f}"))
     rows = []
     for model in sorted(report.models, key=lambda m: m != report.default_model):
@@ -86,9 +88,9 @@ def lights(report: CoverageReport) -> Table:
             Cell(f"{sum(c.kupiec_p >= REJECTED for c in mine)} of {len(mine)}",
                  float(sum(c.kupiec_p >= REJECTED for c in mine)))))
     return Table(f"Coverage lights, {level:.0%} VaR of one day", columns, tuple(rows), sortable=False,
-                 note="Each book's zone over all its days: green below 95% of the binomial distribution of a right "
-                      "model, red above 99.99% (Basel; too few exceptions stay green, Kupiec sees them). ● green ▲ yellow ■ red, "
-                      "with the number of books.")
+                 note="Each book's zone over all its days: green below 95% of the binomial distribution of a "
+                      "right model, red above 99.99% (Basel; too few exceptions stay green, Kupiec sees "
+                      "them). ● green ▲ yellow ■ red, with the number of books.")
 
 
 def group_name(group: str) -> str:
@@ -118,8 +120,8 @@ def skill_table(result: Mapping[str, Any], rival: str) -> Table | None:
     for group in dict.fromkeys(s["group"] for s in rows):
         body.append((text(group_name(group)), *(_skill_cell(by.get((group, w))) for w, _ in HORIZONS)))
     return Table(f"CRPS skill against {RIVALS[rival]}, %", columns, tuple(body), sortable=False,
-                 note="Share of the rival's CRPS saved, [lowest, highest] leaving one episode out. Blue: better, orange: worse; "
-                      "strong colour: whichever episode is left out.")
+                 note="Share of the rival's CRPS saved, [lowest, highest] leaving one episode out. Blue: "
+                      "better, orange: worse; strong colour: whichever episode is left out.")
 
 
 def _skill_cell(s: Mapping[str, Any] | None) -> Cell:
@@ -146,9 +148,9 @@ def band_table(result: Mapping[str, Any]) -> Table | None:
                      Cell(f"{hits} / {clear}" if clear else "–", hits / clear if clear else None),
                      Cell(str(sum(s["cells"] for s in mine)), float(sum(s["cells"] for s in mine)))))
     return Table("Outcomes inside the engine's 80% band", columns, tuple(body), sortable=False,
-                 note="Range: 5% to 95% of the share under a right model if outcomes were independent; they are not (episodes "
-                      "overlap, currencies move together), so the true range is wider. Orange: below the range. Sign: "
-                      "responses large enough to have one.")
+                 note="Range: 5% to 95% of the share under a right model if outcomes were independent; they "
+                      "are not (episodes overlap, currencies move together), so the true range is wider. "
+                      "Orange: below the range. Sign: responses large enough to have one.")
 
 
 def _band_cell(s: Mapping[str, Any] | None) -> Cell:
@@ -188,14 +190,14 @@ def leave_one_out_table(result: Mapping[str, Any]) -> Table:
         Cell(number(100 * (r["skill_without"] - r["skill_with_all"]), 1, plus=True),
              r["skill_without"] - r["skill_with_all"])) for r in result["leave_one_out"])
     return Table("Leaving one episode out", columns, rows,
-                 note="Skill: 1 − CRPS / CRPS of the same model without a scenario, over all variables and horizons, "
-                      "each divided by the historical standard deviation of its cell.")
+                 note="Skill: 1 − CRPS / CRPS of the same model without a scenario, over all variables and "
+                      "horizons, each divided by the historical standard deviation of its cell.")
 
 
 def warnings(report: CoverageReport, result: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
     """(heading, sentences) of 'where not to trust the engine'; headings without a case say so."""
     return [("Where a rival is better", _worse(result)),
-            ("Where the bands are too narrow", _narrow(result)),
+            ("Where the bands are too narrow", _narrow(report, result)),
             ("Episodes that the scenario made worse, and why", _losses(result)),
             ("Controls that moved", _controls(result)),
             ("Books the default model does not cover", _uncovered(report))]
@@ -206,9 +208,10 @@ def _worse(result: Mapping[str, Any]) -> list[str]:
     horizon = dict(HORIZONS)
     for s in result["skill"]:
         if s["skill"] < 0 and s["highest"] >= 0:
-            out.append(f"{group_name(s['group'])} at {horizon[s['weeks']]}: no better than {RIVALS[s['rival']]} "
-                       f"({percent(s['skill'], 1, True)}; {percent(s['lowest'], 1, True)} to "
-                       f"{percent(s['highest'], 1, True)} leaving one episode out).")
+            out.append(f"{group_name(s['group'])} at {horizon[s['weeks']]}: no better than "
+                       f"{RIVALS[s['rival']]} ({percent(s['skill'], 1, True)}; "
+                       f"{percent(s['lowest'], 1, True)} to {percent(s['highest'], 1, True)} leaving one "
+                       f"episode out).")
     one = sorted({(group_name(s["group"]), horizon[s["weeks"]], s["most_needed"]) for s in result["skill"]
                   if s["skill"] > 0 >= s["lowest"]})
     if one:
@@ -221,11 +224,30 @@ def _worse(result: Mapping[str, Any]) -> list[str]:
     return out
 
 
-def _narrow(result: Mapping[str, Any]) -> list[str]:
+def _narrow(report: CoverageReport, result: Mapping[str, Any]) -> list[str]:
     horizon = dict(HORIZONS)
-    return [f"{group_name(s['group'])} at {horizon[s['weeks']]}: {percent(s['inside'], 0)} of {s['cells']} outcomes in "
-            f"the 80% band, a right model {percent(s['expected_low'], 0)} to {percent(s['expected_high'], 0)}."
+    out = [f"{group_name(s['group'])} at {horizon[s['weeks']]}: {percent(s['inside'], 0)} of {s['cells']} "
+            f"outcomes in the 80% band, a right model {percent(s['expected_low'], 0)} to "
+            f"{percent(s['expected_high'], 0)}."
             for s in result["skill"] if s["rival"] == NO_SCENARIO and s["inside"] < s["expected_low"]]
+    return out + _announcement_day(report, result.get("announcement_day"))
+
+
+def _announcement_day(report: CoverageReport, day: Mapping[str, Any] | None) -> list[str]:
+    """Why one-day bands of currencies are narrow: the day of the announcement is not an ordinary day."""
+    if day is None or day["lowest"] <= 1.0:
+        return []
+    counts = [c.pit_counts for c in report.cells if c.asset_class == "currencies"
+              and c.model == report.default_model and c.level == report.levels[0] and len(c.pit_counts) == 20]
+    ordinary = sum(sum(c[2:18]) for c in counts) / max(sum(map(sum, counts)), 1)
+    known = f"; on all days of their books the same band held {percent(ordinary, 0)}" if counts else ""
+    return [f"Currencies at 1 day, without a scenario: {percent(day['inside'], 0)} of {day['cells']} moves "
+            f"on the day after an announcement in the 80% band{known}. A band {number(day['widening'], 1)} "
+            f"times as wide ({number(day['lowest'], 1)} to {number(day['highest'], 1)} leaving one episode "
+            f"out) would have held 80%, and {percent(day['inside_left_out'], 0)} of the episode left out. "
+            f"The engine does not widen: in {day['calm']} of {day['episodes']} episodes most currencies "
+            f"stayed inside, which ones would not was unknowable, and the episodes were chosen because they "
+            f"are remembered."]
 
 
 def _losses(result: Mapping[str, Any]) -> list[str]:
@@ -268,13 +290,14 @@ def _controls(result: Mapping[str, Any]) -> list[str]:
         if c["small"] is False:
             unit, scale, decimals = unit_of(c["factor"])
             out.append(f"{titles.get(c['episode'], c['episode'])}: {variable_name(c['factor'])} responds by "
-                       f"{number(scale * c['response'], decimals + 1)} {unit}, limit {number(scale * c['most'], decimals)} "
-                       f"{unit} ({c['reason']}).")
+                       f"{number(scale * c['response'], decimals + 1)} {unit}, limit "
+                       f"{number(scale * c['most'], decimals)} {unit} ({c['reason']}).")
     return out
 
 
 def _uncovered(report: CoverageReport) -> list[str]:
-    """Books on which the default model is refuted: too many exceptions one by one, too few in one sentence."""
+    """Books on which the default model is refuted: too many exceptions one by one, too few in one
+    sentence."""
     level = report.levels[0]
     refuted = [c for c in report.cells if c.level == level and c.model == report.default_model
                and (c.kupiec_p < REJECTED or c.traffic_light == "red")]
@@ -284,7 +307,8 @@ def _uncovered(report: CoverageReport) -> list[str]:
     few = [c for c in refuted if c.exceptions <= c.expected]
     if few:
         out.append("VaR too large: " + "; ".join(
-            f"{c.book} {c.exceptions} of {number(c.expected, 0)} expected (other tail {c.other_tail_exceptions})"
+            f"{c.book} {c.exceptions} of {number(c.expected, 0)} expected (other tail "
+            f"{c.other_tail_exceptions})"
             for c in few) + ".")
     for group, found in _dependent(report, level).items():
         out.append(f"{group}: {found}.")
