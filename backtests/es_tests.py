@@ -72,8 +72,8 @@ def acerbi_szekely(pnl: np.ndarray, var: np.ndarray, es: np.ndarray, tail: np.nd
                    ) -> tuple[ShortfallTest, ShortfallTest]:
     """Z1 and Z2 with critical values simulated under the forecasts.
 
-    tail : (N, K) x/e of each day's forecast distribution below its quantile, at midpoints of K slices of equal
-    probability (their mean is 1 up to discretisation; they are scaled so that it is exactly 1).
+    tail : (N, K) x/e of each day's forecast distribution below its quantile, at midpoints of K slices of
+    equal probability (their mean is 1 up to discretisation; they are scaled so that it is exactly 1).
     """
     n = len(pnl)
     first, second = simulate_null(tail, alpha, simulations, seed)

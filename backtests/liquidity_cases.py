@@ -12,10 +12,11 @@ that were worst for it (MAR33's stressed calibration), 97.5% ES, then the cascad
 
     ES = sqrt( ES_1² + Σ_{j≥2} ( ES_j sqrt((LH_j − LH_{j−1})/10) )² )
 
-with ES_j moving only the factors of liquidity horizon LH_j or longer.  A second book adds 100 USD mn of private
-real estate, which no market-risk rule covers: it is given the longest horizon, 120 days, and the moves of the
-listed sector (imported data).  Closing the book on one day costs half-spreads and the square root concession at
-the stressed volatility; being of degree 1.5 it matters for the large book only, which is why two sizes stand there.
+with ES_j moving only the factors of liquidity horizon LH_j or longer.  A second book adds 100 USD mn of
+private real estate, which no market-risk rule covers: it is given the longest horizon, 120 days, and the
+moves of the listed sector (imported data).  Closing the book on one day costs half-spreads and the square
+root concession at the stressed volatility; being of degree 1.5 it matters for the large book only, which is
+why two sizes stand there.
 """
 
 from __future__ import annotations
@@ -93,7 +94,8 @@ class _Holding:
 class StressedBook:
     """A book's stressed loss, USD mn: ES at ten days, by nested set of factors, cascaded; cost of closing.
 
-    notional_mn : of each holding.  es : by LIQUIDITY_HORIZONS.  first, last : the twelve months of the calibration.
+    notional_mn : of each holding.  es : by LIQUIDITY_HORIZONS.  first, last : the twelve months of the
+    calibration.
     loss : cascaded ES plus cost.
     """
 

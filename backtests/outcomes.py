@@ -4,11 +4,11 @@ A variable is read from paths of factor moves x (K, P), predicted or realised al
 
     DOLLAR              Σ w_c x_FX_c          log, + = the dollar fell, weights of the episode's dollar
     FX_…, EQ_…          log move              UST_…   change of the zero rate, decimal
-    UST_10Y_RESIDUAL    x_10Y − φ x_2Y        what the expected policy path does not explain (φ estimated before)
+    UST_10Y_RESIDUAL    x_10Y − φ x_2Y        what the expected policy path leaves over (φ estimated before)
     BOOK_…              USD mn on 100 mn each: ten-year zero bond, S&P 500, currencies at their dollar weights
 
-Realised levels are the last quotes on or before a date, at most a week old; horizons are 1 business day and 4,
-13, 52 weeks after the base date (the engine's own grid of weeks).
+Realised levels are the last quotes on or before a date, at most a week old; horizons are 1 business day and
+4, 13, 52 weeks after the base date (the engine's own grid of weeks).
 """
 
 from __future__ import annotations

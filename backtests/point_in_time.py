@@ -7,7 +7,8 @@ estimated before the date instead of today's published ones.
 
 What is *not* of the time, and is said on the page: the structural elasticities (holders' demand, market
 multipliers, the dollar's Γ and the trade elasticity) are published estimates younger than most episodes;
-re-estimating them at the date is impossible, so an episode tests whether today's numbers would have been right.
+re-estimating them at the date is impossible, so an episode tests whether today's numbers would have been
+right.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ BETA_PREFIX = "currency_beta."
 
 @dataclass(frozen=True, slots=True)
 class PastWorld:
-    """A world at a past date: what is available in it (factor labels), the broad dollar's weights, remarks."""
+    """A world at a past date: what is available in it (factor labels), the broad dollar's weights,
+    remarks."""
 
     world: World
     available: tuple[str, ...]
@@ -55,7 +57,8 @@ def world_at(as_of: str, build_world: Callable[[str], World]) -> PastWorld:
     early = estimate_early(as_of)
     inputs = load_market_inputs(config_root() / "market_inputs.csv", as_of)
     snapshot = MarketSnapshot(
-        as_of=as_of, spot=early.spot, zero_tenors=np.array(list(KEY_RATES.values())), zero_rates=early.zero_rates,
+        as_of=as_of, spot=early.spot, zero_tenors=np.array(list(KEY_RATES.values())),
+        zero_rates=early.zero_rates,
         par_yields={}, equity_levels={}, inputs=inputs)
     world = World(
         as_of=as_of, snapshot=snapshot, accounts=load_accounts(as_of),

@@ -9,8 +9,8 @@ For one episode, at 1 day and 4, 13, 52 weeks, three predictive distributions of
 
 and of each: median, 80% and 50% bands, probability integral transform, and the two proper scores
 
-    CRPS  = E|X − y| − ½ E|X − X'|            (Gneiting and Raftery 2007), unit of the variable, lower is better
-    log score = −ln f(y)                      Gaussian kernel density of the paths, Silverman's bandwidth
+    CRPS  = E|X − y| − ½ E|X − X'|        (Gneiting and Raftery 2007), the variable's unit, lower is better
+    log score = −ln f(y)                  Gaussian kernel density of the paths, Silverman's bandwidth
 
 Targets of an accord move the mean; their noise stays on (what a target promises is not what it delivers).
 """
@@ -73,7 +73,8 @@ class Replay:
     forecasts : every variable, horizon and model.  response : variable → horizon → (p10, median, p90) of the
     scenario's own response over parameter draws (no noise).  channels : factor → channel → median move at a
     year.  outcome_path : variable → (days after base, realised move), weekly to a year.  chain : medians of
-    the chain at the horizon.  controls : (factor, limit, largest median response, realised at 4 weeks, small).
+    the chain at the horizon.  controls : (factor, limit, largest median response, realised at 4 weeks,
+    small).
     """
 
     episode: Episode
@@ -185,7 +186,8 @@ def _channels(prepared, past: PastWorld) -> dict[str, dict[str, float]]:
     for label in ("UST_2Y", "UST_10Y", "EQ_SP500"):
         if label in past.available:
             k = FACTORS.index(label)
-            out[label] = {c: float(np.median(shocks.by_channel[i, :, k])) for i, c in enumerate(shocks.channels)
+            out[label] = {c: float(np.median(shocks.by_channel[i, :, k]))
+                          for i, c in enumerate(shocks.channels)
                           if np.any(shocks.by_channel[i, :, k])}
     return out
 
@@ -195,13 +197,15 @@ def _chain(prepared) -> dict[str, float]:
     return {name: float(getattr(chain, name)[0]) for name in CHAIN_FIGURES}
 
 
-def _outcome_path(seen: Levels, past: PastWorld, base: np.datetime64) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def _outcome_path(seen: Levels, past: PastWorld, base: np.datetime64
+                  ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """variable → (weeks, realised move) at every week of the year after *base* that has been quoted."""
     weeks = np.arange(1, max(HORIZON_WEEKS) + 1)
     x = np.column_stack([
         realised_moves(seen, past.available, base, base + np.timedelta64(7 * int(w), "D")) for w in weeks])
     judged = _judged(x, past)
-    return {name: (weeks[np.isfinite(v)], v[np.isfinite(v)]) for name, v in judged.items() if np.isfinite(v).any()}
+    return {name: (weeks[np.isfinite(v)], v[np.isfinite(v)]) for name, v in judged.items()
+            if np.isfinite(v).any()}
 
 
 def _controls(episode: Episode, response: dict, forecasts: list[Forecast]) -> tuple[dict, ...]:

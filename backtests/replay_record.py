@@ -24,7 +24,8 @@ def to_record(replay: Replay) -> dict:
         "available": list(replay.available), "remarks": list(replay.remarks), "flags": list(replay.flags),
         "chain": replay.chain, "channels": replay.channels, "controls": [dict(c) for c in replay.controls],
         "response": {v: {str(w): list(x) for w, x in by.items()} for v, by in replay.response.items()},
-        "outcome_path": {v: [weeks.tolist(), moves.tolist()] for v, (weeks, moves) in replay.outcome_path.items()},
+        "outcome_path": {v: [weeks.tolist(), moves.tolist()]
+                         for v, (weeks, moves) in replay.outcome_path.items()},
         "forecasts": [{k: _finite(x) for k, x in asdict(f).items()} for f in replay.forecasts],
     }
 

@@ -29,7 +29,8 @@ import numpy as np
 from factors import diagnostics
 from factors.covariance import (complete_rows, decay_weights, expected_moments, ledoit_wolf_intensity, shrink,
                                 stambaugh_moments, to_correlation, update_long_block)
-from factors.definitions import (ASYMMETRIC, CORRELATION_HALF_LIFE, CRISIS_WINDOWS, NON_CORE, STATISTICAL_FACTORS,
+from factors.definitions import (ASYMMETRIC, CORRELATION_HALF_LIFE, CRISIS_WINDOWS, NON_CORE,
+                                 STATISTICAL_FACTORS,
                                  VOL_BURN_IN, VOL_FORECAST_DAYS, VOL_FX_CURRENCIES)
 from factors.history import Levels, daily_moves, factor_levels, sector_baskets, weekly_anchors, weekly_moves
 from factors.loadings import core_loadings, currency_betas, index_weights, path_betas

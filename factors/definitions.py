@@ -96,11 +96,11 @@ DEFAULT_EWMA_DECAY = 0.94
 """RiskMetrics (1996) daily decay, used (and declared in the diagnostics) where GARCH does not converge."""
 ASYMMETRIC = ("EQ_", "FX_")
 """Beginnings of labels of factors whose variance has a GJR term: it answers falls and rises differently.
-Equities fall into volatility; so do currencies held against the dollar, most of all those of carry (MXN γ .10,
-BRL .07 beside α .05, .07), and the yen and the franc the other way round (γ < 0).  Out of sample, one-day 97.5%
-under filtered historical simulation, FZ0 score relative to Student-t GARCH without and with the term: emerging
-book −.015, −.026; won −.012, −.022; peso −.024, −.029; seven majors −.0050, −.0047 on average, 2000–2024.
-Yields gain nothing from it (backtests.coverage)."""
+Equities fall into volatility; so do currencies held against the dollar, most of all those of carry (MXN γ
+.10, BRL .07 beside α .05, .07), and the yen and the franc the other way round (γ < 0).  Out of sample,
+one-day 97.5% under filtered historical simulation, FZ0 score relative to Student-t GARCH without and with the
+term: emerging book −.015, −.026; won −.012, −.022; peso −.024, −.029; seven majors −.0050, −.0047 on average,
+2000–2024. Yields gain nothing from it (backtests.coverage)."""
 MAX_PERSISTENCE = 0.998
 """α + β at or above this is treated as non-stationary: half-life beyond a year and a half of trading days."""
 

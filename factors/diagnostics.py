@@ -125,8 +125,8 @@ def factor_rows(s, vol_now, vol_long_run, persistence, counts, drawn, national) 
 
 def model_rows(step_days, *, dof, se_dof, block, shrinkage, em_steps, smallest_eigenvalue, crisis,
                row_dates, drawn, pass_through) -> list[dict]:
-    """Estimates that belong to a model as a whole.  row_dates (R,) of the rows of filtered historical simulation,
-    drawn the share of their entries that was not observed."""
+    """Estimates that belong to a model as a whole.  row_dates (R,) of the rows of filtered historical
+    simulation, drawn the share of their entries that was not observed."""
     size = f"{block[0]} rows × {block[1]} currencies and key rates"
     prior = (f"prior {pass_through.prior:.2f} ({pass_through.se_prior:.2f}) published, "
              f"data {pass_through.data:.2f} ({pass_through.se_data:.2f}), normal–normal; they differ by "
@@ -141,9 +141,9 @@ def model_rows(step_days, *, dof, se_dof, block, shrinkage, em_steps, smallest_e
         ("shrinkage of the stress correlation", crisis.shrinkage, None, "share",
          "Ledoit–Wolf to the unconditional correlation, daily moves"),
         ("filtered historical rows", float(len(row_dates)), None, "count",
-         f"moves over {'a day' if step_days == 1 else f'{step_days} days'} from {row_dates[0]} to {row_dates[-1]}, "
-         f"standardised, turned to the model's correlation; {drawn:.0%} of the entries drawn (factors without "
-         "history on that day)"),
+         f"moves over {'a day' if step_days == 1 else f'{step_days} days'} from {row_dates[0]} to "
+         f"{row_dates[-1]}, standardised, turned to the model's correlation; {drawn:.0%} of the entries "
+         f"drawn (factors without history on that day)"),
         ("cap rate on the 10-year, reduced form", pass_through.value, pass_through.se, "cap rate per yield",
          prior),
     ]
@@ -205,8 +205,8 @@ def _note(label: str, method: str, live: frozenset[str] = frozenset()) -> str:
     if label in live:
         return "estimated on imported sectors" if label in SECTOR_BASKETS else "imported history"
     if label.startswith("EQ_") and "EQ_SP500" in live:
-        return ("the daily history has ended: long-run volatility × the S&P 500's ratio of today's to long-run "
-                "volatility")
+        return ("the daily history has ended: long-run volatility × the S&P 500's ratio of today's to "
+                "long-run volatility")
     if label.startswith("EQ_"):
         return "volatility is the long-run one: the daily history ends in 2018"
     if label.startswith("VOL_"):

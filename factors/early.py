@@ -23,7 +23,8 @@ import numpy as np
 import statsmodels.api as sm
 
 from factors.assembly import fit_volatilities, standardise_daily, standardise_weekly
-from factors.covariance import (complete_rows, decay_weights, ledoit_wolf_intensity, shrink, stambaugh_moments,
+from factors.covariance import (complete_rows, decay_weights, ledoit_wolf_intensity, shrink,
+                                stambaugh_moments,
                                 to_correlation)
 from factors.definitions import (BROAD_DOLLAR_WEIGHTS, CORRELATION_HALF_LIFE, HAC_LAGS_MONTHLY,
                                  MIN_REGRESSION_MONTHS)
@@ -96,7 +97,8 @@ def yield_history(as_of: str) -> tuple[np.ndarray, np.ndarray]:
     cmt_dates, cmt = known_history("treasury_cmt_daily", as_of)
     par_labels = panel_info("treasury_par_daily").labels
     cmt_labels = panel_info("treasury_cmt_daily").labels
-    columns = [cmt[:, cmt_labels.index(t)] if t in cmt_labels else np.full(len(cmt), np.nan) for t in par_labels]
+    columns = [cmt[:, cmt_labels.index(t)] if t in cmt_labels else np.full(len(cmt), np.nan)
+               for t in par_labels]
     early = np.column_stack(columns) if len(cmt) else np.empty((0, len(par_labels)))
     cmt_dates, early = _add_imported(cmt_dates, early, par_labels, as_of, par_dates)
     new = ~np.isin(cmt_dates, par_dates)
@@ -126,7 +128,8 @@ def _add_imported(dates: np.ndarray, yields: np.ndarray, labels: tuple[str, ...]
     store = active_store()
     found = {t: store.read_as_of(PAR_SERIES[t], as_of) for t in labels if PAR_SERIES[t] in store.series}
     end = later[0] if len(later) else parse_as_of(as_of) + 1
-    days = np.unique(np.concatenate([dates, *(d[d < end] for d, _ in found.values())])).astype("datetime64[D]")
+    days = np.unique(np.concatenate([dates, *(d[d < end]
+                                              for d, _ in found.values())])).astype("datetime64[D]")
     out = np.full((len(days), len(labels)), np.nan)
     out[np.searchsorted(days, dates)] = yields
     for label, (when, percent) in found.items():
@@ -137,8 +140,8 @@ def _add_imported(dates: np.ndarray, yields: np.ndarray, labels: tuple[str, ...]
 
 
 def equity_history(as_of: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Factor → days and closes known at *as_of*: the panel ``equity_daily``, before its first day the imported
-    series of the same index, and the listed real estate fund where it is imported."""
+    """Factor → days and closes known at *as_of*: the panel ``equity_daily``, before its first day the
+    imported series of the same index, and the listed real estate fund where it is imported."""
     dates, values = known_history("equity_daily", as_of)
     store = active_store()
     out = {}
@@ -180,7 +183,8 @@ def early_levels(as_of: str) -> tuple[Levels, tuple[str, ...]]:
     dates = dates[dates >= start]
     if len(dates) < 2 * MIN_DAYS:
         raise InputError(Problem("too little daily history of currencies and yields before this date",
-                                 field="as_of", got=as_of, accepted=f"{FLOAT_START} plus four years or later"))
+                                 field="as_of", got=as_of,
+                                 accepted=f"{FLOAT_START} plus four years or later"))
     labels, columns, absent = [], [], []
 
     def offer(label: str, days: np.ndarray, level: np.ndarray, first: str | None = None) -> None:
@@ -255,7 +259,8 @@ def dollar_weights(labels: tuple[str, ...]) -> dict[str, float]:
 
 
 def _dollar_betas(as_of: str, day: np.datetime64, weights: dict[str, float]) -> tuple[np.ndarray, np.ndarray]:
-    """(21,) beta and standard error of each currency on the weighted dollar; 0 where it cannot be estimated."""
+    """(21,) beta and standard error of each currency on the weighted dollar; 0 where it cannot be
+    estimated."""
     dates, values = known_history("fx_monthly", as_of)
     months = dates.astype("datetime64[M]")
     complete = months < day.astype("datetime64[M]")

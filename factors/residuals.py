@@ -11,18 +11,18 @@ was observed:
 scaled to the model's unit-variance t; fixed seed.  That keeps the unconditional correlation and lets filled
 factors jump on the days on which the observed ones did.
 
-Rows of twenty years have the average correlation C of twenty years; the night has today's R (factors.assembly:
-recent days weigh more).  So the rows are turned to it, e → A e with the symmetric matrix
+Rows of twenty years have the average correlation C of twenty years; the night has today's R
+(factors.assembly: recent days weigh more).  So the rows are turned to it, e → A e with the symmetric matrix
 
     A = C^−½ (C^½ R C^½)^½ C^−½,     A C A = R
 
 the map that moves the rows least in mean square (Gelbrich 1990): A = I where the correlation has not changed.
 C is the sample correlation of the completed rows, so that the rows carry the model's correlation, that of
-conditioning, of plausibility and of the Student-t noise, exactly, drawn factors included.  No row changes much
-(each factor's rows before and after correlate by .99).  Out of sample, one-day 97.5% VaR: five emerging
-currencies, 2007–2024, 138 exceptions become 119 of 111 expected; seven majors, 2000–2024, 145 become 144 of 155
-(backtests.coverage).  Variances are kept: scaling old rows to unit variance within a window whose outliers lie
-outside it cost the krona 20 of 89 exceptions.
+conditioning, of plausibility and of the Student-t noise, exactly, drawn factors included.  No row changes
+much (each factor's rows before and after correlate by .99).  Out of sample, one-day 97.5% VaR: five emerging
+currencies, 2007–2024, 138 exceptions become 119 of 111 expected; seven majors, 2000–2024, 145 become 144 of
+155 (backtests.coverage).  Variances are kept: scaling old rows to unit variance within a window whose
+outliers lie outside it cost the krona 20 of 89 exceptions.
 """
 
 from __future__ import annotations
@@ -79,7 +79,8 @@ def usable_rows(z: np.ndarray, dates: np.ndarray) -> np.ndarray:
 
 
 def carry_correlation(rows: np.ndarray, correlation: np.ndarray) -> np.ndarray:
-    """*rows* (R, K) turned so that their sample correlation is *correlation* (K, K); zero mean, variances kept.
+    """*rows* (R, K) turned so that their sample correlation is *correlation* (K, K); zero mean, variances
+    kept.
 
     ModelError where the rows span fewer than K directions: there is no such map.
     """

@@ -69,7 +69,8 @@ def require_inputs(inputs: Mapping[str, MarketInput]) -> dict[str, float]:
 
 
 def build_structure(inputs: Mapping[str, MarketInput], national: Mapping[str, NationalProperty],
-                    annual_covariance: np.ndarray, labels: tuple[str, ...] = STATISTICAL_FACTORS) -> Structure:
+                    annual_covariance: np.ndarray, labels: tuple[str, ...] = STATISTICAL_FACTORS
+                    ) -> Structure:
     """Λ and Ψ.  annual_covariance : (2, 2) of (EQ_SP500, UST_10Y), long-run, annualised.  labels : factors
     with a daily history; a basket among them (imported sectors) is itself, without loadings or residual."""
     value = require_inputs(inputs)

@@ -1,10 +1,10 @@
 """What is held: fixed books whose daily P&L is linear in observed moves, by asset class and in total.
 
-A ``Panel`` of moves has its own calendar, the days on which every member is quoted; a book is a row of weights
-on it, so that P&L_t = w' x_t.  Everything is held long and a gain is positive:
+A ``Panel`` of moves has its own calendar, the days on which every member is quoted; a book is a row of
+weights on it, so that P&L_t = w' x_t.  Everything is held long and a gain is positive:
 
     currencies   x = Δ ln(USD per unit), per unit of USD exposure
-    Treasuries   x = −Δz, z the continuously compounded zero rate of 1, 3, 5, 10 years: the gain of 1 USD per bp
+    Treasuries   x = −Δz, z the continuously compounded zero rate of 1, 3, 5, 10 years: gain of 1 USD per bp
                  of DV01, in units of yield; rates before 1990 are constant maturity yields, bootstrapped from
                  the four quoted tenors like the par curve after it
     equities     x = ln(1 + r), r the daily return of the market in excess of bills (imported: ``ff5.Mkt-RF``)
@@ -51,7 +51,8 @@ MAX_GAP_DAYS = 10
 
 @dataclass(frozen=True, slots=True)
 class Moves:
-    """Moves of a panel: name, dates (T,) of the end of each move, values (T, N) gains of a long holder, labels."""
+    """Moves of a panel: name, dates (T,) of the end of each move, values (T, N) gains of a long holder,
+    labels."""
 
     name: str
     dates: np.ndarray
@@ -92,11 +93,13 @@ class Holdings:
 
 
 def standard_books(as_of: str) -> Holdings:
-    """Every book the embedded and imported series allow, with nothing after *as_of*; InputError when there is none."""
+    """Every book the embedded and imported series allow, with nothing after *as_of*; InputError when there is
+    none."""
     fx, treasury, equity = _currencies(as_of), _treasuries(as_of), _equity(as_of)
     panels: dict[str, Moves] = {}
     books: list[Book] = []
-    for name, currencies, start in (("majors", MAJORS, FLOAT), ("australasia", AUSTRALASIA, AUSTRALASIA_START),
+    for name, currencies, start in (("majors", MAJORS, FLOAT),
+                                    ("australasia", AUSTRALASIA, AUSTRALASIA_START),
                                     ("since the euro", SINCE_EURO, "1999-01-04"),
                                     ("emerging", EMERGING, EMERGING_START)):
         if not _add(panels, name, _between(fx, currencies, start)):
@@ -108,11 +111,14 @@ def standard_books(as_of: str) -> Holdings:
         books += [_single(f"FX {c}", "currencies", panels[name], c, f"{c} held long against the dollar")
                   for c in covered]
         if name == "majors":
-            books.append(_equal("FX majors", "currencies", panels[name], "seven major currencies, equal weights"))
+            books.append(_equal("FX majors", "currencies", panels[name],
+                                "seven major currencies, equal weights"))
     if _add(panels, "treasuries", treasury):
-        books += [_single(f"UST {t}", "Treasuries", panels["treasuries"], t, f"{t} zero-coupon bond, fixed DV01")
+        books += [_single(f"UST {t}", "Treasuries", panels["treasuries"], t,
+                          f"{t} zero-coupon bond, fixed DV01")
                   for t in TENORS]
-        books.append(_equal("Treasuries", "Treasuries", panels["treasuries"], "1, 3, 5, 10 years, equal DV01"))
+        books.append(_equal("Treasuries", "Treasuries", panels["treasuries"],
+                            "1, 3, 5, 10 years, equal DV01"))
     if equity is not None and _add(panels, "equity", equity):
         held = "the US market" if equity[2][0] == "Mkt-RF" else "the S&P 500"
         books.append(_single("US equities", "equities", panels["equity"], equity[2][0],
@@ -215,7 +221,8 @@ def _sectors(as_of: str) -> Levels | None:
 def _together(*parts: Levels) -> Levels:
     """Moves of the days that all *parts* have.
 
-    A day that one of them lacks (a holiday of one market) is left out: 42 of the 5,030 embedded days of equities.
+    A day that one of them lacks (a holiday of one market) is left out: 42 of the 5,030 embedded days of
+    equities.
     """
     dates = parts[0][0]
     for part in parts[1:]:

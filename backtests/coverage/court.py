@@ -21,9 +21,9 @@ def hold_court(as_of: str, first_year: int | None = None, models: tuple[str, ...
                holdings: Holdings | None = None) -> tuple[CoverageReport, list[Daily]]:
     """Forecast and judge every book by every model on the data known at *as_of*.
 
-    first_year : of forecasts, None = as early as the data allow.  models, books : names (or asset classes), None =
-    all.  workers, resume, progress : see ``forecast_daily``; with more than one worker a script must guard its
-    entry with ``if __name__ == "__main__"``.  holdings : None = the standard books.
+    first_year : of forecasts, None = as early as the data allow.  models, books : names (or asset classes),
+    None = all.  workers, resume, progress : see ``forecast_daily``; with more than one worker a script must
+    guard its entry with ``if __name__ == "__main__"``.  holdings : None = the standard books.
     InputError for an unknown name, a level outside [.9, .999], or no year with enough history.
     """
     started = time.perf_counter()
@@ -43,13 +43,14 @@ def hold_court(as_of: str, first_year: int | None = None, models: tuple[str, ...
 
 
 def daily_columns(daily: list[Daily]) -> pl.DataFrame:
-    """Columns book, model (categorical), level, date, pnl, var, es (losses positive), pit, exceeded: one row per
-    day, model, book and level."""
+    """Columns book, model (categorical), level, date, pnl, var, es (losses positive), pit, exceeded: one row
+    per day, model, book and level."""
     frames = []
     for d in daily:
         for i, level in enumerate(d.levels):
             frame = pl.DataFrame({"level": np.full(len(d.dates), level), "date": d.dates, "pnl": d.pnl,
                                   "var": -d.var[:, i], "es": -d.es[:, i], "pit": d.pit,
                                   "exceeded": d.pnl < d.var[:, i]})
-            frames.append(frame.select(pl.lit(d.book.name).alias("book"), pl.lit(d.model).alias("model"), "*"))
+            frames.append(frame.select(pl.lit(d.book.name).alias("book"),
+                                       pl.lit(d.model).alias("model"), "*"))
     return pl.concat(frames).with_columns(pl.col("book", "model").cast(pl.Categorical))

@@ -1,12 +1,12 @@
 """Was each model refuted, and which is best? Tests, scores and comparisons of daily forecasts.
 
-Per book, model and level: counts and Basel lights, independence (Markov, duration, dynamic quantile), expected
-shortfall (Z1, Z2 simulated under each day's forecast), probability transforms, the FZ0 score and its
+Per book, model and level: counts and Basel lights, independence (Markov, duration, dynamic quantile),
+expected shortfall (Z1, Z2 simulated under each day's forecast), probability transforms, the FZ0 score and its
 Diebold–Mariano difference to the default model on the same days; by calendar year and by regime:
 
     decades             '1970s' … of the calendar
-    crisis, calm        inside or outside CRISES, dated with hindsight: they sort outcomes, nothing is estimated
-    turbulent           days whose RiskMetrics volatility of the book, known the evening before, lies in the top
+    crisis, calm        inside or outside CRISES, dated with hindsight: outcomes are sorted, nothing estimated
+    turbulent           days whose RiskMetrics volatility of the book, known the evening before, is in the top
                         fifth of what had been seen until then: could have been known
 """
 
@@ -29,8 +29,8 @@ from riskengine.coverage_result import CoverageCell, CoverageWinner
 from riskengine.execution import available_cores
 
 DEFAULT = "garch_fhs"
-"""The model every other is compared with: the noise of the night (configs/nightly.toml ``noise``: student_t is
-garch_t, filtered_historical is garch_fhs)."""
+"""The model every other is compared with: the noise of the night (configs/nightly.toml ``noise``: student_t
+is garch_t, filtered_historical is garch_fhs)."""
 SIGNIFICANCE = 0.05
 WINDOW = 250
 ROLLING_STEP = 21
@@ -72,7 +72,8 @@ def judge_all(daily: list[Daily], workers: int | None = None, progress=None) -> 
 
 
 def judge_book(group: list[Daily]) -> list[CoverageCell]:
-    """Cells of one book: *group* holds its models; the first stands in where the default is not among them."""
+    """Cells of one book: *group* holds its models; the first stands in where the default is not among
+    them."""
     reference = next((d for d in group if d.model == DEFAULT), group[0])
     regimes = regime_days(reference)
     return [judge_cell(d, reference, i, regimes) for i in range(len(reference.levels)) for d in group]
@@ -183,8 +184,8 @@ def conclude(winners: list[CoverageWinner]) -> list[str]:
             continue
         if w.winner == DEFAULT:
             second = min(others, key=others.get)
-            out.append(f"{w.level:.1%} {where}: {DEFAULT} has the best score, {second} is {others[second]:.4f} "
-                       f"behind; {hits}.")
+            out.append(f"{w.level:.1%} {where}: {DEFAULT} has the best score, {second} is "
+                       f"{others[second]:.4f} behind; {hits}.")
         else:
             out.append(
                 f"{w.level:.1%} {where}: {w.winner} is better than {DEFAULT} by {-others[w.winner]:.4f} "

@@ -6,20 +6,20 @@ The engine (parameters estimated on moves before the year, filters run daily; fa
                  correlation R (factors.residuals), scaled by today's volatilities: P&L of row s = w' D_t z_s.
                  The night's ``filtered_historical``
     garch_t      GARCH(1,1)-t per factor, correlation R of standardised moves (half-life 3 years), degrees of
-                 freedom of the joint t: σ_t² = w' D_t R D_t w, quantile σ_t t_ν⁻¹(α) √((ν − 2)/ν).  The night's
-                 ``student_t``
+                 freedom of the joint t: σ_t² = w' D_t R D_t w, quantile σ_t t_ν⁻¹(α) √((ν − 2)/ν).
+                 The night's ``student_t``
 
 The rivals work on the book's own P&L, as a desk without a factor model would:
 
-    ewma_normal      RiskMetrics (1996): variance with decay .94, Gaussian; with fixed weights the same as w'Σw
+    ewma_normal      RiskMetrics (1996): variance with decay .94, Gaussian; with fixed weights it is w'Σw
                      of the exponentially weighted covariance matrix
     garch_normal     GARCH(1,1) by Gaussian quasi-likelihood, variance targeting, refitted yearly
     static_t         Student t of constant scale: maximum likelihood on the last 1000 days, refitted monthly
     historical_500   plain historical simulation, the last 500 days of P&L, moving daily
     historical_1000  the same with 1000 days
 
-Forecasts are for mean-zero P&L; a day's drift is a hundredth of its volatility.  ES of a sample is the mean of
-its α share of worst rows with the boundary row counted fractionally (Acerbi and Tasche 2002).
+Forecasts are for mean-zero P&L; a day's drift is a hundredth of its volatility.  ES of a sample is the mean
+of its α share of worst rows with the boundary row counted fractionally (Acerbi and Tasche 2002).
 """
 
 from __future__ import annotations
@@ -197,7 +197,8 @@ def forecast_garch_t(year: Year, fit: FactorFit) -> YearForecast:
 
 
 def forecast_garch_fhs(year: Year, fit: FactorFit) -> YearForecast:
-    """The night's default: filtered historical simulation of past rows, turned to the correlation of *fit*."""
+    """The night's default: filtered historical simulation of past rows, turned to the correlation of
+    *fit*."""
     out = YearForecast.empty(len(year.weights), year.days, len(year.levels))
     z, pnl = carry_correlation(fit.z[-FHS_ROWS:], fit.correlation), year.pnl[year.past:]
     for b, w in enumerate(year.weights):
@@ -325,8 +326,8 @@ MODELS = (*ENGINE, *RIVALS)
 
 
 DESCRIPTIONS: dict[str, str] = {
-    "garch_fhs": "filtered historical simulation: GARCH(1,1)-t variances per factor, rows of up to 20 years turned "
-                 "to weighted correlations; parameters yearly",
+    "garch_fhs": "filtered historical simulation: GARCH(1,1)-t variances per factor, rows of up to 20 years "
+                 "turned to weighted correlations; parameters yearly",
     "garch_t": "joint Student t on the same variances and correlations",
     "ewma_normal": "RiskMetrics: exponentially weighted variance (.94), Gaussian",
     "garch_normal": "Gaussian GARCH(1,1) on the book's P&L; parameters yearly",

@@ -1,8 +1,8 @@
 """Does the night's noise cover what happened lately? The short table of the nightly report.
 
-The engine's two noise models on factors of its own set (six currencies, the 2- and the 10-year zero rate) and an
-equally weighted currency book, one-day 99% VaR, the last ten calendar years or fewer.  Rows, correlation and
-degrees of freedom are those of this set.  The full court is
+The engine's two noise models on factors of its own set (six currencies, the 2- and the 10-year zero rate) and
+an equally weighted currency book, one-day 99% VaR, the last ten calendar years or fewer.  Rows, correlation
+and degrees of freedom are those of this set.  The full court is
 ``riskengine backtest coverage``.
 """
 
@@ -16,7 +16,9 @@ from scipy.stats import norm
 from backtests.coverage.books import night_books
 from backtests.coverage.models import ENGINE
 from backtests.coverage.rolling import MIN_HISTORY_DAYS, Daily, forecast_daily
-from backtests.scoring import christoffersen, conditional_coverage, kupiec, pinball, traffic_light, transitions
+from backtests.scoring import (
+    christoffersen, conditional_coverage, kupiec, pinball, traffic_light, transitions,
+)
 from riskengine.base.errors import InputError, Problem
 from riskengine.result import BacktestResult
 
@@ -32,7 +34,8 @@ def run_nightly(as_of: str, years: int = 10, level: float = 0.99, folder: Path |
     return tuple(judge(d) for d in forecast_night(as_of, years, level, folder))
 
 
-def forecast_night(as_of: str, years: int = 10, level: float = 0.99, folder: Path | None = None) -> list[Daily]:
+def forecast_night(as_of: str, years: int = 10, level: float = 0.99, folder: Path | None = None
+                   ) -> list[Daily]:
     """Out-of-sample daily forecasts of every covered series and of the book, both models."""
     holdings = night_books(as_of)
     year = holdings.panels["night"].dates.astype("datetime64[Y]").astype(int) + 1970
@@ -64,6 +67,7 @@ def judge(d: Daily) -> BacktestResult:
             "other_tail_exceptions": int((d.pnl > d.high[:, 0]).sum()),
             "exceptions_by_year": {int(y): int(hit[years == y].sum()) for y in np.unique(years)},
             "mean_var": float(-low.mean()),
-            "pinball_against_flat_normal": float(pinball(d.pnl, low, p).mean() / pinball(d.pnl, flat, p).mean()),
+            "pinball_against_flat_normal":
+                float(pinball(d.pnl, low, p).mean() / pinball(d.pnl, flat, p).mean()),
             "first": str(d.dates[0]), "last": str(d.dates[-1]),
         })

@@ -1,9 +1,9 @@
 """Year after year without look-ahead: what each model would have said the evening before.
 
-A part is one panel and one calendar year: parameters from moves before the year, filters run through it.  Parts
-do not depend on each other, so they are computed in parallel, and each is kept on disk under the hash of the
-moves up to the end of its year, the weights, the models and the code.  A run that was killed goes on with the
-parts that are missing; the next evening only the current year is computed again.
+A part is one panel and one calendar year: parameters from moves before the year, filters run through it.
+Parts do not depend on each other, so they are computed in parallel, and each is kept on disk under the hash
+of the moves up to the end of its year, the weights, the models and the code.  A run that was killed goes on
+with the parts that are missing; the next evening only the current year is computed again.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Daily:
-    """One model on one book, every day forecast: dates, pnl, pit (N,); var, es, high (N, L); tail (N, L, K)."""
+    """One model on one book, every day forecast: dates, pnl, pit (N,); var, es, high (N, L); tail (N, L,
+    K)."""
 
     book: Book
     model: str
@@ -109,7 +110,8 @@ def plan(holdings: Holdings, first_year: int | None, models: tuple[str, ...], le
             parts.append(Part(panel, int(number), slice(past, stop), year, models))
     if not parts:
         raise InputError(Problem("too little history before the first year to cover", field="from",
-                                 got=str(first_year), accepted=f"a year after {MIN_HISTORY_DAYS} days of data"))
+                                 got=str(first_year),
+                                 accepted=f"a year after {MIN_HISTORY_DAYS} days of data"))
     return sorted(parts, key=lambda p: p.number)
 
 
@@ -118,8 +120,9 @@ def forecast_daily(holdings: Holdings, first_year: int | None = None, models: tu
                    progress: Progress | None = None, folder: Path | None = None) -> list[Daily]:
     """Out-of-sample forecasts of every book by every model.
 
-    first_year : of forecasts, None = the first with MIN_HISTORY_DAYS before it.  workers : processes, None = all
-    cores.  resume : False computes parts again that are on disk.  progress : called as (stage, done, total).
+    first_year : of forecasts, None = the first with MIN_HISTORY_DAYS before it.  workers : processes, None =
+    all cores.  resume : False computes parts again that are on disk.  progress : called as (stage, done,
+    total).
     folder : of the parts, None = ``coverage`` in the user's cache.
     """
     models, levels = check_models(models), check_levels(levels)
@@ -193,7 +196,8 @@ def _code() -> str:
         factors = here.parents[1] / "factors"
         constants = repr((CORRELATION_HALF_LIFE, DEFAULT_EWMA_DECAY, MAX_PERSISTENCE, SYMMETRIC))
         _hash.append(constants + hash_files([here / "models.py", *(
-            factors / f"{n}.py" for n in ("covariance", "garch_likelihood", "residuals", "tails", "volatility"))]))
+            factors / f"{n}.py" for n in ("covariance", "garch_likelihood", "residuals", "tails",
+                                          "volatility"))]))
     return _hash[0]
 
 

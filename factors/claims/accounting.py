@@ -30,7 +30,8 @@ IDENTITY = Wording(
     "What comes in as capital equals what is spent on trade and income beyond what is earned.", REPORT,
     "NX = exports − imports;  CA = NX + net income from abroad + transfers;  CA + KA + FA + discrepancy = 0",
     "identity", "identity; says nothing about cause",
-    ("The report calls the current account the trade account; income and transfers are the difference, shown.",
+    ("The report calls the current account the trade account; income and transfers are the difference, "
+     "shown.",
      "The financial account (ITA table 1.1) is not among the series: its side is checked through the "
      "investment position only, which also moves with prices and exchange "
      "rates.", "The engine's own ledger is checked to 1e-9 in "
@@ -113,7 +114,8 @@ def balance_of_payments(evidence: Evidence) -> Draft:
                    exact("share of the current account in quarterly variance",
                          1 - float(rest[ok].var() / change[ok].var()),
                          "share")]
-        words += f" The cumulated current account is {100 * ratio:.0f}% of the change of the investment position."
+        words += (f" The cumulated current account is {100 * ratio:.0f}% of the change of the investment "
+                  "position.")
     shown = np.isfinite(ca) & (number >= period_number("1980", "Q"))
     return Draft(IDENTITY, tuple(NIPA + n for n in names), identity=(holds, words), others=tuple(others),
                  sample=f"{period_label(number[good][0], 'Q')} to {period_label(number[good][-1], 'Q')}",
@@ -188,11 +190,11 @@ def position(evidence: Evidence) -> Draft:
     ties = abs(difference_of - named["net"]) <= 50.0
     record = named["net"] == min(r["net"] for r in rows)
     worst = min(rows, key=share)
-    relative = worst is named
-    words = (f"{named['assets'] / 1e3:.1f} \u2212 {named['liabilities'] / 1e3:.1f} = {signed(difference_of / 1e3, 1)} tn. "
-             f"{'The' if record else 'Not the'} largest in dollars of the {len(rows)} dates at hand; relative to GDP "
-             f"({signed(share(named), 1)}%) it is {'the largest' if relative else 'not: ' + worst['date']}"
-             f"{'' if relative else f' had {signed(share(worst), 1)}%'}.")
+    at_most = "the largest" if worst is named else f"not: {worst['date']} had {signed(share(worst), 1)}%"
+    words = (f"{named['assets'] / 1e3:.1f} \u2212 {named['liabilities'] / 1e3:.1f} = "
+             f"{signed(difference_of / 1e3, 1)} tn. {'The' if record else 'Not the'} largest in dollars of "
+             f"the {len(rows)} dates at hand; relative to GDP ({signed(share(named), 1)}%) it is "
+             f"{at_most}.")
     return Draft(POSITION, ("configs/markets.toml", NIPA + "GDP"), identity=(ties and record, words),
                  others=tuple(exact(f"net position {r['date']}", r["net"] / 1e3, "USD tn",
                                     note=f"{signed(share(r), 1)}% of GDP; mark {r['mark']}")

@@ -106,7 +106,8 @@ def _reason(draft: Draft, verdict: str, sides: tuple[float, float], p: float, ad
 def _lean(sides: tuple[float, float], p: float, adjusted: float, inside: bool) -> str:
     way = lean(*sides)
     if p <= LEVEL < adjusted:
-        return f"; alone it would {'support' if way == 'for' else 'contradict'} it (p {_p(p)}), not after Holm ({_p(adjusted)})"
+        verb = "support" if way == "for" else "contradict"
+        return f"; alone it would {verb} it (p {_p(p)}), not after Holm ({_p(adjusted)})"
     if way == "neither":
         return f"; the estimate lies {'inside' if inside else 'outside'}, its interval reaches both"
     return f"; it leans {'towards' if way == 'for' else 'against'} the claim (p {_p(p)})"

@@ -1,6 +1,7 @@
 """Does the dollar move most against Asia?
 
-    mean Asian move − mean other move = a + b (move of the broad dollar) + e        monthly, log points, dollar up = +
+    mean Asian move − mean other move = a + b (move of the broad dollar) + e,
+    monthly, log points, dollar up = +
 
 b > 0: Asian currencies move more than the others when the dollar moves.  Each currency's own beta stands
 beside it. A currency is part of the index it is regressed on, which lifts the betas of large weights (EUR,

@@ -3,7 +3,8 @@
 China tightened personal purchases of foreign exchange from 1 January 2017; Chinese buyers concentrate in
 gateway cities.  Difference in differences over the Case–Shiller metros:
 
-    D_i = [ln p_i(t0 + 24) − ln p_i(t0)] − [ln p_i(t0) − ln p_i(t0 − 24)],   b = mean D(gateway) − mean D(others)
+    D_i = [ln p_i(t0 + 24) − ln p_i(t0)] − [ln p_i(t0) − ln p_i(t0 − 24)],
+    b = mean D(gateway) − mean D(others)
 
 with t0 = December 2016.  b < 0: gateways lost more momentum.  Inference: all ways of calling as many metros
 'gateway' (Fisher's permutation test); placebo: the same b at every other month with four years of data around
@@ -41,7 +42,8 @@ WORDING = Wording(
      "sales).",
      "The tax law of December 2017 capped deductions in the same expensive metros: a confounder with the "
      "same sign.",
-     "Supply, not origin, separates gateways from the rest in every cycle; the placebo months show how often.",
+     "Supply, not origin, separates gateways from the rest in every cycle; the placebo months show how "
+     "often.",
      "Residential only: commercial property has no metro series here."))
 
 

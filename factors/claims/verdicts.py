@@ -6,7 +6,7 @@ interval).
     p_for      p-value of 'θ lies outside the region' (the larger of the two bounds': intersection–union)
     p_against  p-value of 'θ lies inside the region' (of the nearer bound)
     p          = min(1, 2 · min(p_for, p_against)): either decision could have been taken
-    Holm       p adjusted over all claims tested (Holm 1979); q: Benjamini and Hochberg (1995), for information
+    Holm       p adjusted over all claims tested (Holm 1979); q: Benjamini, Hochberg (1995), for information
 
     supported      p_for < p_against and Holm p ≤ 5%
     contradicted   p_against < p_for and Holm p ≤ 5%

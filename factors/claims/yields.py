@@ -1,7 +1,7 @@
 """Do yields follow the expected policy path, or foreign demand? Levels of the evidence: path, premium,
 placebo.
 
-    Δy10 = a + b Δy2 + u                       how much of the ten-year is the expected path (2-year as its proxy)
+    Δy10 = a + b Δy2 + u                       how much of the ten-year is the expected path (proxy: 2-year)
     Δ₁₂TP = a + b (12-month flow / outstanding) + c'z + e    flows and the term premium (ACM, New York Fed)
 
 z: changes of unemployment and of inflation over the same 12 months.  b in bp per 1% of Treasuries

@@ -29,7 +29,8 @@ def render_court(
     titles = {r["name"]: r["title"] for r in result["episodes"]}
     return render_page(
         "court.html", report=report, result=result, contents=CONTENTS,
-        figures=court_score.figures(report, result), lights=court_score.lights(report), band=court_score.band_table(result),
+        figures=court_score.figures(report, result), lights=court_score.lights(report),
+        band=court_score.band_table(result),
         skill=court_score.skill_table(result, court_score.NO_SCENARIO),
         skill_covariance=court_score.skill_table(result, court_score.COVARIANCE),
         bars=court_score.episode_bars(result), warnings=court_score.warnings(report, result),

@@ -179,7 +179,8 @@ def from_mixed_records(records: object, caption: str) -> list[Table]:
     for rows in kinds.values():
         same = {k: rows[0][k] for k in rows[0] if len(rows) > 1 and all(r[k] == rows[0][k] for r in rows)}
         kind = same.get("kind")
-        said = [f"{name(k)}: {formats.significant(v) if isinstance(v, float) else v}" for k, v in same.items() if k != "kind" and v not in (None, "")]
+        said = [f"{name(k)}: {formats.significant(v) if isinstance(v, float) else v}"
+                for k, v in same.items() if k != "kind" and v not in (None, "")]
         title = f"{caption}: {kind}" if kind else caption
         table = from_records(rows, title, hide=same, note=" · ".join(said))
         tables += [table] if table is not None else []

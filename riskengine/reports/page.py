@@ -1,9 +1,9 @@
 """The frame every page shares: head, styles, contents, footer, scripts (``templates/page.html``).
 
-A page's template extends ``page.html`` and fills its blocks *title*, *main* and *footer*; *subject* (under the
-brand, otherwise the title) and *style* (rules of that page alone) when it needs them.  Its context holds
-``contents``, (anchor, heading) in the order of the page; the skip link leads to the first.  Styles, scripts and
-drawings are inside the file, nothing is fetched; Jinja escapes every value and refuses an undefined one.
+A page's template extends ``page.html`` and fills its blocks *title*, *main* and *footer*; *subject* (under
+the brand, otherwise the title) and *style* (rules of that page alone) when it needs them.  Its context holds
+``contents``, (anchor, heading) in the order of the page; the skip link leads to the first.  Styles, scripts
+and drawings are inside the file, nothing is fetched; Jinja escapes every value and refuses an undefined one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What the page and its archive hold of a large book: the positions that matter, and how many are left out.
 
-A position is shown when it is among the largest by component ES or by value at any horizon; ranks are compared one
-by one until SHOWN_POSITIONS are found.  ``risk.parquet`` and ``scenarios.parquet`` always hold every position.
+A position is shown when it is among the largest by component ES or by value at any horizon; ranks are
+compared one by one until SHOWN_POSITIONS are found.  ``risk.parquet`` and ``scenarios.parquet`` always hold
+every position.
 """
 
 from __future__ import annotations
@@ -50,8 +51,8 @@ def left_out(night: NightResult) -> str:
     shown = len(night.baseline[0].positions) if night.baseline else 0
     if count <= shown:
         return ""
-    return (f"The {shown:,} largest of {count:,} positions by component ES and by value; {count - shown:,} are not "
-            "shown, risk.parquet holds all")
+    return (f"The {shown:,} largest of {count:,} positions by component ES and by value; {count - shown:,} "
+            f"are not shown, risk.parquet holds all")
 
 
 def _largest(night: NightResult, most: int) -> set[str]:

@@ -212,7 +212,8 @@ def test_wrong_names_and_levels_are_refused(made):
 def test_embedded_books_reach_back_to_the_sixties():
     held = standard_books("2024-09-24")
     assert {b.asset_class for b in held.books} == {"currencies", "Treasuries", "equities", "total"}
-    assert str(held.panels["treasuries"].dates[0]) < "1962-02" and str(held.panels["majors"].dates[0])[:4] == "1973"
+    assert str(held.panels["treasuries"].dates[0]) < "1962-02"
+    assert str(held.panels["majors"].dates[0])[:4] == "1973"
     for b in held.books:
         assert len(b.weights) == len(held.panels[b.panel].labels)
     early = standard_books("1986-06-30")

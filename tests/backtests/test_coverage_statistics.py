@@ -33,7 +33,8 @@ def test_kupiec_and_markov_follow_their_definition(hit, p):
     assert kupiec(n, x, p).lr == pytest.approx(-2 * (bernoulli(x, n, p) - bernoulli(x, n, x / n)), abs=1e-8)
     n00 = n01 = n10 = n11 = 0
     for a, b in zip(hit[:-1], hit[1:], strict=True):
-        n00, n01, n10, n11 = n00 + (not a and not b), n01 + (not a and b), n10 + (a and not b), n11 + (a and b)
+        n00, n01 = n00 + (not a and not b), n01 + (not a and b)
+        n10, n11 = n10 + (a and not b), n11 + (a and b)
     assert transitions(hit) == (n00, n01, n10, n11)
     both = (n01 + n11) / (n - 1)
     free = (bernoulli(n01, n00 + n01, n01 / (n00 + n01)) if n00 + n01 else 0.0) + (
@@ -228,7 +229,8 @@ def test_rolling_windows_counted_one_by_one(seed, days):
 
 def test_zone_limits_of_other_levels():
     yellow, red = zone_limits(250, 0.025)
-    assert traffic_light(250, yellow, 0.025)[0] == "yellow" and traffic_light(250, yellow - 1, 0.025)[0] == "green"
+    assert traffic_light(250, yellow, 0.025)[0] == "yellow"
+    assert traffic_light(250, yellow - 1, 0.025)[0] == "green"
     assert traffic_light(250, red, 0.025)[0] == "red" and traffic_light(250, red - 1, 0.025)[0] == "yellow"
     with pytest.raises(InputError):
         zone_limits(0, 0.01)

@@ -1,4 +1,5 @@
-"""Families of claims on invented worlds in which the truth is known: found when true, contradicted when false."""
+"""Families of claims on invented worlds in which the truth is known: found when true, contradicted when
+false."""
 
 from __future__ import annotations
 
@@ -49,7 +50,8 @@ def accounts(seed: int = 0, offset: float = -0.7, noise: float = 0.3) -> dict:
     out = {NIPA + name: (days, values * gdp / 100) for name, values in share.items()}
     exports = np.round(0.10 * gdp, 3)
     imports = np.round(0.13 * gdp, 3)
-    return out | {NIPA + "GDP": (days, gdp), NIPA + "GNP": (days, 1.005 * gdp), NIPA + "EXPGS": (days, exports),
+    return out | {NIPA + "GDP": (days, gdp), NIPA + "GNP": (days, 1.005 * gdp),
+                  NIPA + "EXPGS": (days, exports),
                   NIPA + "IMPGS": (days, imports), NIPA + "NETEXP": (days, np.round(exports - imports, 3))}
 
 
@@ -68,7 +70,8 @@ def test_an_offset_of_minus_seven_tenths_is_found():
 
 def test_an_offset_of_the_wrong_sign_is_contradicted_and_none_is_undecided():
     assert only(saving.sector_offset(evidence(accounts(offset=0.4)))).verdict == "contradicted"
-    assert only(saving.sector_offset(evidence(accounts(seed=4, offset=0.0, noise=1.5)))).verdict == "undecided"
+    nothing = accounts(seed=4, offset=0.0, noise=1.5)
+    assert only(saving.sector_offset(evidence(nothing))).verdict == "undecided"
 
 
 def test_the_influential_quarter_is_named():
@@ -114,7 +117,8 @@ def test_a_purchase_that_moves_trade_one_for_one_is_found_and_one_that_does_not_
 
 
 def bond_world(effect: float, seed: int = 2) -> Evidence:
-    """Official purchases move the ACM premium by *effect* bp per 1% of outstanding; nothing else but noise does."""
+    """Official purchases move the ACM premium by *effect* bp per 1% of outstanding; nothing else but noise
+    does."""
     rng = np.random.default_rng(seed)
     days = month_ends(1984, 492)
     flow = 10 + 40 * rng.standard_normal(492)
@@ -125,7 +129,8 @@ def bond_world(effect: float, seed: int = 2) -> Evidence:
         "tic.flows.official.treas_net": (days, 1e3 * flow),
         "acm.ACMY10": (days, (premium + path) / 100), "acm.ACMRNY10": (days, path / 100),
         "macro_monthly.UNRATE": (days, 5 + 0.1 * rng.standard_normal(492)),
-        "macro_monthly.CPIAUCSL": (days, 100 * 1.002 ** np.arange(492) * (1 + 1e-4 * rng.standard_normal(492))),
+        "macro_monthly.CPIAUCSL":
+            (days, 100 * 1.002 ** np.arange(492) * (1 + 1e-4 * rng.standard_normal(492))),
     }
     sizes = [{"year": y, "treasury": 4000.0} for y in range(1980, 2025)]
     return evidence(series, {"market_sizes": sizes})
@@ -200,7 +205,8 @@ def test_two_independent_trends_are_no_evidence():
     ratio = 3.5 + 0.015 * np.arange(n) + 0.02 * rng.standard_normal(n).cumsum()
     months = month_ends(Q0 - 2, 3 * n + 24)
     series = {
-        wealth.NET_WORTH: (days, ratio * gdp), wealth.DEFLATOR: (days, np.full(n, 100.0)), NIPA + "GDP": (days, gdp),
+        wealth.NET_WORTH: (days, ratio * gdp), wealth.DEFLATOR: (days, np.full(n, 100.0)),
+        NIPA + "GDP": (days, gdp),
         NIPA + "NETFI": (days, -gdp * (0.01 + 0.03 * np.arange(n) / n + 0.003 * rng.standard_normal(n))),
         "rates_monthly.GS10": (months, 0.06 + 0.0005 * rng.standard_normal(len(months)).cumsum()),
         "macro_monthly.CPIAUCSL": (months, 100 * 1.0025 ** np.arange(len(months))),

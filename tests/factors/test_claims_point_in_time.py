@@ -28,7 +28,8 @@ def imported(rng: np.random.Generator) -> list[ImportedSeries]:
     months = (np.datetime64("1984-12", "M") + np.arange(1, 486)).astype("datetime64[D]") - 1
 
     def one(name: str, values: np.ndarray) -> ImportedSeries:
-        return ImportedSeries(name, name, "unit", "monthly", "invented", "invented.csv", months, values, 45, False)
+        return ImportedSeries(name, name, "unit", "monthly", "invented", "invented.csv", months, values, 45,
+                              False)
 
     names = ["acm.ACMY10", "acm.ACMRNY10", *(f"tic.flows.{w}.{k}_net" for w in ("official", "total")
                                              for k in ("treas", "agcy", "corp", "stk"))]

@@ -1,4 +1,5 @@
-"""Coefficients of claims: HAC errors as statsmodels prints them, bootstrap intervals, influence, left-out rows."""
+"""Coefficients of claims: HAC errors as statsmodels prints them, bootstrap intervals, influence, left-out
+rows."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ def sample(n: int = 300, slope: float = -0.7, noise: float = 1.0, seed: int = 3)
 def test_estimate_and_error_are_those_of_statsmodels():
     y, x = sample()
     ours = regress(y, [x], np.arange(len(y)), 4, ["x"], "test").fit()
-    theirs = sm.OLS(y, sm.add_constant(x)).fit(cov_type="HAC", cov_kwds={"maxlags": 4, "use_correction": True})
+    theirs = sm.OLS(y, sm.add_constant(x)).fit(cov_type="HAC",
+                                               cov_kwds={"maxlags": 4, "use_correction": True})
     assert ours.value == pytest.approx(theirs.params[1], rel=1e-12)
     assert ours.se == pytest.approx(theirs.bse[1], rel=1e-12)
 
@@ -34,7 +36,8 @@ def test_bootstrap_interval_is_near_the_classical_one_for_independent_errors():
 
 
 def test_interval_covers_the_truth_as_often_as_it_says():
-    """200 samples with autocorrelated errors; 95% ± three binomial standard errors, a little short allowed."""
+    """200 samples with autocorrelated errors; 95% ± three binomial standard errors, a little short
+    allowed."""
     rng = np.random.default_rng(11)
     hits = 0
     for _ in range(200):

@@ -24,7 +24,8 @@ def draft(name: str, value: float, region: Region, se: float = 1.0, **fields) ->
 
 
 @pytest.mark.parametrize(("value", "region", "expected"), [
-    (-5, Region(high=0), "supported"), (5, Region(high=0), "contradicted"), (-0.5, Region(high=0), "undecided"),
+    (-5, Region(high=0), "supported"), (5, Region(high=0), "contradicted"),
+    (-0.5, Region(high=0), "undecided"),
     (5, Region(low=1), "supported"), (-5, Region(low=1), "contradicted"),
     (0, Region(-8, 8), "supported"), (15, Region(-8, 8), "contradicted"), (7, Region(-8, 8), "undecided"),
     (0, Region(-1, 1), "undecided"),

@@ -85,7 +85,8 @@ def test_industries_stand_in_for_funds_and_short_sets_for_none(tmp_path):
     days = business_days("2010-01-01", AS_OF)
     simple = np.full(len(days), 0.1)
     given = [series(f"ff10.{n}", days, simple) for n in ("HiTec", "Manuf", "Shops")]
-    given += [series("etf.XLU", days[-100:], simple[-100:] + 30), series("etf.XLF", days[-100:], simple[-100:] + 30)]
+    given += [series("etf.XLU", days[-100:], simple[-100:] + 30),
+              series("etf.XLF", days[-100:], simple[-100:] + 30)]
     write(tmp_path, given)
     with use_store(tmp_path):
         panels = read_panels("2024-09-24")

@@ -1,4 +1,5 @@
-"""The page of claims and the section of the nightly report: whole, self-contained, escaped, honest about gaps."""
+"""The page of claims and the section of the nightly report: whole, self-contained, escaped, honest about
+gaps."""
 
 from __future__ import annotations
 
@@ -18,10 +19,13 @@ from riskengine.workflows import claims as workflow
 
 def claim(name: str, verdict: str, **fields) -> Claim:
     e = ClaimEstimate("main", -0.5, "pp per pp", 0.1, -0.7, -0.3, 120, "1990Q1 to 2019Q4")
-    base = dict(id=name, family="Saving", title=f"Title <{name}>", claim="It is so & more.", said_by="a source",
-                equation="y = a + b x", series=("panel.X",), expected_seed="b < 0", expected_literature="b = 0",
+    base = dict(id=name, family="Saving", title=f"Title <{name}>", claim="It is so & more.",
+                said_by="a source",
+                equation="y = a + b x", series=("panel.X",), expected_seed="b < 0",
+                expected_literature="b = 0",
                 verdict=verdict, reason="Because.")
-    return Claim(**(base | ({"estimate": e, "p": 0.0004, "p_holm": 0.02, "q": 0.01} if fields.pop("tested", True)
+    return Claim(**(base | ({"estimate": e, "p": 0.0004, "p_holm": 0.02, "q": 0.01}
+                            if fields.pop("tested", True)
                             else {}) | fields))
 
 
@@ -31,13 +35,16 @@ def result() -> ClaimsResult:
              "labels": [f"20{i:02d}Q1" for i in range(50)], "mark": 7, "slope": -0.5, "intercept": 0.1,
              "x_label": "x, %", "y_label": "y, %"}
     lines = {"kind": "lines", "unit": "%", "x": [2000.0, 2001.0, 2002.0], "lines": [("CA", [1.0, None, 2.0])]}
-    bars = {"kind": "bars", "unit": "%", "decimals": 1, "title": "Bars", "rows": [("a", 1.0, 0.5, 1.5), ("b", -1.0, None, None)]}
+    bars = {"kind": "bars", "unit": "%", "decimals": 1, "title": "Bars",
+            "rows": [("a", 1.0, 0.5, 1.5), ("b", -1.0, None, None)]}
     other = ClaimEstimate("without 2008Q4", -0.1, "pp per pp", 0.1, -0.3, 0.1, 119)
     return ClaimsResult("2024-12-31", "abc", "The rule.", (
-        claim("A", "supported", chart=cloud, without=(("without 2008Q4", other, "undecided"),), influential="2008Q4"),
+        claim("A", "supported", chart=cloud, without=(("without 2008Q4", other, "undecided"),),
+              influential="2008Q4"),
         claim("B", "contradicted", chart=lines, others=(ClaimEstimate("beside", 0.2, "%"),)),
         claim("C", "undecided", chart=bars), claim("D", "identity holds", tested=False),
-        claim("E", "untestable", tested=False), claim("F", "data missing", tested=False, missing=("tic.x", "acm.y"))))
+        claim("E", "untestable", tested=False),
+        claim("F", "data missing", tested=False, missing=("tic.x", "acm.y"))))
 
 
 class Page(HTMLParser):
@@ -107,7 +114,8 @@ def test_the_nightly_section_lists_verdicts_or_says_how_to_get_them():
     from riskengine.reports.sections.claims import view
 
     class Night:
-        tables = {"claims": [{"id": "A", "family": "Saving", "title": "T", "verdict": "supported", "reason": "R",
+        tables = {"claims": [{"id": "A", "family": "Saving", "title": "T", "verdict": "supported",
+                              "reason": "R",
                               "said_by": "S", "as_of": "2024-09-20"}]}
 
     shown = view(Night())

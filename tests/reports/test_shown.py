@@ -1,4 +1,5 @@
-"""Large books on the page: the largest positions by component ES and by value, the count of the others, nothing else."""
+"""Large books on the page: the largest positions by component ES and by value, the count of the others,
+nothing else."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ def test_the_largest_by_either_order_stay():
         assert [p for p in whole.positions if p.position_id in kept] == list(risk.positions)
         assert risk.groups == whole.groups and risk.total == whole.total
     for s, whole in zip(cut.scenarios, night.scenarios, strict=True):
-        worst, best = min(whole.by_position, key=whole.by_position.get), max(whole.by_position, key=whole.by_position.get)
+        pnl = whole.by_position
+        worst, best = min(pnl, key=pnl.get), max(pnl, key=pnl.get)
         assert {worst, best} <= set(s.by_position) and s.expected_pnl_usd == whole.expected_pnl_usd
     assert cut.tables[COUNT] == 60 and position_count(cut) == 60
     assert cut_positions(cut, 12) is cut
@@ -60,8 +62,10 @@ def test_a_scenario_with_feedback_shows_its_line():
 
     night = make_night(scenarios=2)
     first = night.scenarios[0]
-    summary = FeedbackSummary("default", (-9.24, -62.0, -0.31), (-1.1, -20.0, 0.0), 8.3e5, 1e6, first.tail.var,
-                              first.tail.es, (("private Japan", "equity", -3.0, -1.0),), 0.15, 0.15, ("assumption",))
+    summary = FeedbackSummary("default", (-9.24, -62.0, -0.31), (-1.1, -20.0, 0.0), 8.3e5, 1e6,
+                              first.tail.var,
+                              first.tail.es, (("private Japan", "equity", -3.0, -1.0),), 0.15, 0.15,
+                              ("assumption",))
     night = replace(night, scenarios=(replace(first, feedback=summary), *night.scenarios[1:]))
     page = render_night(night)
     assert "−9.2 [−62.0 … −0.3] USD bn; −1.1 in the base run" in page

@@ -36,8 +36,9 @@ def fan_chart(
     y_scale, marks = fit_scale(values, height - bottom, top, target=5)
     x_scale = Scale(0.0, math.sqrt(52.0), left, width - right)
     last = number(path[-1][1], decimals) if path else "not quoted"
-    sheet = Sheet(width, height, title, f"{unit}; predicted median at a year {number(quantiles[-1][2], decimals)}, "
-                                        f"80% band {number(quantiles[-1][1], decimals)} to "
+    sheet = Sheet(width, height, title, f"{unit}; predicted median at a year "
+                                        f"{number(quantiles[-1][2], decimals)}, 80% band "
+                                        f"{number(quantiles[-1][1], decimals)} to "
                                         f"{number(quantiles[-1][3], decimals)}, realised {last}")
     legend(sheet, [("c1", "predicted, 80% and 90% band"), ("c3", "realised")], left, 10)
     sheet.line(left, 23, left + 18, 23, "mark")
@@ -108,8 +109,8 @@ def probability_columns(
     sheet = Sheet(width, height, title, "share of days by equal slice of the forecast: " + ", ".join(
         f"{100 * c / total:.1f}%" for c in counts) if total else "no days")
     for i, count in enumerate(counts):
-        tip = (f"{number(100 * i / len(counts), 0)} to {number(100 * (i + 1) / len(counts), 0)}%: {count:,} days, "
-               f"a right model {level:,.0f}")
+        tip = (f"{number(100 * i / len(counts), 0)} to {number(100 * (i + 1) / len(counts), 0)}%: {count:,} "
+               f"days, a right model {level:,.0f}")
         sheet.rect(left + slot * i + 0.5, y_scale(0), slot - 1, y_scale(count) - y_scale(0), css, tip)
     sheet.line(left, y_scale(level), width - right, y_scale(level), "mark")
     sheet.line(left, y_scale(0), width - right, y_scale(0), "rule")

@@ -15,7 +15,8 @@ def scatter(
     slope: float | None = None, intercept: float = 0.0, mark: int | None = None, width: float = 540,
     height: float = 260,
 ) -> Markup:
-    """Points (x, y), each named on hover; the line y = intercept + slope·x; point *mark* drawn large and labelled."""
+    """Points (x, y), each named on hover; the line y = intercept + slope·x; point *mark* drawn large and
+    labelled."""
     left, right, top, bottom = 48.0, 12.0, 20.0, 36.0
     x_scale, x_marks = fit_scale(x, left, width - right, zero=False, target=6)
     y_scale, y_marks = fit_scale(y, height - bottom, top, zero=False)
@@ -39,7 +40,8 @@ def scatter(
         a, b = x_scale(x[mark]), y_scale(y[mark])
         _dot(sheet, a, b, 4.6, "c3", f"most influential: {labels[mark]}")
         end = a + 8 + CHARACTER * len(labels[mark]) > width - right
-        sheet.text(a - 8 if end else a + 8, min(max(b + 4, top + 10), height - bottom - 4), labels[mark], "end tc3",
+        sheet.text(a - 8 if end else a + 8, min(max(b + 4, top + 10), height - bottom - 4), labels[mark],
+                   "end tc3",
                    "end" if end else "start")
     return sheet.render()
 

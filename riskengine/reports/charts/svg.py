@@ -70,7 +70,7 @@ class Sheet:
         if tip:
             content = Markup(f"<title>{escape(tip)}</title>")
         closing = "/>" if content is None else f">{escape(content)}</{tag}>"
-        self.parts.append(Markup(f"<{tag}{drawn}{closing}"))  # tags and names of attributes are this module's own
+        self.parts.append(Markup(f"<{tag}{drawn}{closing}"))  # tags and attributes' names are this module's
 
     def render(self) -> Markup:
         """The SVG element."""

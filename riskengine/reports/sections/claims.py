@@ -1,6 +1,7 @@
 """The sources' claims and their verdicts, one line each, from the last ``riskengine estimate claims``.
 
-``NightResult.tables['claims']`` : records (id, family, title, verdict, reason, said_by, as_of); the night computes none
+``NightResult.tables['claims']`` : records (id, family, title, verdict, reason, said_by, as_of); the night
+computes none
 of it.
 """
 
@@ -26,7 +27,8 @@ def view(night: NightResult) -> dict:
         if r.get("family") != before:
             groups.append(i)
             before = r.get("family")
-        body.append((text(r.get("title")), text(r.get("said_by"), "small"), verdict_cell(str(r.get("verdict"))),
+        body.append((text(r.get("title")), text(r.get("said_by"), "small"),
+                     verdict_cell(str(r.get("verdict"))),
                      text(r.get("reason"), "small")))
     table = Table("Verdicts on the data at hand", columns, tuple(body), groups=tuple(groups))
     return {"claims": table, "as_of": str(records[0].get("as_of", ""))}

@@ -121,9 +121,10 @@ def _winners(report: CoverageReport, level: float) -> Table:
         rows.append((text(name(w.asset_class)), Cell(str(w.books), float(w.books)), text(w.winner), *cells))
     return Table(f"Which model scores best: VaR and ES jointly at {level:.1%}", columns, tuple(rows),
                  sortable=False,
-                 note="Mean difference of the Fissler–Ziegel score FZ0 to the default model over the books of the class; "
-                      "negative is better than the default. (a/b; c): books on which the model beats / loses to the default "
-                      "at 5% (Diebold–Mariano); c: books on which Kupiec does not refute it at 5%.")
+                 note="Mean difference of the Fissler–Ziegel score FZ0 to the default model over the books "
+                      "of the class; negative is better than the default. (a/b; c): books on which the model "
+                      "beats / loses to the default at 5% (Diebold–Mariano); c: books on which Kupiec does "
+                      "not refute it at 5%.")
 
 
 def _of(report: CoverageReport, book: str, level: float) -> dict[str, CoverageCell]:

@@ -1,7 +1,7 @@
 """Episodes of the court as the page shows them: one card each, from the plain records of a replay.
 
-A record is what ``backtests.replay_record.to_record`` writes (the layout of episodes.json); nothing is computed
-here but units and words.
+A record is what ``backtests.replay_record.to_record`` writes (the layout of episodes.json); nothing is
+computed here but units and words.
 """
 
 from __future__ import annotations
@@ -137,10 +137,10 @@ def _moves(record: Mapping[str, Any], found: Mapping) -> Table:
     return Table("Predicted the evening before, and what happened", tuple(columns), tuple(rows),
                  is_long(len(rows)),
                  groups=tuple(groups),
-                 note="Predicted: median and 80% band of the engine. ▲ ▼: what happened lies above or below the band. "
-                      "Currencies and equities: change of the log price; + = the currency rose against the dollar. "
-                      "Yields: change of the zero rate. Book: P&L on 100 USD mn each of a ten-year zero bond, the "
-                      "S&P 500 and the currencies of the dollar.")
+                 note="Predicted: median and 80% band of the engine. ▲ ▼: what happened lies above or below "
+                      "the band. Currencies and equities: change of the log price; + = the currency rose "
+                      "against the dollar. Yields: change of the zero rate. Book: P&L on 100 USD mn each of "
+                      "a ten-year zero bond, the S&P 500 and the currencies of the dollar.")
 
 
 def _pair(f: Mapping[str, Any], scale: float, decimals: int) -> list[Cell]:

@@ -26,9 +26,10 @@ def cost_table(rows: Sequence[Mapping[str, Any]]) -> Table | None:
         body.append((text(r["stock"]), amount(r["days"], 1), *pairs,
                      Cell(number(middle, 0), middle, f"[{number(low, 0)}, {number(high, 0)}]")))
     return Table("Realised cost of buying 10% of a day's volume", columns, tuple(body), sortable=False,
-                 note="Printed: Almgren, Thum, Hauptmann and Li (2005), recalled; IBM agrees with an independent public "
-                      "implementation. The square root law has no execution time: it costs what a purchase within "
-                      "minutes does and is too dear for one spread over half a day.")
+                 note="Printed: Almgren, Thum, Hauptmann and Li (2005), recalled; IBM agrees with an "
+                      "independent public implementation. The square root law has no execution time: it "
+                      "costs what a purchase within minutes does and is too dear for one spread over half a "
+                      "day.")
 
 
 def stress_table(rows: Sequence[Mapping[str, Any]]) -> Table | None:

@@ -114,7 +114,8 @@ def _components(risk: RiskResult, dimension: str, e: int, es_name: str):
 
 
 def _positions(night: NightResult) -> Table | None:
-    """Every position, of a large book the largest: value, standalone and component ES at each horizon, largest sensitivities."""
+    """Every position, of a large book the largest: value, standalone and component ES at each horizon,
+    largest sensitivities."""
     if not night.baseline or not night.baseline[0].positions:
         return None
     later = [{p.position_id: p for p in r.positions} for r in night.baseline]

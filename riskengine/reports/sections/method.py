@@ -31,8 +31,8 @@ def _noise_rows(night: NightResult) -> list[tuple[str, str]]:
     """(model, what its rows of filtered historical simulation are); empty when the night drew other noise."""
     if all(r.noise != "filtered_historical" for r in night.baseline):
         return []
-    return [(r["model"], f"{r['estimate']:,.0f} rows, {r['method']}; {0.01 * r['estimate']:.0f} of them are beyond a "
-             "1% quantile of one step, which standard errors over paths do not count")
+    return [(r["model"], f"{r['estimate']:,.0f} rows, {r['method']}; {0.01 * r['estimate']:.0f} of them are "
+                         "beyond a 1% quantile of one step, which standard errors over paths do not count")
             for r in night.tables.get("factor_diagnostics") or ()
             if r.get("name") == "filtered historical rows"]
 

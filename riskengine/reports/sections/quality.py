@@ -52,7 +52,8 @@ def _assumed(night: NightResult) -> Table | None:
     rows = tuple((text(p.position_id), text(p.description or p.type), text(formats.name(p.desk)),
                   money(p.value_usd, unit),
                   money(p.notional_usd, unit), text(", ".join(p.assumed_inputs))) for p in marked)
-    return Table("Positions priced off assumed inputs", columns, rows, is_long(len(rows)), note=left_out(night))
+    return Table("Positions priced off assumed inputs", columns, rows, is_long(len(rows)),
+                 note=left_out(night))
 
 
 def _inputs(rows: object) -> Table | None:
