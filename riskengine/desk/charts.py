@@ -92,8 +92,11 @@ def yields_chart(answer: Answer) -> Markup:
     return grouped_columns(groups, series, "Yields by channel", "bp", 1, WIDTH, HEIGHT, signed=False)
 
 
-def pnl_chart(answer: Answer) -> Markup:
-    """Distribution of the P&L before (outline) and after (filled), with both VaR marks."""
+def pnl_chart(answer: Answer, tips: bool = True) -> Markup:
+    """Distribution of the P&L before (outline) and after (filled), with both VaR marks.
+
+    tips : a bar says its range and share; False draws the bars as two shapes (a knob is being dragged).
+    """
     found = answer["pnl_histogram"]
     edges = [e / MILLION for e in found["edges_usd"]]
     before, after = found["before"], found["after"]
@@ -103,13 +106,19 @@ def pnl_chart(answer: Answer) -> Markup:
     most = max([*before, *after, 1])
     y_scale = Scale(0.0, float(most), HEIGHT - bottom, top)
     paths = answer["paths"]
+    bars: dict[str, list[tuple[float, float]]] = {"loss": [], "gain": []}
     for i, count in enumerate(after):
         if count > 0:
-            a, b = x_scale(edges[i]), x_scale(edges[i + 1])
-            share = number(100 * count / paths, 2)
-            tip = f"{number(edges[i], 0)} to {number(edges[i + 1], 0)} USD m: {share}% of paths"
-            sheet.rect(a + 0.3, y_scale(0), b - a - 0.6, y_scale(count) - y_scale(0),
-                       "loss" if edges[i + 1] <= 0 else "gain", tip)
+            a, b, css = x_scale(edges[i]), x_scale(edges[i + 1]), "loss" if edges[i + 1] <= 0 else "gain"
+            low, high = y_scale(0), y_scale(count)
+            if tips:
+                share = number(100 * count / paths, 2)
+                sheet.rect(a + 0.3, low, b - a - 0.6, high - low, css,
+                           f"{number(edges[i], 0)} to {number(edges[i + 1], 0)} USD m: {share}% of paths")
+            else:
+                bars[css] += [(a + 0.3, low), (a + 0.3, high), (b - 0.3, high), (b - 0.3, low), (math.nan, 0.0)]
+    for css, corners in bars.items():
+        sheet.path(corners, css)
     outline: list[tuple[float, float]] = [(x_scale(edges[0]), y_scale(0))]
     for i, count in enumerate(before):
         outline += [(x_scale(edges[i]), y_scale(count)), (x_scale(edges[i + 1]), y_scale(count))]
@@ -191,7 +200,8 @@ def _on(cx: float, cy: float, radius: float, share: float) -> tuple[float, float
     return cx + radius * math.cos(angle), cy - radius * math.sin(angle)
 
 
-def draw_chain(answer: Answer) -> dict[str, Markup]:
-    """The chain by the id of its place on the page."""
-    return {"tiles": tiles(answer), "sellers": sellers_chart(answer), "dollar": dollar_chart(answer),
-            "yields": yields_chart(answer), "ledger": ledger_panel(answer), "dial": dial(answer.get("plausibility"))}
+def draw_chain(answer: Answer, show: object = None) -> dict[str, Markup]:
+    """The chain by the id of its place on the page; show : the places wanted, None: all."""
+    makers = {"tiles": tiles, "sellers": sellers_chart, "dollar": dollar_chart, "yields": yields_chart,
+              "ledger": ledger_panel, "dial": lambda a: dial(a.get("plausibility"))}
+    return {place: make(answer) for place, make in makers.items() if not isinstance(show, list) or place in show}

@@ -42,13 +42,17 @@ def _csv(answer: Answer) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(("state", "part", "name", "measure", "level", "value_usd", "se_usd", "low_usd", "high_usd",
-                     "paths"))
+                     "paths", "effective_scenarios", "views"))
+    views = answer["views"]
+    plain = (answer["paths"], "", "")
+    under = (answer["paths"], f"{views['effective_scenarios']:.1f}",
+             _safe("; ".join(views["sentences"]))) if views else plain
     for which in ("before", "after", "change"):
         for row in _rows(answer[which]):
-            writer.writerow((which, *row, answer["paths"]))
+            writer.writerow((which, *row, *(plain if which == "before" else under)))
     for trade in answer["trades"]:
         for _, _, *rest in _measures("trade", "", trade["incremental"]):
-            writer.writerow(("incremental", "trade", _safe(trade["trade"]), *rest, answer["paths"]))
+            writer.writerow(("incremental", "trade", _safe(trade["trade"]), *rest, *under))
     return out.getvalue()
 
 

@@ -18,6 +18,7 @@ from riskengine.policy.scenario import Scenario
 if TYPE_CHECKING:
     from riskengine.desk.state import DeskState, Seller
 
+SECTORS = ("all", "official", "private")
 USES = ("default", "abroad", "other_us", "deposits", "defend")
 CLASSES = (("treasury", "Treasuries"), ("agency", "Agencies"), ("corporate", "Corporates"), ("equity", "Equities"))
 SELLING_CLASSES = ("all", *(c for c, _ in CLASSES))
@@ -33,7 +34,8 @@ class Knob:
 
     shock, field : key of the file ('' : of the head).  main : the size of its shock; without it the other fields of
     a shock that the scenario does not have say nothing.  part : key inside a table field (accord target, tenor).
-    only_filed : offered only where the scenario has the shock with this field.
+    only_filed : offered only where the scenario has the shock with this field.  least, most : what may be typed or
+    loaded beyond the ends of the slider; None: its ends.
     """
 
     id: str
@@ -53,6 +55,13 @@ class Knob:
     choices: tuple[tuple[str, str], ...] = ()
     only_filed: bool = False
     tip: str = ""
+    least: float | None = None
+    most: float | None = None
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Smallest and largest value accepted, as shown."""
+        return (self.low if self.least is None else self.least, self.high if self.most is None else self.most)
 
 
 def _percent(
@@ -65,14 +74,15 @@ def _percent(
 _WHT, _FEE, _BUY, _CAP = "withholding_tax", "user_fee", "purchase_tax", "ownership_cap"
 _SELL, _SLOW, _ACCORD, _FED = "foreign_selling", "inflow_slowdown", "currency_accord", "policy_rate_path"
 KNOBS: tuple[Knob, ...] = (
-    _percent("wht_rate", "Taxes", "Withholding tax", _WHT, "rate", 50.0, main=True, tip="Share of income paid abroad"),
+    _percent("wht_rate", "Taxes", "Withholding tax", _WHT, "rate", 50.0, main=True, most=99.0,
+             tip="Share of income paid abroad"),
     Knob("wht_overrides", "Taxes", "Exemptions that fall", "many", shock=_WHT, field="overrides", rest=(), choices=(
         ("treaties", "treaties"), ("portfolio_interest", "portfolio interest"), ("section_892", "officials (s.892)"))),
     Knob("wht_classes", "Taxes", "Income taxed", "many", shock=_WHT, field="classes",
          rest=tuple(c for c, _ in CLASSES), choices=CLASSES),
     Knob("wht_grandfathered", "Taxes", "Existing holdings grandfathered", "flag", shock=_WHT, field="grandfathered",
          rest=False),
-    _percent("fee_rate", "Taxes", "User fee on officials", _FEE, "rate", 50.0, main=True, tip="Share of interest"),
+    _percent("fee_rate", "Taxes", "User fee on officials", _FEE, "rate", 50.0, main=True, most=99.0, tip="Share of interest"),
     _percent("purchase_rate", "Taxes", "Tax on purchases", _BUY, "rate", 5.0, step=0.1, main=True),
     _percent("cap_limit", "Taxes", "Cap on foreign Treasuries", _CAP, "limit", 40.0, 5.0, main=True, rest=40.0,
              tip="Foreign share of the Treasury market; 40% does not bind"),
@@ -80,20 +90,21 @@ KNOBS: tuple[Knob, ...] = (
              only_filed=True),
     Knob("sell_amount", "Flows", "Selling as filed", "range", "USD bn", 0.0, 5000.0, 10.0, 1.0, _SELL, "amount_usd_bn",
          main=True, only_filed=True),
-    _percent("slowdown", "Flows", "Inflow slowdown", _SLOW, "share", 100.0, -50.0, main=True,
+    _percent("slowdown", "Flows", "Inflow slowdown", _SLOW, "share", 100.0, -50.0, main=True, least=-100.0,
              tip="Share of usual foreign purchases that does not come"),
     _percent("hedge_ratio", "Flows", "Foreign hedge ratios", "hedge_ratio", "change", 50.0, -20.0, main=True,
              unit="points"),
-    *(_percent(f"accord_{c}", "Accord", f"{c} target", _ACCORD, "targets", 40.0, -10.0, main=True, part=c,
+    *(_percent(f"accord_{c}", "Accord", f"{c} target", _ACCORD, "targets", 40.0, -10.0, main=True, part=c, most=100.0,
                tip="Appreciation against the dollar") for c in ACCORD),
     _percent("accord_credibility", "Accord", "Credibility", _ACCORD, "credibility", 100.0, rest=100.0, step=5.0),
     _percent("dollar_fall", "Accord", "Broad dollar falls by", "dollar_depreciation", "fall", 30.0, -15.0, main=True),
-    _percent("tariff_rate", "Tariff", "Tariff, all partners", "tariff", "rate", 60.0, main=True, unit="points"),
+    _percent("tariff_rate", "Tariff", "Tariff, all partners", "tariff", "rate", 60.0, main=True, unit="points",
+             most=100.0),
     Knob("tariff_regime", "Tariff", "Market regime", "choice", shock="tariff", field="regime", rest="mixture",
          choices=(("mixture", "mixture"), ("haven", "safe haven"), ("flight", "flight"))),
     Knob("tariff_retaliation", "Tariff", "Retaliation", "flag", shock="tariff", field="retaliation", rest=False),
     *(Knob(f"fed_{t}", "Fed path", f"{t} expected path", "range", "bp", -300.0, 300.0, 5.0, 1.0, _FED, "bp", t,
-           main=True) for t in TENORS),
+           main=True, least=-500.0, most=500.0) for t in TENORS),
     Knob("timing", "Timing", "Policy comes", "choice", choices=SCHEDULES, rest=None),
     _percent("probability", "Timing", "Probability of enactment", "", "probability", 100.0, rest=100.0,
              tip="The announcement part of prices is multiplied by it"),
@@ -211,6 +222,8 @@ def _sale(seller: Seller, timing: str | None) -> list[str]:
         lines.append(f'+{_SELL}.holders=["{seller.holder}"]')
     if seller.asset_class != "all":
         lines.append(f'+{_SELL}.classes=["{seller.asset_class}"]')
+    if seller.sector != "all":
+        lines.append(f"+{_SELL}.sector={seller.sector}")
     if seller.use != "default":
         lines.append(f"+{_SELL}.use_of_proceeds={seller.use}")
     if timing is not None:

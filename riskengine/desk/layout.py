@@ -10,40 +10,42 @@ from typing import Any
 
 from dash import dcc, html
 
+from riskengine.desk.answers import ALIVE, PLACE
 from riskengine.desk.grid import position_grid
-from riskengine.desk.knobs import CLASSES, KNOBS, USES
+from riskengine.desk.knobs import CLASSES, KNOBS, SECTORS, USES
 from riskengine.desk.rooms import MOST_UPLOAD, Rooms
 from riskengine.desk.state import MOST_NAME, MOST_SELLERS, MOST_TRADE_TEXT, MOST_TRADES
+from riskengine.desk.views import EXAMPLES
 
 TABS = (("measures-tab", "Total"), ("classes", "Class"), ("desks", "Desk"), ("channels", "Channel"),
-        ("limits", "Limits"), ("hedge-tab", "Hedge"), ("reverse-tab", "Reverse"))
+        ("limits", "Limits"), ("views-tab", "Views"), ("hedge-tab", "Hedge"), ("reverse-tab", "Reverse"))
 EXPORTS = (("csv", "CSV"), ("json", "JSON"), ("html", "HTML report"))
-KEYS = (("/", "type a trade"), ("Ctrl Z", "undo"), ("Ctrl Y", "redo"), ("S", "save under a name"),
+KEYS = (("/", "type a trade"), ("W", "type a view"), ("Tab, ← →", "from knob to knob; move one (Page ↑ ↓: by more)"),
+        ("Ctrl Z", "undo"), ("Ctrl Y", "redo"), ("S", "save under a name"),
         ("C", "add to the comparison"), ("V", "view the comparison"), ("L", "copy the link"), ("E", "export"),
-        ("T", "dark or light"), ("1 – 7", "panels on the right"), ("R", "reset to the scenario as filed"),
+        ("T", "dark or light"), ("1 – 8", "panels on the right"), ("R", "reset to the scenario as filed"),
         ("?", "these keys"), ("Esc", "close"))
 
 
 def make_layout(rooms: Rooms) -> html.Div:
     """The page as Dash components; the same for everybody."""
     return html.Div([
-        dcc.Store(id="spec", data=page_spec(rooms)), dcc.Store(id="question"), dcc.Store(id="answer"),
-        dcc.Store(id="chain-question"), dcc.Store(id="chain-answer"), dcc.Store(id="painted-chain"),
-        dcc.Store(id="errand"), dcc.Store(id="reply"), dcc.Store(id="painted"), dcc.Store(id="edited"),
-        dcc.Store(id="replied"), dcc.Store(id="started"), dcc.Download(id="download"),
+        dcc.Store(id="spec", data=page_spec(rooms)), dcc.Store(id="errand"), dcc.Store(id="reply"),
+        dcc.Store(id="edited"), dcc.Store(id="replied"), dcc.Store(id="started"), dcc.Download(id="download"),
         _header(),
         html.Main([_left(), _centre(), _right()], id="columns"),
         html.Div(id="problems", role="alert"), html.Div(id="toast", role="status"),
-        html.Div(id="sheet", hidden=True, role="dialog"), _keys(),
+        html.Div(id="sheet", hidden=True, role="dialog", **{"aria-modal": "true"}), _keys(),
     ], id="desk")
 
 
 def page_spec(rooms: Rooms) -> dict[str, Any]:
     """What the scripts need to build the controls."""
     return {
-        "knobs": [asdict(k) for k in KNOBS], "headings": [
+        "place": PLACE, "alive": ALIVE, "knobs": [asdict(k) | {"bounds": k.bounds} for k in KNOBS], "headings": [
             {k: h[k] for k in ("name", "title", "horizon", "probability")} for h in rooms.headings],
         "holders": list(rooms.holders), "classes": [list(c) for c in CLASSES], "uses": list(USES),
+        "sectors": list(SECTORS), "views": list(EXAMPLES),
         "paths": {"fast": rooms.fast_paths, "full": rooms.full_paths},
         "most": {"name": MOST_NAME, "sellers": MOST_SELLERS, "trades": MOST_TRADES, "trade": MOST_TRADE_TEXT,
                  "upload": MOST_UPLOAD, "compare": 4},
@@ -106,14 +108,16 @@ def _centre() -> html.Section:
 
 
 def _right() -> html.Section:
-    tabs = [html.Button(words, type="button", className="tab" + (" on" if n == 0 else ""),
-                        **{"data-tab": place}) for n, (place, words) in enumerate(TABS)]
+    tabs = [html.Button(words, type="button", className="tab" + (" on" if n == 0 else ""), role="tab", title=f"{n + 1}",
+                        **{"data-tab": place, "aria-selected": "true" if n == 0 else "false", "aria-controls": place})
+            for n, (place, words) in enumerate(TABS)]
     panes = [html.Div(html.Div(id="measures", className="wait"), id="measures-tab", className="pane on")]
     panes += [html.Div(id=place, className="pane wait") for place in ("classes", "desks", "channels", "limits")]
     panes += [html.Div([html.Div(id=f"{which}-form"), html.Div(id=f"{which}-out")], id=f"{which}-tab",
-                       className="pane") for which in ("hedge", "reverse")]
+                       className="pane") for which in ("views", "hedge", "reverse")]
     return html.Section([
-        html.Nav(tabs, className="tabs"), html.Div(panes, id="panes", className="card"),
+        html.Nav(tabs, className="tabs", role="tablist"), html.Div(id="pane-at", className="unit"),
+        html.Div(panes, id="panes", className="card"),
         html.Div(id="trades", className="card"),
         html.Div(id="notes", className="card"),
         html.Div([html.Span("The same on the command line"), html.Code(id="command-line"),

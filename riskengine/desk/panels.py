@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from riskengine.reports.formats import horizon, name, number, probability
 
@@ -129,7 +129,12 @@ def notes_panel(answer: Answer) -> Markup:
                    "difference on the same paths. VaR and ES: + = loss.</p>").format(
         answer["portfolio"] or "portfolio", answer["as_of"], answer["accounts_as_of"], answer["paths"],
         answer["draws"], answer["seed"], name(answer["noise"]), answer["data_version"][:12])
-    return Markup("{}<ul>{}</ul>{}").format(head, Markup("").join(flags), facts)
+    views = answer["views"]
+    told = Markup("") if views is None else Markup(
+        "<p class=flag>Every number after stands under {}: {}. {:,.0f} of {:,} scenarios carry it.</p>").format(
+            "a view" if len(views["sentences"]) == 1 else f"{len(views['sentences'])} views",
+            "; ".join(views["sentences"]), views["effective_scenarios"], answer["paths"])
+    return Markup("{}{}<ul>{}</ul>{}").format(head, told, Markup("").join(flags), facts)
 
 
 def compare_panel(answers: Sequence[tuple[str, Answer | str]]) -> Markup:
@@ -148,6 +153,10 @@ def compare_panel(answers: Sequence[tuple[str, Answer | str]]) -> Markup:
     line("Scenario", each(lambda a: a["scenario"]["title"] if a["scenario"] else "Ordinary night"), "words")
     line("Horizon", each(lambda a: horizon(a["horizon_days"]["after"])))
     line("Positions", each(lambda a: number(a["positions"]["after"], 0)))
+    if any(a["views"] for _, a in good):
+        line("Views", each(lambda a: "; ".join(a["views"]["sentences"]) if a["views"] else "none"), "words")
+        line("Effective scenarios", each(lambda a: number(
+            a["views"]["effective_scenarios"] if a["views"] else a["paths"], 0)))
     levels = good[0][1]["levels"] if good else []
     kinds: list[tuple[str, Any]] = [("Expected P&L", lambda p: p["expected_pnl"])]
     for kind, label in (("var", "VaR"), ("es", "ES")):
@@ -171,24 +180,24 @@ def compare_panel(answers: Sequence[tuple[str, Answer | str]]) -> Markup:
 
 
 def table(title: str, rows: Sequence[Row], good_up: int = 0) -> Markup:
-    """before, after, change, ±; the first *good_up* rows are P&L (up is good), the others risk (up is bad)."""
+    """before, after, change, ±; the first *good_up* rows are P&L (up is good), the others risk (up is bad).
+
+    Painted for every step of a dragged knob: cells hold digits of ``formats.number`` only and are joined as they are;
+    labels are escaped.
+    """
     lines = []
     for n, (label, before, after, change) in enumerate(rows):
-        cells = []
-        for part in (before, after):
-            part = part or _ZERO
-            cells.append(Markup('<td class="n">{}</td><td class="n pm wide">{}</td>').format(
-                usd_m(part["value"]), half_width(part)))
+        cells = "".join(f'<td class="n">{usd_m(part["value"])}</td><td class="n pm wide">{half_width(part)}</td>'
+                        for part in (before or _ZERO, after or _ZERO))
         moved = change["value"] if n < good_up else -change["value"]
         shown = usd_m(change["value"], True)
         tone = "" if not any(c in "123456789" for c in shown) else "up" if moved > 0 else "down"
-        cells.append(Markup('<td class="n {}">{}</td><td class="n pm">{}</td>').format(
-            tone, shown, half_width(change)))
-        lines.append(Markup("<tr><th>{}</th>{}</tr>").format(label, Markup("").join(cells)))
+        lines.append(f'<tr><th>{escape(label)}</th>{cells}<td class="n {tone}">{shown}</td>'
+                     f'<td class="n pm">{half_width(change)}</td></tr>')
     return Markup(
-        '<table class="t"><thead><tr><th>{}</th><th class="n">before</th><th class="n pm wide">±</th>'
+        f'<table class="t"><thead><tr><th>{escape(title)}</th><th class="n">before</th><th class="n pm wide">±</th>'
         '<th class="n">after</th><th class="n pm wide">±</th><th class="n">change</th><th class="n pm">±</th></tr>'
-        "</thead><tbody>{}</tbody></table>").format(title, Markup("").join(lines))
+        f"</thead><tbody>{''.join(lines)}</tbody></table>")
 
 
 def errors_panel(problems: Sequence[str]) -> Markup:

@@ -35,9 +35,10 @@ class Rooms:
     open_session : (paths, uploaded portfolio or None) → session.  load_scenario : name → as filed.
     read_portfolio : (file name, bytes) → portfolio, through the door of files.
     headings : name, title, horizon, probability of every scenario.  holders : names a seller may have.
-    fast_paths, full_paths : while dragging, and after.  chain_paths : of a session that is asked for the chain alone
-    (it depends on the parameter draws, not on the paths).  reverse, hedge : workflows, None where there are none.
-    command : options of the command line that lead to the same session.
+    fast_paths, full_paths : while dragging, and after.  chain : (session, request) → the chain alone, which depends on
+    the parameter draws, not on the paths.  plausibility : the same of the dial alone, read off what the session holds.
+    reverse, hedge : workflows, None where there are none.  command : options of the command line that lead to the same
+    session.
     """
 
     open_session: Callable[[int, Portfolio | None], Session]
@@ -47,7 +48,8 @@ class Rooms:
     holders: Sequence[str]
     fast_paths: int
     full_paths: int
-    chain_paths: int
+    chain: Callable[[Session, WhatIfRequest], dict]
+    plausibility: Callable[[Session, WhatIfRequest], dict | None]
     command: Sequence[str] = ()
     reverse: Callable[[Session, WhatIfRequest, Mapping[str, Any]], dict] | None = None
     hedge: Callable[[Session, WhatIfRequest, Mapping[str, Any]], dict] | None = None
@@ -76,7 +78,7 @@ class Rooms:
         return self._uploaded[portfolio]
 
     def upload(self, name: str, raw: bytes) -> tuple[str, Portfolio]:
-        """(hash, portfolio) of an uploaded CSV file; InputError with every bad row."""
+        """(hash, portfolio) of an uploaded CSV or Parquet file; InputError with every bad row."""
         if len(raw) > MOST_UPLOAD:
             raise InputError(Problem("the file is too large", got=f"{len(raw):,} bytes",
                                      accepted=f"at most {MOST_UPLOAD:,} bytes"))

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from riskengine.base.errors import InputError, Problem, suggest
-from riskengine.desk.knobs import KNOBS_BY_ID, SELLING_CLASSES, USES, Knob
+from riskengine.desk.knobs import KNOBS_BY_ID, SECTORS, SELLING_CLASSES, USES, Knob
 
 MOST_LINK = 8_000
 MOST_JSON = 64_000
@@ -28,6 +28,7 @@ MOST_TRADE_TEXT = 200
 MOST_SELLERS = 8
 MOST_SIZES = 2_000
 MOST_USD_BN = 50_000.0
+_SELLER = ("holder", "asset_class", "usd_bn", "use", "sector")
 _SCENARIO = re.compile(r"[a-z][a-z0-9_]{0,79}")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _HOLDER = re.compile(r"[A-Za-z][A-Za-z ,&.'()-]{0,59}")
@@ -36,12 +37,13 @@ _HORIZON = re.compile(r"([1-9]|1\d|20)d|[1-9]\d?w|[1-9]\d?m|[1-5]y")
 
 @dataclass(frozen=True, slots=True)
 class Seller:
-    """An executed sale: holder (or 'all', 'asia', …), class (or 'all'), USD bn, use of the proceeds."""
+    """An executed sale: holder (or 'all', 'asia', …), class (or 'all'), USD bn, use of the proceeds, sector."""
 
     holder: str
     asset_class: str
     usd_bn: float
     use: str = "default"
+    sector: str = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +102,8 @@ class DeskState:
         whole = {
             "scenario": self.scenario, "knobs": {k: list(v) if isinstance(v, tuple) else v
                                                  for k, v in self.knobs.items()},
-            "sellers": [{"holder": s.holder, "asset_class": s.asset_class, "usd_bn": s.usd_bn, "use": s.use}
-                        for s in self.sellers],
+            "sellers": [{"holder": s.holder, "asset_class": s.asset_class, "usd_bn": s.usd_bn, "use": s.use,
+                         **({} if s.sector == "all" else {"sector": s.sector})} for s in self.sellers],
             "trades": list(self.trades), "scale": dict(self.scale), "remove": list(self.remove),
             "views": list(self.views), "horizon": self.horizon, "name": self.name, "portfolio": self.portfolio,
         }
@@ -195,19 +197,22 @@ class _Reader:
             return ()
         found = []
         for n, row in enumerate(value, 1):
-            if not isinstance(row, Mapping) or set(row) - {"holder", "asset_class", "usd_bn", "use"}:
-                self.problem("not a seller", f"sellers {n}", accepted="holder, asset_class, usd_bn, use")
+            if not isinstance(row, Mapping) or set(row) - set(_SELLER):
+                self.problem("not a seller", f"sellers {n}", accepted=", ".join(_SELLER))
                 continue
-            use, kind = row.get("use", "default"), row.get("asset_class", "all")
+            use, kind, sector = row.get("use", "default"), row.get("asset_class", "all"), row.get("sector", "all")
             if use not in USES:
                 self.problem("unknown use of proceeds", f"sellers {n}", use, ", ".join(USES))
             if kind not in SELLING_CLASSES:
                 self.problem("unknown asset class", f"sellers {n}", kind, ", ".join(SELLING_CLASSES))
+            if sector not in SECTORS:
+                self.problem("unknown sector", f"sellers {n}", sector, ", ".join(SECTORS))
             holder = row.get("holder", "all")
             if not isinstance(holder, str) or not _HOLDER.fullmatch(holder):
                 self.problem("cannot be a holder", f"sellers {n}", holder)
             found.append(Seller(str(holder), str(kind),
-                                self.number(row.get("usd_bn"), f"sellers {n}", 0.0, MOST_USD_BN), str(use)))
+                                self.number(row.get("usd_bn"), f"sellers {n}", 0.0, MOST_USD_BN), str(use),
+                                str(sector)))
         return tuple(found)
 
     def knobs(self, value: object) -> dict[str, Any]:
@@ -229,7 +234,7 @@ class _Reader:
     def knob(self, knob: Knob, value: object) -> Any:
         place = f"knob {knob.id}"
         if knob.kind == "range":
-            return self.number(value, place, knob.low, knob.high)
+            return self.number(value, place, *knob.bounds)
         if knob.kind == "flag":
             if not isinstance(value, bool):
                 self.problem("must be true or false", place, value)

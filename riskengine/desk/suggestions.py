@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from markupsafe import Markup
 
+from riskengine.desk.loading import load_policy
 from riskengine.desk.panels import empty, table, usd_m
 from riskengine.reports.formats import horizon, number, probability, significant
 
@@ -18,7 +20,7 @@ def reverse_panel(found: Found) -> Markup:
     """Policies and factor moves that lose the amount, the most plausible first."""
     head = Markup("<p class=muted>Loses USD {} m within {}; policies: {} loss on {} parameter draws.</p>").format(
         usd_m(found["lose_usd"]), horizon(found["horizon_days"]), found["policy_loss"], found["draws"])
-    policies = [_policy(row) for row in found["policies"] if row["reached"]]
+    policies = [_policy(row, found["horizon_days"]) for row in found["policies"] if row["reached"]]
     moves = [_moves(row) for row in found["factor_moves"] if row["reached"]]
     short = [x for x in found["policies"] if not x["reached"]]
     note = Markup("<p class=muted>{} other policies cannot lose it within their range.</p>").format(len(short))
@@ -36,7 +38,12 @@ def hedge_panel(found: Found) -> Markup:
         number(x["size"], 0 if x["unit"] == "contracts" else 1, True), x["unit"], usd_m(x["cost_usd"]))
         for x in found["hedges"]]
     level = f"{100 * found['level']:g}"
-    out = [Markup(
+    trades = [x["trade"] for x in found["hedges"] if x["trade"]]
+    act = Markup('<div class="ways"><button type="button" data-add-trades="{}" title="{}">Add as candidate {}</button>'
+                 "</div>").format(json.dumps(trades), "; ".join(trades),
+                                  "trade" if len(trades) == 1 else f"trades ({len(trades)})") if trades else empty(
+        "None of these makes the tail smaller after costs.")
+    out = [act, Markup(
         '<table class="t"><thead><tr><th>Smallest {} {}%</th><th class="n">size</th><th></th>'
         '<th class="n">cost, USD m</th></tr></thead><tbody>{}</tbody></table>').format(
             found["measure"].upper(), level, Markup("").join(rows))]
@@ -64,11 +71,15 @@ def _table(title: str, unit: str, rows: list[Markup]) -> Markup:
                   "</thead><tbody>{}</tbody></table>").format(title, unit, Markup("").join(rows))
 
 
-def _policy(row: Found) -> Markup:
+def _policy(row: Found, days: int) -> Markup:
     words = " + ".join(f"{p['title']} {significant(p['size'])} {p['unit']}" for p in row["parts"])
     orders = "; ".join(f"{k} {number(v, 0)}" for k, v in row["orders_usd_bn"].items() if abs(v) >= 0.5)
     below = f"orders, USD bn: {orders}" if orders else _factors(row)
-    return _entry(words, below, row)
+    state = load_policy(row["parts"], days)
+    button = Markup("") if state is None else Markup(
+        '<button type="button" data-load="{}" title="Put this policy on the knobs">Load</button>').format(
+            json.dumps(state))
+    return _entry(words, below, row, button)
 
 
 def _moves(row: Found) -> Markup:
@@ -80,8 +91,9 @@ def _factors(row: Found) -> str:
                      for m in row["moves"][:SHOWN_MOVES])
 
 
-def _entry(words: str, below: str, row: Found) -> Markup:
-    return Markup('<tr><th title="{}">{}<small>{}</small></th><td class="n">{}</td><td class="n">{}</td></tr>').format(
-        f"{words}; {below}", words, below, usd_m(row["loss_usd"]), probability(row["core_probability"]))
+def _entry(words: str, below: str, row: Found, button: Markup = Markup("")) -> Markup:
+    return Markup('<tr><th title="{}">{}<small>{}</small></th><td class="n">{}</td><td class="n">{}</td><td>{}</td></tr>'
+                  ).format(f"{words}; {below}", words, below, usd_m(row["loss_usd"]),
+                           probability(row["core_probability"]), button)
 
 

@@ -13,7 +13,8 @@ import pytest
 
 pytest.importorskip("dash", reason="the extra 'desk' is not installed")
 
-from riskengine.desk.callbacks import answer_question, run_errand
+from riskengine.desk.answers import answer_question
+from riskengine.desk.callbacks import run_errand
 from riskengine.desk.panels import usd_m
 from riskengine.desk.rooms import MOST_UPLOAD
 from riskengine.desk.state import DeskState
@@ -49,15 +50,35 @@ def test_a_dragged_knob_is_answered_by_the_first_paths(rooms):
     page = ask(rooms, "fast")
     assert page["paths"] == rooms.fast_paths
     found = rooms.session(rooms.fast_paths).answer(rooms.request(DeskState.from_json(STATE)))
-    assert page["numbers"]["after"]["es"] == found["after"]["es"]
-    assert set(page["html"]) == {"measures", "classes", "desks", "trades", "pnl"}
+    shown = numbers(page["html"]["measures"])
+    for which in ("var", "es"):
+        assert usd_m(found["after"][which]["0.99"]["value"]) in shown
+        assert usd_m(found["change"][which]["0.99"]["value"], True) in shown
+    assert set(page["html"]) == {"measures", "classes", "desks", "views-out", "trades", "pnl", "dial"}
+    seen = ask(rooms, "fast", show=["desks"])
+    assert set(seen["html"]) == {"desks", "trades", "pnl", "dial"}
+    assert all(seen["html"][place] == page["html"][place] for place in seen["html"])
 
 
 def test_the_chain_does_not_depend_on_the_paths(rooms):
     few, all_paths = ask(rooms, "chain"), ask(rooms)
     for place, html in few["html"].items():
         assert html == all_paths["html"][place], place
-    assert {"tiles", "dial", "dollar", "ledger"} <= set(few["html"])
+    assert set(few["html"]) == {"tiles", "sellers", "dollar", "yields", "ledger", "dial"}
+    assert set(ask(rooms, "chain", show=["tiles"])["html"]) == {"tiles"}
+
+
+def test_the_dial_moves_with_the_numbers(rooms):
+    assert ask(rooms, "fast")["html"]["dial"] == ask(rooms)["html"]["dial"]
+    state = DeskState.from_json(STATE)
+    session, request = rooms.session(rooms.fast_paths), rooms.request(state)
+    session.answer(request)
+    near, whole = rooms.plausibility(session, request), rooms.chain(session, request)["plausibility"]
+    for which in ("before", "after"):
+        assert near[which]["mahalanobis"] == pytest.approx(whole[which]["mahalanobis"], rel=1e-9)
+    assert near["before"]["mahalanobis"] != near["after"]["mahalanobis"]
+    night = rooms.request(DeskState())
+    assert rooms.plausibility(session, night) is None and "chain" not in rooms.chain(session, night)
 
 
 def test_the_command_line_asks_the_same(rooms):
@@ -137,6 +158,7 @@ def test_an_uploaded_book_is_found_by_its_content_only(rooms):
 @pytest.mark.parametrize("text, words", [
     (b"", "empty"), (b"\xff\xfe\x00\x01", "utf-8"), (b"a,b\n1,2\n", "missing column"),
     (BOOK + b"A-1,fx_spot,d,b,s,1e6,XXX,\n", "unique"), (b"x" * (MOST_UPLOAD + 1), "too large"),
+    (b"PAR1 and no more", "not a parquet file"), (b"PAR1" + bytes(range(256)) * 20 + b"PAR1", "not a parquet file"),
 ])
 def test_bad_uploads(rooms, text, words):
     reply = upload(rooms, text)

@@ -15,9 +15,10 @@ from riskengine.desk.knobs import KNOBS, KNOBS_BY_ID, filed_values, knob_sets, s
 from riskengine.desk.state import MOST_LINK, DeskState, Seller
 
 TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=0x2FFF).filter(str.isprintable), max_size=40)
-SELLER = st.builds(lambda h, c, x, u: {"holder": h, "asset_class": c, "usd_bn": x, "use": u},
+SELLER = st.builds(lambda h, c, x, u, s: {"holder": h, "asset_class": c, "usd_bn": x, "use": u, **s},
                    st.sampled_from(["all", "Japan", "China, Mainland", "asia"]), st.sampled_from(["all", "treasury"]),
-                   st.floats(0, 5000), st.sampled_from(["default", "defend"]))
+                   st.floats(0, 5000), st.sampled_from(["default", "defend"]),
+                   st.sampled_from([{}, {"sector": "official"}, {"sector": "all"}]))
 
 
 def _value(knob):
@@ -83,9 +84,10 @@ def test_a_link_cannot_blow_up():
 
 @pytest.mark.parametrize("table, words", [
     ({"scenario": "../../etc/passwd"}, "scenario"), ({"scenario": "/x.toml"}, "scenario"),
-    ({"portfolio": "configs/portfolios/global_macro.csv"}, "portfolio"), ({"knobs": {"wht_rate": 900}}, "0 to 50"),
+    ({"portfolio": "configs/portfolios/global_macro.csv"}, "portfolio"), ({"knobs": {"wht_rate": 900}}, "0 to 99"),
     ({"knobs": {"wht_rat": 3}}, "wht_rate"), ({"sellers": [{"holder": '"] x=1', "usd_bn": 1}]}, "holder"),
-    ({"sellers": [{"holder": "all", "usd_bn": -1}]}, "range"), ({"trades": ["x" * 300]}, "200"),
+    ({"sellers": [{"holder": "all", "usd_bn": -1}]}, "range"),
+    ({"sellers": [{"holder": "all", "usd_bn": 1, "sector": "martian"}]}, "sector"), ({"trades": ["x" * 300]}, "200"),
     ({"trades": ["buy\n1m"]}, "printable"), ({"horizon": "99y"}, "horizon"), ({"code": "1"}, "unknown key"),
     ({"scale": {"A": float("nan")}}, "number"), ({"name": "x" * 100}, "name"),
 ])
@@ -122,13 +124,14 @@ def test_an_untouched_page_sets_nothing():
 
 
 def test_sellers_timing_and_accord_become_shocks():
-    state = DeskState(sellers=(Seller("Japan", "treasury", 300.0, "abroad"), Seller("all", "equity", 50.0)),
+    state = DeskState(sellers=(Seller("Japan", "treasury", 300.0, "abroad"), Seller("all", "equity", 50.0, sector="private")),
                       knobs={"timing": "6m", "accord_CNY": 15.0, "accord_JPY": 10.0, "wht_rate": 20.0}, horizon="6m")
     scenario = edit_scenario("blank", knob_sets(state, None))
     kinds = [type(s).__name__ for s in scenario.shocks]
     assert kinds == ["WithholdingTax", "CurrencyAccord", "ForeignSelling", "ForeignSelling"]
     assert all(s.schedule.kind == "linear" and s.schedule.years == 0.5 for s in scenario.shocks)
     assert dict((c, round(t.default, 10)) for c, t in scenario.shocks[1].targets) == {"CNY": 0.15, "JPY": 0.10}
+    assert [s.sector for s in scenario.shocks[2:]] == ["all", "private"]
     assert scenario.shocks[2].holders == ("Japan",) and scenario.shocks[2].amount.default == 300.0
     assert scenario.horizon.days == 130
 

@@ -3,7 +3,7 @@
 window.desk = (function () {
   const empty = () => ({scenario: null, knobs: {}, sellers: [], trades: [], scale: {}, remove: [], views: [],
     horizon: null, name: "", portfolio: null});
-  const d = {state: empty(), filed: {}, spec: null, last: null, past: [], future: [], seq: 0, sent: {}, dirty: false,
+  const d = {state: empty(), filed: {}, spec: null, last: null, past: [], future: [], seq: 0, dirty: null, pending: null,
     flying: null, needBook: true, painters: [], empty, times: []};
 
   d.set = (id, props) => window.dash_clientside.set_props(id, props);
@@ -36,46 +36,61 @@ window.desk = (function () {
   d.redo = () => move(d.future, d.past);
   d.refresh = () => { for (const f of d.painters) f(); };
 
-  /* One question of each kind flies at a time; the latest state follows as soon as the answer is there. */
+  /* Questions go to the page's own server directly: a Dash callback would wake every component of the page, 30 to 50 ms
+     for an answer.  One question of each kind flies at a time; the latest state follows as soon as its answer is there. */
+  d.send = (question) => fetch(d.spec.place, {method: "POST", headers: {"Content-Type": "application/json"},
+    body: JSON.stringify(question)}).then((r) => ((r.headers.get("Content-Type") || "").startsWith("application/json")
+    ? r.json() : r.text().then((words) => { throw new Error(words.slice(0, 300)); })));
   d.ask = (mode, link) => {
-    if (mode === "fast" && d.flying && d.flying.mode === "fast") { d.dirty = true; return; }
-    d.dirty = false;
+    if (d.flying && d.flying.mode === mode && !d.flying.link && link === undefined) { d.dirty = mode; return; }
+    d.dirty = null;
     const question = {seq: ++d.seq, mode, state: d.state, book: d.needBook};
     if (link !== undefined) question.link = link;
-    d.flying = {seq: d.seq, mode, link: link !== undefined, begin: performance.now()};
+    if (mode === "fast") question.show = d.inSight();
+    const mine = d.flying = {seq: d.seq, mode, link: link !== undefined, begin: performance.now(), pending: d.pending};
+    d.pending = null;
     d.byId("desk").dataset.busy = mode;
-    d.set("question", {data: d.copy(question)});
-    clearTimeout(d.patience);
-    d.patience = setTimeout(() => { if (d.flying) { d.flying = null;
-      d.problems(["No answer from the desk: it was stopped, or it is still reading the book. Try again."]); } }, 90000);
+    d.send(question).then(d.paint, (error) => { if (d.flying === mine) d.lost(mode, link, error); });
   };
   d.arrived = (answer) => {
     if (!d.flying || answer.seq !== d.flying.seq) return null;
-    const trip = performance.now() - d.flying.begin;
-    const done = d.flying; done.trip = trip; d.flying = null; clearTimeout(d.patience);
+    const done = d.flying; done.trip = performance.now() - done.begin; d.flying = null;
     delete d.byId("desk").dataset.busy;
-    d.times.push({mode: done.mode, trip, server: answer.server_ms, engine: answer.engine_ms});
-    if (d.times.length > 400) d.times.shift();
+    done.record = {mode: done.mode, trip: done.trip, server: answer.server_ms, engine: answer.engine_ms};
+    d.times.push(done.record); if (d.times.length > 400) d.times.shift();
     if (done.mode === "fast" && ++d.beats % 2 === 0) d.askChain();
-    if (d.dirty) d.ask("fast");
+    if (d.dirty) d.ask(d.dirty);
     return done;
+  };
+  /* No answer came: what was set stays in the page. */
+  d.lost = (mode, link, error) => {
+    d.flying = null; d.dirty = null; delete d.byId("desk").dataset.busy; d.byId("desk").dataset.failed = "1";
+    const gone = error instanceof TypeError;
+    d.problems([gone ? "It was stopped, or the way to it is cut. What you set is kept on this page." : error.message],
+      gone ? "The desk does not answer" : "The desk refused the question",
+      [["Try again", () => { d.problems([]); d.ask(mode === "fast" ? "full" : mode, link); }]]);
   };
 
   /* The chain while a knob is dragged: beside the numbers, one question at a time. */
   d.beats = 0;
   d.askChain = () => {
     if (d.chainFlying && performance.now() - d.chainFlying.begin < 20000) return;
-    d.chainFlying = {seq: ++d.seq, begin: performance.now()};
-    d.set("chain-question", {data: d.copy({seq: d.seq, mode: "chain", state: d.state})});
-  };
-  d.chainArrived = (answer) => {
-    if (!d.chainFlying || answer.seq !== d.chainFlying.seq) return false;
-    d.times.push({mode: "chain", trip: performance.now() - d.chainFlying.begin, server: answer.server_ms});
-    d.chainFlying = null;
-    return d.byId("desk").dataset.mode === "fast";
+    const mine = d.chainFlying = {seq: ++d.seq, begin: performance.now()};
+    const show = ["tiles", "dollar", "yields", d.byId("ledger").hidden ? "sellers" : "ledger"];
+    d.send({seq: d.seq, mode: "chain", state: d.state, show}).then((answer) => {
+      if (d.chainFlying !== mine) return;
+      d.chainFlying = null;
+      d.times.push({mode: "chain", trip: performance.now() - mine.begin, server: answer.server_ms});
+      if (d.byId("desk").dataset.mode === "fast" && answer.html) d.put(answer.html);
+    }, () => { if (d.chainFlying === mine) d.chainFlying = null; });
   };
 
-  d.errand = (what) => { d.set("errand", {data: Object.assign({seq: ++d.seq}, d.copy(what))}); };
+  /* An errand: export, comparison, upload, search.  Dash brings it; when the server is gone Dash says nothing, so we look. */
+  d.errand = (what) => {
+    d.set("errand", {data: Object.assign({seq: ++d.seq}, d.copy(what))});
+    const look = () => fetch(d.spec.alive).catch(() => d.lost("full", undefined, new TypeError()));
+    setTimeout(look, 1500);
+  };
 
   /* The link and what is kept in this browser. */
   d.linkOf = (text) => location.origin + location.pathname + "#w=" + text;
@@ -89,13 +104,15 @@ window.desk = (function () {
     const box = d.byId("toast"); box.textContent = words; box.className = "on";
     clearTimeout(d.toasting); d.toasting = setTimeout(() => { box.className = ""; }, 2600);
   };
-  d.problems = (list) => {
+  d.problems = (list, title, ways) => {
     const box = d.byId("problems"); box.replaceChildren();
     if (!list || !list.length) { box.className = ""; return; }
     const close = d.el("button", {type: "button", "data-do": "close-problems", text: "×", title: "Close"});
     const ul = d.el("ul", {}, list.slice(0, 40).map((p) => d.el("li", {text: p})));
     if (list.length > 40) ul.append(d.el("li", {text: `… and ${list.length - 40} more`}));
-    box.append(d.el("b", {text: list.length === 1 ? "This cannot be answered" : `${list.length} problems`}), close, ul);
+    box.append(d.el("b", {text: title || (list.length === 1 ? "This cannot be answered" : `${list.length} problems`)}), close, ul);
+    if (ways) box.append(d.el("div", {class: "ways"}, ways.map(([words, does]) => {
+      const b = d.el("button", {type: "button", text: words}); b.addEventListener("click", does); return b; })));
     box.className = "on";
   };
 

@@ -14,18 +14,34 @@
       delete s.knobs[k.id];
     else s.knobs[k.id] = value;
   };
-  const clamp = (k, x) => Math.min(k.high, Math.max(k.low, x));
+  const clamp = (k, x) => Math.min(k.bounds[1], Math.max(k.bounds[0], x));
+
+  /* A slider: dragged it asks at every step; keys move it too, and the page refines when they rest. */
+  d.slides = (slider, step) => {
+    let byKey = false, resting;
+    slider.addEventListener("keydown", (e) => { byKey = /^(Arrow|Page|Home|End)/.test(e.key); });
+    slider.addEventListener("pointerdown", () => { byKey = false; });
+    slider.addEventListener("input", step);
+    slider.addEventListener("change", () => { clearTimeout(resting);
+      if (byKey) resting = setTimeout(d.release, 350); else d.release(); });
+  };
+  /* Undo inside a box belongs to what is being typed there; else to the page. */
+  d.types = (box) => {
+    box.addEventListener("input", () => { box.dataset.dirty = "1"; });
+    box.addEventListener("change", () => { delete box.dataset.dirty; });
+  };
 
   function range(k) {
     const slider = el("input", {type: "range", min: k.low, max: k.high, step: k.step, "aria-label": `${k.label}, ${k.unit}`,
       "data-knob": k.id});
-    const box = el("input", {type: "number", min: k.low, max: k.high, step: "any", "aria-label": `${k.label}, number`,
+    const box = el("input", {type: "number", min: k.bounds[0], max: k.bounds[1], step: "any", "aria-label": `${k.label}, number`,
       "data-number": k.id});
-    slider.addEventListener("input", () => {
-      const value = Number(slider.value); box.value = value.toFixed(decimals(k));
+    const fill = (value) => slider.style.setProperty("--at", `${100 * (Math.min(k.high, Math.max(k.low, value)) - k.low) / (k.high - k.low)}%`);
+    d.slides(slider, () => {
+      const value = Number(slider.value); box.value = value.toFixed(decimals(k)); fill(value);
       d.drag(put(k, value)); mark(k);
     });
-    slider.addEventListener("change", () => d.release());
+    d.types(box);
     box.addEventListener("change", () => {
       if (box.value.trim() === "" || !Number.isFinite(Number(box.value))) return update(k);
       d.change(put(k, clamp(k, Number(box.value))));
@@ -34,7 +50,7 @@
       update: () => {
         const value = shown(k) === null ? k.low : Number(shown(k));
         slider.value = value; box.value = value.toFixed(Number.isInteger(value) ? 0 : Math.max(1, decimals(k)));
-        slider.style.setProperty("--at", `${100 * (clamp(k, value) - k.low) / (k.high - k.low)}%`);
+        delete box.dataset.dirty; fill(value);
       }};
   }
   function flag(k) {
@@ -89,18 +105,18 @@
     const spec = d.spec, here = () => d.state.sellers[n];
     const pick = (key, options) => {
       const list = el("select", {"aria-label": key, "data-seller": key}, options.map(([v, w]) => el("option", {value: v, text: w})));
-      list.value = here()[key];
+      list.value = here()[key] || "all";
       list.addEventListener("change", () => d.change((s) => { s.sellers[n][key] = list.value; }));
       return list;
     };
     const words = {default: "proceeds: default", abroad: "go abroad", other_us: "other US assets", deposits: "US deposits", defend: "defend currency"};
     const slider = el("input", {type: "range", min: 0, max: 1000, step: 10, "aria-label": "USD bn sold", "data-seller": "usd_bn"});
     const box = el("input", {type: "number", min: 0, max: 50000, step: "any", "aria-label": "USD bn sold, number"});
-    const show = () => { slider.value = here().usd_bn; box.value = here().usd_bn;
+    const show = () => { slider.value = here().usd_bn; box.value = Number(here().usd_bn.toFixed(1));
       slider.style.setProperty("--at", `${Math.min(100, here().usd_bn / 10)}%`); };
-    slider.addEventListener("input", () => { box.value = slider.value;
+    d.slides(slider, () => { box.value = slider.value;
       slider.style.setProperty("--at", `${slider.value / 10}%`); d.drag((s) => { s.sellers[n].usd_bn = Number(slider.value); }); });
-    slider.addEventListener("change", () => d.release());
+    d.types(box);
     box.addEventListener("change", () => { const x = Number(box.value);
       if (box.value.trim() === "" || !(x >= 0 && x <= 50000)) return show();
       d.change((s) => { s.sellers[n].usd_bn = x; }); });
@@ -112,7 +128,9 @@
         pick("holder", spec.holders.map((h) => [h, {all: "All foreigners", europe: "Europe", asia: "Asia"}[h] || h])),
         pick("asset_class", [["all", "all classes"], ...spec.classes]), gone]),
       el("div", {class: "control"}, [slider, box, el("span", {class: "unit", text: "USD bn"})]),
-      pick("use", spec.uses.map((u) => [u, words[u] || u])),
+      el("div", {class: "pair"}, [
+        pick("sector", spec.sectors.map((x) => [x, {all: "official and private", official: "official only", private: "private only"}[x] || x])),
+        pick("use", spec.uses.map((u) => [u, words[u] || u]))]),
     ]);
   }
   let sellersShown = "";
@@ -120,11 +138,14 @@
     const keys = JSON.stringify([d.state.sellers]);
     if (keys === sellersShown) return;
     sellersShown = keys;
+    const inside = () => [...sellers.querySelectorAll("input, select, button")];
+    const held = inside().indexOf(document.activeElement);
     sellers.replaceChildren(...d.state.sellers.map((_, n) => sellerRow(n)));
     const add = el("button", {type: "button", class: "add", "data-do": "add-seller", text: "+ seller by holder and class",
       disabled: d.state.sellers.length >= d.spec.most.sellers});
     add.addEventListener("click", () => d.change((s) => { s.sellers.push({holder: "all", asset_class: "treasury", usd_bn: 100, use: "default"}); }));
     sellers.append(add);
+    if (held >= 0 && inside()[held]) inside()[held].focus();
   }
 
   d.buildKnobs = () => {

@@ -1,4 +1,4 @@
-/* Header, trades, grid, tabs, comparison, keys: everything but the knobs; and the painters Dash calls. */
+/* Answers on the page, header, tabs, comparison, keys; and what Dash calls. */
 "use strict";
 (function () {
   const d = window.desk, el = d.el;
@@ -12,22 +12,21 @@
       theme(d.stored("theme", matchMedia("(prefers-color-scheme: light)").matches ? "light" : "dark"));
       const ready = () => {
         if (!d.byId("knobs") || !d.byId("trade-place")) return setTimeout(ready, 30);
-        d.buildScenario(); d.buildKnobs(); buildHeader(); buildTrades(); buildForms(); listen(); d.refresh();
+        d.buildScenario(); d.buildKnobs(); buildHeader(); d.buildBook(); listen(); d.refresh();
         d.ask("full", d.linkHere() === null ? undefined : d.linkHere());
       };
       ready();
       return nothing();
     },
-    paint: (answer) => { if (answer) paint(answer); return nothing(); },
-    paint_chain: (answer) => { if (answer && d.chainArrived(answer) && answer.html) put(answer.html); return nothing(); },
     reply: (reply) => { if (reply) replied(reply); return nothing(); },
-    edit: (changed, clicked) => { edited(changed, clicked); return nothing(); },
+    edit: (changed, clicked) => { d.edited(changed, clicked); return nothing(); },
   }});
 
   /* ---- an answer ---- */
-  function paint(answer) {
+  d.paint = (answer) => {
     const done = d.arrived(answer);
     if (done === null) return;
+    const begin = performance.now();
     if (answer.rows) {
       d.rows = answer.rows; d.columns = answer.columns; d.needBook = false;
       const b = answer.book_label;
@@ -36,100 +35,62 @@
       d.gridShown = null;
     }
     if (answer.filed) d.filed = answer.filed;
-    if (answer.problems) {
-      d.problems(answer.problems); d.byId("desk").dataset.failed = "1";
-      if (d.pendingTrade && d.state.trades.at(-1) === d.pendingTrade) {  /* back into the line, to be mended */
-        d.state.trades.pop(); d.past.pop(); d.byId("trade").value = d.pendingTrade; d.byId("trade").focus(); d.pendingTrade = null;
-      }
-      d.refresh();
-      if (d.linkHere() !== null && d.last === null) { history.replaceState(null, "", location.pathname); d.ask("full"); d.keepProblems = true; }
-      return;
-    }
+    if (answer.problems || !answer.html) return refused(answer, done);
     if (d.keepProblems) d.keepProblems = false; else d.problems([]);
     delete d.byId("desk").dataset.failed;
     const first = d.last === null;
     d.last = answer;
     if (done.link) { const book = d.state.portfolio; d.hold(); d.state = d.complete(answer.state); d.commit(); if (first) d.past = [];
       if (d.state.portfolio !== book && !answer.rows) { d.needBook = true; d.ask("full"); } }
-    d.pendingTrade = null;
-    put(answer.html);
-    for (const node of document.querySelectorAll(".at-paths")) node.textContent = `${answer.paths.toLocaleString("en-US")} paths`;
-    for (const node of document.querySelectorAll(".at-draws")) node.textContent = `${answer.draws} draws`;
-    d.byId("paths-label").textContent = `${answer.paths.toLocaleString("en-US")} paths${answer.mode === "fast" ? ", preview" : ""}`;
-    d.byId("time-label").textContent = `engine ${Math.round(answer.engine_ms)} ms · round trip ${Math.round(done.trip)} ms`;
+    d.refusal(null);
+    d.put(answer.html);
+    label(answer, done);
     d.byId("desk").dataset.mode = answer.mode;
-    d.byId("command-line").textContent = answer.command;
+    if (answer.mode === "full") d.full = answer;
+    d.atPane();
+    if (d.byId("command-line").textContent !== answer.command) d.byId("command-line").textContent = answer.command;
     if (answer.link !== null && answer.mode === "full") history.replaceState(null, "", blank(answer.state) ? location.pathname : "#w=" + answer.link);
     if (answer.mode === "full" || first) d.refresh();
+    done.record.paint = performance.now() - begin;
+  };
+  /* What could not be answered goes back into its line, to be mended; the numbers stay and are dimmed where they are not those asked for. */
+  function refused(answer, done) {
+    const view = answer.refused_views && !done.link && (!done.pending || done.pending.kind === "view") ? answer.refused_views : null;
+    if (view !== null) d.refusal(view, done.pending); else d.problems(answer.problems || ["The desk gave no answer."]);
+    const mended = d.takeBack(done.pending);
+    if (d.last === null || !(mended || done.link)) d.byId("desk").dataset.failed = "1";
+    if (d.byId("desk").dataset.failed) d.byId("paths-label").textContent = d.last ? "Not answered: numbers of before" : "No answer yet";
+    d.refresh();
+    if (d.linkHere() !== null && d.last === null) { history.replaceState(null, "", location.pathname); d.ask("full"); d.keepProblems = true; }
   }
-  const put = (html) => { for (const [id, made] of Object.entries(html)) { const node = d.byId(id); node.innerHTML = made; node.classList.remove("wait"); } };
+  /* Every number says on how many paths it stands, and under which views. */
+  function label(answer, done) {
+    const paths = answer.paths.toLocaleString("en-US");
+    const under = answer.views ? ` · ${Math.round(answer.views.effective_scenarios).toLocaleString("en-US")} effective` : "";
+    const words = `${paths} paths${under}`;
+    if (words !== d.labelled) { d.labelled = words;
+      for (const node of document.querySelectorAll(".at-paths")) node.textContent = words;
+      for (const node of document.querySelectorAll(".at-draws")) node.textContent = `${answer.draws} draws`; }
+    d.byId("paths-label").textContent = `${paths} paths${answer.mode === "fast" ? ", preview" : ""}${under}`;
+    d.byId("time-label").textContent = `engine ${Math.round(answer.engine_ms)} ms · round trip ${Math.round(done.trip)} ms`;
+  }
+  const put = {};
+  d.put = (html) => { for (const [id, made] of Object.entries(html)) {
+    if (put[id] === made) continue;
+    const node = d.byId(id); put[id] = made; node.innerHTML = made; node.classList.remove("wait"); } };
   const blank = (state) => Object.keys(state).length === 0;
-
-  /* ---- grid ---- */
-  function paintGrid() {
-    if (!d.rows) return;
-    const key = JSON.stringify([d.state.scale, d.state.remove, d.state.portfolio]);
-    if (key === d.gridShown) return;
-    const gone = new Set(d.state.remove);
-    const rows = d.rows.map((r) => { const scale = r.position_id in d.state.scale ? d.state.scale[r.position_id] : 1;
-      const remove = gone.has(r.position_id) || scale === 0;
-      return Object.assign({}, r, {scale, remove, cut: remove ? "↺" : "×"}); });
-    const props = {rowData: rows};
-    if (d.gridShown === null || d.gridShown === undefined) props.columnDefs = d.columns;
-    d.gridShown = key;
-    d.set("grid", props);
-  }
-  function edited(changed, clicked) {
-    const which = (window.dash_clientside.callback_context.triggered[0] || {}).prop_id || "";
-    if (which.endsWith("cellValueChanged") && changed && changed.length) {
-      d.change((s) => { for (const c of changed) { const id = c.data.position_id, x = Number(c.data.scale);
-        if (c.colId !== "scale") continue;
-        if (c.data.scale === null || c.data.scale === "" || !Number.isFinite(x) || Math.abs(x) > 1e6) { d.gridShown = ""; continue; }
-        if (x === 1) delete s.scale[id]; else s.scale[id] = x; } });
-    } else if (which.endsWith("cellClicked") && clicked && clicked.colId === "cut") {
-      const id = clicked.rowId;
-      d.change((s) => {
-        if (s.remove.includes(id) || s.scale[id] === 0) { s.remove = s.remove.filter((x) => x !== id); if (s.scale[id] === 0) delete s.scale[id]; }
-        else s.remove.push(id);
-      });
-    }
-  }
-
-  /* ---- trades ---- */
-  function buildTrades() {
-    const box = el("input", {id: "trade", type: "text", maxlength: d.spec.most.trade, autocomplete: "off", spellcheck: "false",
-      placeholder: "Candidate trade, e.g. buy 250m UST 10Y · sell 500m USDJPY 3M fwd · buy 100m EURUSD 1.25 call 6M", "aria-label": "Candidate trade in words"});
-    const add = el("button", {type: "button", text: "Add trade"});
-    const submit = () => { const text = box.value.trim(); if (!text) return box.focus();
-      if (d.state.trades.length >= d.spec.most.trades) return d.toast(`At most ${d.spec.most.trades} trades`);
-      d.pendingTrade = text; d.change((s) => { s.trades.push(text); }); box.value = ""; };
-    box.addEventListener("keydown", (e) => { if (e.key === "Enter") submit(); if (e.key === "Escape") { box.blur(); d.does.close(); } e.stopPropagation(); });
-    add.addEventListener("click", submit);
-    d.byId("trade-place").replaceChildren(box, add);
-    let shown = "";
-    d.painters.push(paintGrid, () => {
-      const known = Object.fromEntries(((d.last || {}).trades || []).map((t) => [t.trade, t.understood]));
-      const key = JSON.stringify([d.state.trades, known]);
-      if (key === shown) return;
-      shown = key;
-      d.byId("trade-list").replaceChildren(...d.state.trades.map((text, n) => {
-        const gone = el("button", {type: "button", title: "Remove this trade", text: "×", "aria-label": `remove ${text}`});
-        gone.addEventListener("click", () => d.change((s) => { s.trades.splice(n, 1); }));
-        return el("div", {class: "trade"}, [el("b", {text}), el("span", {text: known[text] || "", title: known[text] || null}), gone]);
-      }));
-    });
-  }
 
   /* ---- header ---- */
   function buildHeader() {
     const box = el("input", {id: "name", type: "text", maxlength: d.spec.most.name, placeholder: "Name this what-if", "aria-label": "Name"});
     box.addEventListener("change", () => d.change((s) => { s.name = [...box.value].filter((c) => c >= " ").join(""); }));
-    box.addEventListener("keydown", (e) => { if (e.key === "Enter") { box.blur(); d.does.save(); } e.stopPropagation(); });
+    box.addEventListener("keydown", (e) => { if (e.key === "Enter") { box.blur(); d.does.save(); } });
     d.byId("name-place").replaceChildren(box);
     d.painters.push(() => { if (document.activeElement !== box) box.value = d.state.name;
       d.byId("compare-button").textContent = `Compare ${d.stored("compare", []).length}/${d.spec.most.compare}`;
       for (const [does, list] of [["undo", d.past], ["redo", d.future]])
         document.querySelector(`[data-do=${does}]`).disabled = !list.length; });
+    d.types(box);
   }
   function theme(name) { document.documentElement.dataset.theme = name; document.documentElement.dataset.agThemeMode = name; d.store("theme", name); }
 
@@ -137,15 +98,28 @@
     const box = d.byId("sheet");
     box.replaceChildren(el("div", {class: "card"}, [el("header", {}, [el("h2", {text: title}),
       el("button", {type: "button", "data-do": "close", text: "×", title: "Esc"})]), content]));
-    box.hidden = false;
+    open(box, box.querySelector("input, .card > :not(header) button, header button"));
+  }
+  /* What lies over the page has the keys to itself, and gives the focus back. */
+  let left = null;
+  function open(box, focus) {
+    left = left || document.activeElement; box.hidden = false;
+    for (const id of ["top", "columns"]) d.byId(id).inert = true;
+    if (focus) focus.focus();
+  }
+  function shut() {
+    for (const id of ["sheet", "keys"]) d.byId(id).hidden = true;
+    for (const id of ["top", "columns"]) d.byId(id).inert = false;
+    if (left && left.isConnected) left.focus();
+    left = null;
   }
   const here = () => (d.last && d.last.link) || null;
   d.does = {
     undo: d.undo, redo: d.redo,
     reset: () => d.change((s) => { Object.assign(s, d.empty(), {scenario: s.scenario, portfolio: s.portfolio}); }),
     theme: () => theme(document.documentElement.dataset.theme === "dark" ? "light" : "dark"),
-    keys: () => { d.byId("keys").hidden = !d.byId("keys").hidden; },
-    close: () => { d.byId("sheet").hidden = true; d.byId("keys").hidden = true; d.problems([]); },
+    keys: () => { if (d.byId("keys").hidden) open(d.byId("keys"), null); else shut(); },
+    close: () => { shut(); d.problems([]); }, view: () => { tab("views-tab"); d.byId("view").focus(); },
     "close-problems": () => d.problems([]),
     save: () => {
       if (!d.state.name) { d.byId("name").focus(); return d.toast("Give it a name, then press Enter"); }
@@ -185,15 +159,16 @@
       return b;
     }))),
     upload: () => {
-      const file = el("input", {type: "file", accept: ".csv,text/csv", id: "upload-file"});
+      const file = el("input", {type: "file", accept: ".csv,.parquet,.pq,text/csv", id: "upload-file"});
       file.addEventListener("change", () => { if (file.files[0]) load(file.files[0]); });
       const back = el("button", {type: "button", text: "Back to the book of this desk", disabled: d.state.portfolio === null});
       back.addEventListener("click", () => { d.does.close(); swapBook(null); });
-      sheet("Portfolio", el("div", {class: "exports"}, [el("p", {text: `A portfolio CSV as for riskengine nightly, at most ${d.spec.most.upload / 1e6} MB. It stays in the memory of this desk and is found again only through its content.`}), file, back]));
+      sheet("Portfolio", el("div", {class: "exports"}, [el("p", {text: `A portfolio as for riskengine nightly, CSV or Parquet, at most ${d.spec.most.upload / 1e6} MB. It stays in the memory of this desk and is found again only through its content.`}), file, back]));
     },
     "sellers-view": () => swap(false), "ledger-view": () => swap(true),
   };
-  const swap = (ledger) => { d.byId("ledger").hidden = !ledger; d.byId("sellers").hidden = ledger;
+  const swap = (ledger) => { if (d.last && d.byId("desk").dataset.mode === "fast") setTimeout(d.askChain);
+    d.byId("ledger").hidden = !ledger; d.byId("sellers").hidden = ledger;
     for (const [does, on] of [["sellers-view", !ledger], ["ledger-view", ledger]]) document.querySelector(`[data-do=${does}]`).classList.toggle("on", on); };
   const copy = (text, words) => {
     const fallback = () => sheet("Copy", el("textarea", {class: "copy", readonly: "", value: text}));
@@ -212,7 +187,7 @@
   function replied(reply) {
     if (reply.do === "hedge" || reply.do === "reverse") {
       const out = d.byId(`${reply.do}-out`);
-      out.classList.remove("wait");
+      out.classList.remove("wait"); d.asked[reply.do] = d.asked[reply.do] || null;
       if (reply.problems) out.replaceChildren(el("ul", {class: "wrong"}, reply.problems.map((p) => el("li", {text: p})))); else out.innerHTML = reply.html;
       return;
     }
@@ -226,49 +201,55 @@
     if (reply.do === "export") d.toast(`Exported: ${reply.file}`);
   }
 
-  function buildForms() {
-    const form = (which, label, value, button, make) => {
-      const place = d.byId(`${which}-form`), out = d.byId(`${which}-out`);
-      if (!d.spec[which]) { place.replaceChildren(el("p", {class: "empty", text: `${button} is not available on this desk.`})); return; }
-      const box = el("input", {type: "text", value, maxlength: 300, id: `${which}-text`, "aria-label": label});
-      const go = el("button", {type: "button", text: button});
-      const run = () => { out.classList.add("wait"); out.replaceChildren(el("p", {class: "empty", text: "Searching…"}));
-        d.errand(Object.assign({do: which, state: d.state}, make(box.value))); };
-      go.addEventListener("click", run);
-      box.addEventListener("keydown", (e) => { if (e.key === "Enter") run(); e.stopPropagation(); });
-      place.replaceChildren(el("label", {class: "label", text: label, for: `${which}-text`}), el("div", {class: "inline"}, [box, go]));
-    };
-    form("hedge", "Hedge with, separated by commas", "UST 10Y, USDJPY fwd, ES", "Hedge", (text) => ({instruments: text}));
-    form("reverse", "Most plausible shock that loses", "500m", "Search", (text) => ({lose: text}));
-  }
-
   /* ---- mouse and keys ---- */
+  const roomy = matchMedia("(min-width: 1700px) and (min-height: 1100px)");
+  const chosen = () => document.querySelector("#panes .pane.on").id;
+  /* Panels whose numbers can be seen now: only those are painted while a knob is dragged. */
+  d.inSight = () => { const on = chosen(), seen = [on === "measures-tab" ? "measures" : on === "views-tab" ? "views-out" : on];
+    if (roomy.matches) seen.push("measures", "classes");
+    return seen; };
   function tab(id) {
     for (const p of document.querySelectorAll("#panes .pane")) p.classList.toggle("on", p.id === id);
-    for (const t of document.querySelectorAll("[data-tab]")) t.classList.toggle("on", t.dataset.tab === id);
+    for (const t of document.querySelectorAll("[data-tab]")) { t.classList.toggle("on", t.dataset.tab === id);
+      t.setAttribute("aria-selected", String(t.dataset.tab === id)); }
+    d.atPane();
+    if (d.byId("desk").dataset.mode === "fast") d.ask("fast");
   }
+  /* On which paths the panel in sight stands; those that a dragged knob does not move say so. */
+  d.atPane = () => {
+    if (!d.last) return;
+    const on = chosen(), fast = d.byId("desk").dataset.mode === "fast", still = fast && (on === "channels" || on === "limits");
+    const from = still ? d.full || d.last : d.last, n = from.paths.toLocaleString("en-US");
+    const words = on === "hedge-tab" || on === "reverse-tab" ? `Searched on ${d.spec.paths.full.toLocaleString("en-US")} paths, on demand`
+      : still ? `${n} paths, before the knob moved` : `${n} paths${fast ? ", preview" : ""}, seed and streams of the night`;
+    const node = d.byId("pane-at"); if (node.textContent !== words) node.textContent = words;
+    node.classList.toggle("still", still);
+  };
   function listen() {
     document.addEventListener("click", (e) => {
       const does = e.target.closest("[data-do]"), panel = e.target.closest("[data-tab]");
       if (panel) tab(panel.dataset.tab);
       else if (does && d.does[does.dataset.do]) d.does[does.dataset.do]();
       else if (e.target.id === "sheet" || e.target.id === "keys") d.does.close();
+      else d.clicked(e.target);
     });
-    const letters = {s: "save", c: "compare-add", v: "compare", l: "link", e: "export", t: "theme", r: "reset", "?": "keys"};
+    const letters = {s: "save", c: "compare-add", v: "compare", l: "link", e: "export", t: "theme", r: "reset", w: "view", "?": "keys"};
     document.addEventListener("keydown", (e) => {
-      const typing = e.target.closest("input[type=text], input[type=number], textarea, .ag-cell-inline-editing");
-      if (e.key === "Escape") return d.does.close();
-      if ((e.ctrlKey || e.metaKey) && !typing) {
+      const field = e.target.closest("input[type=text], input[type=number], textarea, .ag-cell-inline-editing");
+      const written = field && (field.dataset.dirty || (field.type === "text" && field.id !== "name" && field.value !== "") || field.closest(".ag-root"));
+      if (e.key === "Escape") { if (field && !field.closest(".ag-root")) field.blur(); return d.does.close(); }
+      if ((e.ctrlKey || e.metaKey) && !written) {
         if (e.key === "z" && !e.shiftKey) { e.preventDefault(); d.undo(); }
         if (e.key === "y" || (e.key.toLowerCase() === "z" && e.shiftKey)) { e.preventDefault(); d.redo(); }
         return;
       }
-      if (typing || e.ctrlKey || e.metaKey || e.altKey || e.target.closest("select, .ag-root")) return;
+      if (field || e.ctrlKey || e.metaKey || e.altKey || e.target.closest("select, .ag-root")) return;
       if (e.key === "/") { e.preventDefault(); d.byId("trade").focus(); }
-      else if (/^[1-7]$/.test(e.key)) tab(document.querySelectorAll("[data-tab]")[Number(e.key) - 1].dataset.tab);
-      else if (letters[e.key.toLowerCase()]) d.does[letters[e.key.toLowerCase()]]();
+      else if (/^[1-8]$/.test(e.key)) tab(document.querySelectorAll("[data-tab]")[Number(e.key) - 1].dataset.tab);
+      else if (letters[e.key.toLowerCase()]) { e.preventDefault(); d.does[letters[e.key.toLowerCase()]](); }
     });
     window.addEventListener("hashchange", () => { if (d.linkHere() !== null) d.openLink(d.linkHere()); });
     swap(false);
   }
+  d.tab = tab;
 })();
