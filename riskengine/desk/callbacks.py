@@ -107,4 +107,7 @@ def _search(rooms: Rooms, table: Table) -> tuple[dict, Any]:
     state = read_state(table)
     session = rooms.session(rooms.full_paths, state.portfolio)
     found = run(session, rooms.request(state), table)
-    return {"html": str(hedge_panel(found) if table["do"] == "hedge" else reverse_panel(found))}, no_update
+    panel = hedge_panel(found) if table["do"] == "hedge" else reverse_panel(found)
+    if state.views:
+        panel = panels.caution("The search weighs every path alike: the views are not part of it.") + panel
+    return {"html": str(panel)}, no_update

@@ -13,6 +13,8 @@ OPTIONS = {
     "theme": "themeBalham", "rowHeight": 24, "headerHeight": 26, "floatingFiltersHeight": 26, "animateRows": False,
     "suppressCellFocus": False, "singleClickEdit": True, "stopEditingWhenCellsLoseFocus": True,
     "suppressDragLeaveHidesColumns": True, "enableCellTextSelection": True,
+    "localeText": {"noRowsToShow": "No positions", "noMatchingRows": "No position passes the filters",
+                   "loadingOoo": "Reading the book…"}, "loading": True,
 }
 PLAIN = (("position_id", "Position", 96), ("description", "What", 150), ("desk", "Desk", 80), ("book", "Book", 82),
          ("strategy", "Strategy", 92), ("asset_class", "Class", 78))

@@ -11,10 +11,10 @@ from typing import Any
 from dash import dcc, html
 
 from riskengine.desk.answers import ALIVE, PLACE
-from riskengine.desk.grid import position_grid
+from riskengine.desk.grid import OPTIONS, position_grid
 from riskengine.desk.knobs import CLASSES, KNOBS, SECTORS, USES
 from riskengine.desk.rooms import MOST_UPLOAD, Rooms
-from riskengine.desk.state import MOST_NAME, MOST_SELLERS, MOST_TRADE_TEXT, MOST_TRADES
+from riskengine.desk.state import MOST_LINK, MOST_NAME, MOST_SELLERS, MOST_TRADE_TEXT, MOST_TRADES
 from riskengine.desk.views import EXAMPLES
 
 TABS = (("measures-tab", "Total"), ("classes", "Class"), ("desks", "Desk"), ("channels", "Channel"),
@@ -42,13 +42,14 @@ def make_layout(rooms: Rooms) -> html.Div:
 def page_spec(rooms: Rooms) -> dict[str, Any]:
     """What the scripts need to build the controls."""
     return {
-        "place": PLACE, "alive": ALIVE, "knobs": [asdict(k) | {"bounds": k.bounds} for k in KNOBS], "headings": [
-            {k: h[k] for k in ("name", "title", "horizon", "probability")} for h in rooms.headings],
+        "place": PLACE, "alive": ALIVE, "grid": OPTIONS,
+        "knobs": [asdict(k) | {"bounds": k.bounds} for k in KNOBS],
+        "headings": [{k: h[k] for k in ("name", "title", "horizon", "probability")} for h in rooms.headings],
         "holders": list(rooms.holders), "classes": [list(c) for c in CLASSES], "uses": list(USES),
         "sectors": list(SECTORS), "views": list(EXAMPLES),
         "paths": {"fast": rooms.fast_paths, "full": rooms.full_paths},
         "most": {"name": MOST_NAME, "sellers": MOST_SELLERS, "trades": MOST_TRADES, "trade": MOST_TRADE_TEXT,
-                 "upload": MOST_UPLOAD, "compare": 4},
+                 "upload": MOST_UPLOAD, "link": MOST_LINK, "compare": 4},
         "hedge": rooms.hedge is not None, "reverse": rooms.reverse is not None,
     }
 
@@ -69,7 +70,8 @@ def _header() -> html.Header:
             _button("Link", "link", "L"), _button("Export", "export", "E"), _button("Portfolio…", "upload"),
             _button("◐", "theme", "T: dark or light", className="icon"), _button("?", "keys", className="icon"),
         ], className="actions"),
-        html.Div([html.Span(id="paths-label"), html.Span(id="time-label")], id="status", role="status"),
+        html.Div([html.Span("Reading the book…", id="paths-label"), html.Span(id="time-label")],
+                 id="status", role="status"),
     ], id="top")
 
 

@@ -19,8 +19,9 @@ SELLERS = {
 }
 """Policy → asset class, sector of who sells."""
 SIZED = {
-    "inflow_slowdown": (("slowdown",), 1.0), "inflow_surge": (("slowdown",), -1.0), "withholding_tax": (("wht_rate",), 1.0),
-    "user_fee": (("fee_rate",), 1.0), "currency_accord": (tuple(f"accord_{c}" for c in ACCORD), 1.0),
+    "inflow_slowdown": (("slowdown",), 1.0), "inflow_surge": (("slowdown",), -1.0),
+    "withholding_tax": (("wht_rate",), 1.0), "user_fee": (("fee_rate",), 1.0),
+    "currency_accord": (tuple(f"accord_{c}" for c in ACCORD), 1.0),
     "tariff": (("tariff_rate",), 1.0), "fed_hikes": (("fed_2Y",), 1.0), "fed_cuts": (("fed_2Y",), -1.0),
 }
 """Policy → knobs that carry its size, sign."""

@@ -152,6 +152,7 @@ def compare_panel(answers: Sequence[tuple[str, Answer | str]]) -> Markup:
 
     line("Scenario", each(lambda a: a["scenario"]["title"] if a["scenario"] else "Ordinary night"), "words")
     line("Horizon", each(lambda a: horizon(a["horizon_days"]["after"])))
+    line("Paths", each(lambda a: f"{a['paths']:,}"))
     line("Positions", each(lambda a: number(a["positions"]["after"], 0)))
     if any(a["views"] for _, a in good):
         line("Views", each(lambda a: "; ".join(a["views"]["sentences"]) if a["views"] else "none"), "words")
@@ -174,7 +175,6 @@ def compare_panel(answers: Sequence[tuple[str, Answer | str]]) -> Markup:
                                       if "plausibility" in a else "–"))
     line("P(at least as far)", each(lambda a: probability(a["plausibility"]["after"]["probability"])
                                     if "plausibility" in a else "–"))
-    line("Paths", each(lambda a: f"{a['paths']:,}"))
     return Markup('<table class="t compare"><thead><tr><th>USD m unless named</th>{}</tr></thead><tbody>{}</tbody>'
                   "</table>").format(heads, Markup("").join(lines))
 
@@ -208,6 +208,11 @@ def errors_panel(problems: Sequence[str]) -> Markup:
 def empty(words: str) -> Markup:
     """What stands where there is nothing yet."""
     return Markup('<p class="empty">{}</p>').format(words)
+
+
+def caution(words: str) -> Markup:
+    """What must be known before the numbers below are read."""
+    return Markup('<p class="flag">{}</p>').format(words)
 
 
 def middle_level(answer: Answer) -> str:

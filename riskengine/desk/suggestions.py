@@ -18,7 +18,8 @@ SHOWN_MOVES = 4
 
 def reverse_panel(found: Found) -> Markup:
     """Policies and factor moves that lose the amount, the most plausible first."""
-    head = Markup("<p class=muted>Loses USD {} m within {}; policies: {} loss on {} parameter draws.</p>").format(
+    head = Markup("<p class=muted>Loses USD {} m within {}; policies: {} loss on {} parameter draws. "
+                  "P: at least as far.</p>").format(
         usd_m(found["lose_usd"]), horizon(found["horizon_days"]), found["policy_loss"], found["draws"])
     policies = [_policy(row, found["horizon_days"]) for row in found["policies"] if row["reached"]]
     moves = [_moves(row) for row in found["factor_moves"] if row["reached"]]
@@ -26,8 +27,8 @@ def reverse_panel(found: Found) -> Markup:
     note = Markup("<p class=muted>{} other policies cannot lose it within their range.</p>").format(len(short))
     if not policies and not moves:
         return head + empty("Nothing within reach loses this amount.")
-    return head + _table("Policy", "loss, USD m", policies) + (note if short else Markup("")) + _table(
-        "Factor moves", "loss, USD m", moves)
+    return head + _table("Policy", "USD m", policies) + (note if short else Markup("")) + _table(
+        "Factor moves", "USD m", moves)
 
 
 def hedge_panel(found: Found) -> Markup:
@@ -67,7 +68,7 @@ def _hedged(sample: Found, title: str, level: str) -> Markup:
 def _table(title: str, unit: str, rows: list[Markup]) -> Markup:
     if not rows:
         return Markup("")
-    return Markup('<table class="t rev"><thead><tr><th>{}</th><th class="n">{}</th><th class="n">P(as far)</th></tr>'
+    return Markup('<table class="t rev"><thead><tr><th>{}</th><th class="n">{}</th><th class="n">P</th></tr>'
                   "</thead><tbody>{}</tbody></table>").format(title, unit, Markup("").join(rows))
 
 
@@ -92,8 +93,8 @@ def _factors(row: Found) -> str:
 
 
 def _entry(words: str, below: str, row: Found, button: Markup = Markup("")) -> Markup:
-    return Markup('<tr><th title="{}">{}<small>{}</small></th><td class="n">{}</td><td class="n">{}</td><td>{}</td></tr>'
-                  ).format(f"{words}; {below}", words, below, usd_m(row["loss_usd"]),
-                           probability(row["core_probability"]), button)
+    line = '<tr><th title="{}">{}<small>{}</small></th><td class="n">{}</td><td class="n">{}</td><td>{}</td></tr>'
+    return Markup(line).format(f"{words}; {below}", words, below, usd_m(row["loss_usd"]),
+                               probability(row["core_probability"]), button)
 
 

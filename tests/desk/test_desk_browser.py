@@ -1,93 +1,18 @@
-"""The page in a real browser: chromium driven by playwright, on few paths."""
+"""The page in a real browser: knobs, trades, links, uploads, grid, two users, pictures."""
 
 from __future__ import annotations
 
-import re
 import shlex
-import shutil
 import subprocess
 import sys
-import threading
-import time
 
 import pytest
 
 pytest.importorskip("dash", reason="the extra 'desk' is not installed")
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-if CHROMIUM is None:
-    pytest.skip("no chromium on this machine", allow_module_level=True)
+pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+from desk_page import SCENARIO, cell, choose, settled, until
 
-from riskengine.desk.app import open_server
 from riskengine.desk.state import DeskState
-
-SCENARIO = "china_sells_treasuries"
-
-
-@pytest.fixture(scope="module")
-def address(rooms):
-    server, where = open_server(rooms, "127.0.0.1", 0)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield where
-    server.shutdown()
-    thread.join(10)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as play:
-        opened = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield opened
-        opened.close()
-
-
-@pytest.fixture
-def open_page(browser, address):
-    """open_page(fragment, **context) → a page of its own with its first answer; no script error may happen."""
-    contexts, wrong = [], []
-
-    def make(fragment="", ready=True, **options):
-        context = browser.new_context(viewport={"width": 1366, "height": 768}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda e: wrong.append(str(e)))
-        page.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
-        own = (address, "data:", "blob:")
-        page.on("request", lambda r: wrong.append(r.url) if not r.url.startswith(own) else None)
-        page.goto(address + fragment)
-        if ready:
-            page.wait_for_selector("#measures table", timeout=30_000)
-        return page
-
-    yield make
-    for context in contexts:
-        context.close()
-    assert not wrong, wrong
-
-
-def until(page, condition, seconds=30.0):
-    """Poll a condition on ``window.desk`` (the page forbids eval, so playwright's own waiting cannot run)."""
-    end = time.monotonic() + seconds
-    asked = f"const d = window.desk, s = (d.last || {{}}).state || {{}}; return Boolean({condition});"
-    while not page.evaluate(f"() => {{ {asked} }}"):
-        assert time.monotonic() < end, condition
-        time.sleep(0.03)
-
-
-def settled(page, condition="true"):
-    until(page, f"!d.flying && d.last && d.last.mode === 'full' && ({condition})")
-
-
-def cell(page, row, column):
-    """A number of the panel 'Total' as printed; column: before 0, after 1, change 2, ± 3."""
-    line = page.locator("#measures tr", has=page.locator("th", has_text=re.compile(f"^{re.escape(row)}$")))
-    return line.locator("td:visible").nth(column).inner_text().replace("\u2212", "-")
-
-
-def choose(page, scenario=SCENARIO):
-    page.select_option("#scenario", scenario)
-    settled(page, f"s.scenario === '{scenario}'")
 
 
 def test_drag_a_knob_and_read_the_change(open_page, rooms):

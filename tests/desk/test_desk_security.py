@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("dash", reason="the extra 'desk' is not installed")
 
 from riskengine.base.errors import InputError
+from riskengine.desk.answers import ALIVE, PLACE
 from riskengine.desk.app import make_app, open_server
 from riskengine.desk.security import COOKIE, MOST_BODY, is_loopback, new_token
 
@@ -44,11 +45,31 @@ def test_other_pages_cannot_ask_and_large_bodies_are_refused(local):
     assert reply.status_code == 413
 
 
+@pytest.mark.parametrize("body, kind, status, words", [
+    (b"[" * 90_000 + b"]" * 90_000, "application/json", 400, "cannot be read"), (b"\xff", "application/json", 400, "read"),
+    (b"{}" + b" " * 300_000, "application/json", 413, "at most"), (b"{}", "text/plain", 413, "is JSON"),
+    (b"3", "application/json", 200, "object"), (b'{"state": {"constructor": 1}}', "application/json", 200, "unknown key"),
+    (b'{"state": {"knobs": {"wht_rate": NaN}}}', "application/json", 200, "number"),
+])
+def test_questions_that_are_none(local, body, kind, status, words):
+    reply = local.post(PLACE, data=body, headers={"Host": "127.0.0.1:8050"}, content_type=kind)
+    assert reply.status_code == status and words in reply.get_json()["problems"][0]
+    assert reply.headers["Cache-Control"] == "no-store"
+
+
+def test_questions_of_other_pages_are_refused(local):
+    reply = local.post(PLACE, json={"state": {}}, headers={"Host": "127.0.0.1:8050", "Origin": "http://evil.example"})
+    assert reply.status_code == 403
+    assert local.post(PLACE, json={"state": {}}, headers={"Host": "evil.example"}).status_code == 421
+    assert local.get(ALIVE, headers={"Host": "127.0.0.1:8050"}).status_code == 204
+
+
 def test_a_token_is_needed_elsewhere(rooms):
     token = new_token()
     client = make_app(rooms, "0.0.0.0", 8050, token).server.test_client()
     assert client.get("/").status_code == 403
     assert client.get("/?token=wrong").status_code == 403
+    assert client.post(PLACE, json={"state": {}}).status_code == 403
     assert client.get("/assets/a_state.js").status_code == 403
     welcome = client.get(f"/?token={token}")
     assert welcome.status_code == 303 and token not in welcome.headers["Location"]

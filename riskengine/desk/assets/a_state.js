@@ -50,7 +50,7 @@ window.desk = (function () {
     const mine = d.flying = {seq: d.seq, mode, link: link !== undefined, begin: performance.now(), pending: d.pending};
     d.pending = null;
     d.byId("desk").dataset.busy = mode;
-    d.send(question).then(d.paint, (error) => { if (d.flying === mine) d.lost(mode, link, error); });
+    d.send(question).then((answer) => d.paint(Object.assign({seq: question.seq, mode}, answer)), (error) => { if (d.flying === mine) d.lost(mode, link, error); });
   };
   d.arrived = (answer) => {
     if (!d.flying || answer.seq !== d.flying.seq) return null;
@@ -58,29 +58,35 @@ window.desk = (function () {
     delete d.byId("desk").dataset.busy;
     done.record = {mode: done.mode, trip: done.trip, server: answer.server_ms, engine: answer.engine_ms};
     d.times.push(done.record); if (d.times.length > 400) d.times.shift();
-    if (done.mode === "fast" && ++d.beats % 2 === 0) d.askChain();
+    if (done.mode === "fast") d.askChain();
     if (d.dirty) d.ask(d.dirty);
     return done;
   };
+  /* The numbers on the page are not those asked for: they are dimmed, and it says so. */
+  d.unanswered = () => { d.byId("desk").dataset.failed = "1";
+    d.byId("paths-label").textContent = d.last ? "Not answered: numbers of before" : "No answer yet"; };
   /* No answer came: what was set stays in the page. */
   d.lost = (mode, link, error) => {
-    d.flying = null; d.dirty = null; delete d.byId("desk").dataset.busy; d.byId("desk").dataset.failed = "1";
+    d.flying = null; d.dirty = null; delete d.byId("desk").dataset.busy; d.unanswered();
     const gone = error instanceof TypeError;
     d.problems([gone ? "It was stopped, or the way to it is cut. What you set is kept on this page." : error.message],
       gone ? "The desk does not answer" : "The desk refused the question",
       [["Try again", () => { d.problems([]); d.ask(mode === "fast" ? "full" : mode, link); }]]);
   };
 
-  /* The chain while a knob is dragged: beside the numbers, one question at a time. */
-  d.beats = 0;
+  /* The chain while a knob is dragged: beside the numbers, one question at a time, and then a rest as long as it took, so
+     that the numbers have the processor; the dial moves with the numbers. */
+  d.rested = 0;
   d.askChain = () => {
-    if (d.chainFlying && performance.now() - d.chainFlying.begin < 20000) return;
+    const now = performance.now();
+    if (d.chainFlying ? now - d.chainFlying.begin < 20000 : now < d.rested) return;
     const mine = d.chainFlying = {seq: ++d.seq, begin: performance.now()};
     const show = ["tiles", "dollar", "yields", d.byId("ledger").hidden ? "sellers" : "ledger"];
     d.send({seq: d.seq, mode: "chain", state: d.state, show}).then((answer) => {
       if (d.chainFlying !== mine) return;
-      d.chainFlying = null;
-      d.times.push({mode: "chain", trip: performance.now() - mine.begin, server: answer.server_ms});
+      const arrived = performance.now(), trip = arrived - mine.begin;
+      d.chainFlying = null; d.rested = arrived + Math.min(trip, 1000);
+      d.times.push({mode: "chain", trip, server: answer.server_ms});
       if (d.byId("desk").dataset.mode === "fast" && answer.html) d.put(answer.html);
     }, () => { if (d.chainFlying === mine) d.chainFlying = null; });
   };

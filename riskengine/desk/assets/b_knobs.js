@@ -86,7 +86,9 @@
     const row = rows[k.id]; if (!row) return;
     row.line.classList.toggle("moved", moved(k));
     row.line.classList.toggle("filed", k.id in d.filed && k.shock !== "");
-    row.line.hidden = k.only_filed && !(k.id in d.filed);
+    const off = k.only_filed && !(k.id in d.filed);  /* in its place, so that nothing moves when a scenario has it */
+    if (row.off !== off) { row.off = off; row.line.classList.toggle("off", off);
+      for (const n of row.line.querySelectorAll("input")) n.disabled = off; }
   }
   function update(k) { rows[k.id].update(); mark(k); }
 
@@ -109,7 +111,7 @@
       list.addEventListener("change", () => d.change((s) => { s.sellers[n][key] = list.value; }));
       return list;
     };
-    const words = {default: "proceeds: default", abroad: "go abroad", other_us: "other US assets", deposits: "US deposits", defend: "defend currency"};
+    const words = {default: "usual use", abroad: "taken abroad", other_us: "to US assets", deposits: "to deposits", defend: "defence"};
     const slider = el("input", {type: "range", min: 0, max: 1000, step: 10, "aria-label": "USD bn sold", "data-seller": "usd_bn"});
     const box = el("input", {type: "number", min: 0, max: 50000, step: "any", "aria-label": "USD bn sold, number"});
     const show = () => { slider.value = here().usd_bn; box.value = Number(here().usd_bn.toFixed(1));
@@ -129,7 +131,7 @@
         pick("asset_class", [["all", "all classes"], ...spec.classes]), gone]),
       el("div", {class: "control"}, [slider, box, el("span", {class: "unit", text: "USD bn"})]),
       el("div", {class: "pair"}, [
-        pick("sector", spec.sectors.map((x) => [x, {all: "official and private", official: "official only", private: "private only"}[x] || x])),
+        pick("sector", spec.sectors.map((x) => [x, {all: "all sectors", official: "official", private: "private"}[x] || x])),
         pick("use", spec.uses.map((u) => [u, words[u] || u]))]),
     ]);
   }

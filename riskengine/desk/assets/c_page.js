@@ -13,6 +13,7 @@
       const ready = () => {
         if (!d.byId("knobs") || !d.byId("trade-place")) return setTimeout(ready, 30);
         d.buildScenario(); d.buildKnobs(); buildHeader(); d.buildBook(); listen(); d.refresh();
+        if (d.linkHere() !== null && tooLong(d.linkHere())) { history.replaceState(null, "", location.pathname); d.keepProblems = true; }
         d.ask("full", d.linkHere() === null ? undefined : d.linkHere());
       };
       ready();
@@ -58,8 +59,7 @@
     const view = answer.refused_views && !done.link && (!done.pending || done.pending.kind === "view") ? answer.refused_views : null;
     if (view !== null) d.refusal(view, done.pending); else d.problems(answer.problems || ["The desk gave no answer."]);
     const mended = d.takeBack(done.pending);
-    if (d.last === null || !(mended || done.link)) d.byId("desk").dataset.failed = "1";
-    if (d.byId("desk").dataset.failed) d.byId("paths-label").textContent = d.last ? "Not answered: numbers of before" : "No answer yet";
+    if (d.last === null || !(mended || done.link)) d.unanswered();
     d.refresh();
     if (d.linkHere() !== null && d.last === null) { history.replaceState(null, "", location.pathname); d.ask("full"); d.keepProblems = true; }
   }
@@ -71,8 +71,10 @@
     if (words !== d.labelled) { d.labelled = words;
       for (const node of document.querySelectorAll(".at-paths")) node.textContent = words;
       for (const node of document.querySelectorAll(".at-draws")) node.textContent = `${answer.draws} draws`; }
-    d.byId("paths-label").textContent = `${paths} paths${answer.mode === "fast" ? ", preview" : ""}${under}`;
-    d.byId("time-label").textContent = `engine ${Math.round(answer.engine_ms)} ms · round trip ${Math.round(done.trip)} ms`;
+    const took = `engine ${Math.round(answer.engine_ms)} ms · round trip ${Math.round(done.trip)} ms`;
+    d.byId("paths-label").textContent = `${paths} paths${answer.mode === "fast" ? ", preview" : ""}`;
+    d.byId("time-label").textContent = answer.views ? `under views: ${under.slice(3)}` : took;
+    d.byId("status").title = took;
   }
   const put = {};
   d.put = (html) => { for (const [id, made] of Object.entries(html)) {
@@ -174,7 +176,9 @@
     const fallback = () => sheet("Copy", el("textarea", {class: "copy", readonly: "", value: text}));
     if (navigator.clipboard && window.isSecureContext) navigator.clipboard.writeText(text).then(() => d.toast(words), fallback); else fallback();
   };
-  d.openLink = (link) => d.ask("full", link);
+  const tooLong = (link) => { if (link.length <= d.spec.most.link) return false;
+    d.problems([`The link is too long. Accepted: at most ${d.spec.most.link.toLocaleString("en-US")} characters`]); return true; };
+  d.openLink = (link) => { if (!tooLong(link)) d.ask("full", link); };
   function swapBook(key) { d.change((s) => { s.portfolio = key; s.scale = {}; s.remove = []; }, true); }
   function load(file) {
     if (file.size > d.spec.most.upload) { d.does.close(); return d.problems([`${file.name}: the file is too large (${(file.size / 1e6).toFixed(1)} MB). Accepted: at most ${d.spec.most.upload / 1e6} MB`]); }
@@ -221,7 +225,7 @@
     const on = chosen(), fast = d.byId("desk").dataset.mode === "fast", still = fast && (on === "channels" || on === "limits");
     const from = still ? d.full || d.last : d.last, n = from.paths.toLocaleString("en-US");
     const words = on === "hedge-tab" || on === "reverse-tab" ? `Searched on ${d.spec.paths.full.toLocaleString("en-US")} paths, on demand`
-      : still ? `${n} paths, before the knob moved` : `${n} paths${fast ? ", preview" : ""}, seed and streams of the night`;
+      : still ? `${roomy.matches ? `Total: ${d.last.paths.toLocaleString("en-US")} paths, preview · below: ` : ""}${n} paths, before the knob moved` : `${n} paths${fast ? ", preview" : ""}${from.views ? `, ${Math.round(from.views.effective_scenarios).toLocaleString("en-US")} effective` : ""} · ± is half the 95% interval`;
     const node = d.byId("pane-at"); if (node.textContent !== words) node.textContent = words;
     node.classList.toggle("still", still);
   };

@@ -15,6 +15,7 @@
       return Object.assign({}, r, {scale, remove, cut: remove ? "↺" : "×"}); });
     const props = {rowData: rows};
     if (d.gridShown === null || d.gridShown === undefined) props.columnDefs = d.columns;
+    if (!d.gridReady) { d.gridReady = true; props.dashGridOptions = Object.assign({}, d.spec.grid, {loading: false}); }
     d.gridShown = key;
     d.set("grid", props);
   }
@@ -86,10 +87,16 @@
   function buildViews() {
     const examples = d.spec.views.map((text) => { const b = el("button", {type: "button", class: "chip", text, title: "Put this into the line"});
       b.addEventListener("click", () => { d.byId("view").value = text; d.byId("view").focus(); }); return b; });
+    const known = el("details", {class: "examples"}, [el("summary", {text: "What can be said"}), el("div", {class: "chips"}, examples)]);
+    known.open = true;
     d.byId("views-form").replaceChildren(el("label", {class: "label", text: lines.view.label, for: "view"}),
-      el("div", {class: "inline"}, buildLine("view")), el("div", {class: "chips examples"}, examples), el("div", {id: "refusal"}));
-    d.painters.push(() => { const n = d.state.views.length, t = document.querySelector("[data-tab=views-tab]");
-      t.textContent = n ? `Views ${n}` : "Views"; t.classList.toggle("has", n > 0); });
+      el("div", {class: "inline"}, buildLine("view")), el("div", {id: "refusal"}));
+    d.byId("views-tab").append(known);
+    d.painters.push(() => { const n = d.state.views.length, had = known.dataset.n || "0", t = document.querySelector("[data-tab=views-tab]");
+      if (n) t.dataset.n = n; else delete t.dataset.n;
+      t.classList.toggle("has", n > 0);
+      if ((n > 0) !== (had > 0)) known.open = n === 0;  /* room for the views themselves */
+      known.dataset.n = n; });
   }
   /* Views that were not taken: why, and what can be done. */
   let pendingView = null;
@@ -119,6 +126,7 @@
     } else {
       const wanted = JSON.parse(has.load);
       d.change((s) => { Object.assign(s, wanted); }); d.toast("On the knobs: Ctrl Z takes it back");
+      setTimeout(() => { const first = document.querySelector("#knobs .moved"); if (first) first.scrollIntoView({block: "nearest"}); }, 60);
     }
   };
 
@@ -135,11 +143,11 @@
         d.errand(Object.assign({do: which, state: d.state}, make(box.value))); };
       go.addEventListener("click", run);
       box.addEventListener("keydown", (e) => { if (e.key === "Enter") run(); });
-      const late = el("p", {class: "muted late", text: "Found for the what-if as it was when asked."});
+      const late = el("p", {class: "muted late", text: "found for an earlier what-if"});
       const earlier = () => { late.classList.toggle("on", Boolean(d.asked[which]) && d.asked[which] !== question()); };
       d.painters.push(earlier);
-      place.replaceChildren(el("label", {class: "label", text: label, for: `${which}-text`}),
-        el("div", {class: extra ? "inline three" : "inline"}, extra ? [box, extra, go] : [box, go]), late);
+      place.replaceChildren(el("div", {class: "heading"}, [el("label", {class: "label", text: label, for: `${which}-text`}), late]),
+        el("div", {class: extra ? "inline three" : "inline"}, extra ? [box, extra, go] : [box, go]));
     };
     form("hedge", "Hedge with, separated by commas", "UST 10Y, USDJPY fwd, ES", "Hedge", (text) => ({instruments: text}));
     const desk = el("select", {id: "reverse-desk", "aria-label": "of the whole book or of one desk"});
