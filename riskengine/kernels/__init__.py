@@ -23,6 +23,7 @@ from pathlib import Path
 import numba
 from numba.core.caching import FunctionCache
 from numba.core.codegen import get_host_cpu_features
+from numba.core.runtime import rtsys
 
 __all__ = ["CACHE_FOLDER", "FULL_VECTORS", "inline", "kernel", "source_hash"]
 
@@ -105,11 +106,17 @@ FULL_VECTORS = _use_full_vectors()
 
 
 class _ForgivingCache(FunctionCache):
-    """Numba's disk cache, except that a damaged or unwritable file is noticed and compiled around."""
+    """Numba's disk cache, except that a damaged or unwritable file is noticed and compiled around.
+
+    Loading leaves out what only a compilation needs and does by itself: Numba's registries of every function
+    it can type and lower, half a second of processor time in a process whose kernels are all on disk.
+    """
 
     def load_overload(self, sig, target_context):
         try:
-            return super().load_overload(sig, target_context)
+            rtsys.initialize(target_context)
+            with self._guard_against_spurious_io_errors():
+                return self._load_overload(sig, target_context)
         except (OSError, EOFError, ValueError, AttributeError, ImportError, IndexError, KeyError, TypeError,
                 pickle.UnpicklingError) as error:
             _notice(f"kernel cache {self.cache_path} unreadable ({type(error).__name__}); compiling again")

@@ -1,6 +1,7 @@
 """The world at an as-of date: market, accounts, parameters and factor models, each from its own room.
 
 This is where the rooms are joined: data and configs are read, the laboratory estimates, the engine gets plain objects.
+Who finds a kept world (``kept_world``) loads neither the readers of the data nor the laboratory.
 """
 
 from __future__ import annotations
@@ -13,13 +14,10 @@ import numpy as np
 from riskengine.base.axes import CURRENCIES, EQUITIES, FACTORS, KEY_RATES
 from riskengine.base.errors import InputError, Problem
 from riskengine.base.units import BUSINESS_DAYS_PER_YEAR
-from riskengine.data.accounts import load_accounts
 from riskengine.data.configs import config_root
-from riskengine.data.market_inputs import load_market_inputs
-from riskengine.data.panels import load_panel
-from riskengine.data.parameters import load_parameters
+from riskengine.data.kept_objects import kept, made_of
+from riskengine.data.local_store import EMBEDDED
 from riskengine.data.selection import active_store
-from riskengine.data.snapshot import covered_range, load_snapshot
 from riskengine.engine.paths import World
 from riskengine.factor_model import FactorModel
 from riskengine.market import MarketInput
@@ -38,6 +36,10 @@ def build_world(
 ) -> World:
     """Load and estimate everything known at *as_of* (ISO date); ``accounts='latest'`` takes the newest holdings."""
     from factors import estimate_models
+    from riskengine.data.accounts import load_accounts
+    from riskengine.data.market_inputs import load_market_inputs
+    from riskengine.data.parameters import load_parameters
+    from riskengine.data.snapshot import load_snapshot
 
     say = step or (lambda _name: None)
     say("data")
@@ -57,9 +59,33 @@ def build_world(
     )
 
 
+def kept_world(as_of: str, accounts: str, inputs: str) -> World:
+    """The world of ``build_world``, to the bit, from the user's cache when nothing it is made of has changed;
+    InputError for a day outside the data.
+
+    inputs : hash of the configuration the world is made of.  The active data store is known by its version.
+    """
+    def make() -> World:
+        check_as_of(as_of)
+        return build_world(as_of, accounts)
+
+    store = active_store()
+    return kept("worlds", repr((made_of(), as_of, accounts, store.version, inputs)), make)
+
+
+def kept_default_day() -> str:
+    """``data.catalog.default_as_of``, found once per version of the data."""
+    from riskengine.data.catalog import default_as_of
+
+    version = active_store().version
+    return default_as_of() if version == EMBEDDED else kept(
+        "default_days", repr((made_of(), version)), default_as_of)
+
+
 def check_as_of(as_of: str) -> None:
     """InputError unless the factor models and the snapshot can be built at *as_of*."""
     from factors.definitions import EARLIEST_AS_OF
+    from riskengine.data.snapshot import covered_range
 
     try:
         day = date.fromisoformat(as_of)
@@ -113,6 +139,7 @@ def load_history(as_of: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     Baskets of imported sectors have their running sum of log returns, which starts at 0.
     """
     from factors.history import read_imported, sector_baskets
+    from riskengine.data.panels import load_panel
 
     history: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     for panel_name, prefix, names, log in (

@@ -18,7 +18,6 @@ from typing import Any
 
 from riskengine.base.errors import InputError, Problem, suggest
 from riskengine.base.sampling import RunSpec
-from riskengine.data.catalog import default_as_of
 from riskengine.data.configs import config_root, find_config, load_limits, load_nightly_config
 from riskengine.data.configs.nightly import check_accounts_choice, check_day
 from riskengine.data.configs.scenario_edits import edit_scenario
@@ -30,7 +29,7 @@ from riskengine.policy.scenario import Scenario
 from riskengine.resident.request import WhatIfRequest
 from riskengine.resident.session import Session
 from riskengine.resident.views import Weights
-from riskengine.workflows.build_world import build_world, check_as_of
+from riskengine.workflows.build_world import kept_default_day, kept_world
 
 KEPT_WORLDS = 2
 KEPT_SESSIONS = 3
@@ -94,26 +93,26 @@ class SessionPool:
         with self._lock, use_store(setup.data, setup.data_version) as store:
             file = find_config(Path(setup.config) if setup.config else None)
             night = load_nightly_config(Path(setup.config) if setup.config else None)
-            day = setup.as_of or night.as_of or default_as_of()
+            day = setup.as_of or night.as_of or kept_default_day()
             accounts = setup.accounts or night.accounts
             if setup.as_of is not None:
                 check_day(setup.as_of, "--as-of")
             if setup.accounts is not None:
                 check_accounts_choice(setup.accounts, "--accounts")
-            check_as_of(day)
             if setup.paths is not None and setup.paths > MOST_PATHS:
                 raise InputError(Problem("too many paths to hold in memory", field="--paths",
                                          got=f"{setup.paths:,}", accepted=f"at most {MOST_PATHS:,}"))
             changes = {k: v for k, v in (("paths", setup.paths), ("seed", setup.seed)) if v is not None}
             spec = replace(night.run, **changes)
             book_file = Path(setup.portfolio) if setup.portfolio else Path(night.portfolio)
-            world_key = (day, accounts, str(store.folder), store.version, _hash(_inputs(file)))
+            inputs = _hash(_inputs(file))
+            world_key = (day, accounts, str(store.folder), store.version, inputs)
             book_key: object = portfolio if portfolio is not None else (
                 str(book_file), _hash([book_file]), _hash([Path(night.limits)]))
             key = (world_key, spec, book_key)
             if key not in self._sessions:
+                world = self._world(world_key, lambda: kept_world(day, accounts, inputs))
                 book = portfolio if portfolio is not None else load_portfolio(book_file, day)[0]
-                world = self._world(world_key, lambda: build_world(day, accounts))
                 self._sessions[key] = Session(
                     world, book, spec, load_scenario=scenario_loader(file.parent), executor=self.executor,
                     data_version=store.version, limits=load_limits(night.limits),
