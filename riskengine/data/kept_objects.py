@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import mmap
 import os
 import pickle
 import sys
@@ -27,23 +28,26 @@ import numpy as np
 
 from riskengine.data.artefacts import cache_folder
 
-MOST_KEPT = 8
-"""Files of one kind; the one used longest ago goes first."""
+DIGEST = 32
+"""Bytes of the SHA-256 at the beginning of a file."""
 _PACKAGE = Path(__file__).resolve().parents[1]
 _BUILTINS = {"complex", "set", "frozenset", "slice", "range", "bytearray", "object"}
 _NUMPY = {"ndarray", "dtype", "_reconstruct", "scalar", "_frombuffer"}
 T = TypeVar("T")
 
 
-def kept(kind: str, key: str, make: Callable[[], T]) -> T:
-    """The object of *key*, or a new one that is then kept.  kind : name of its folder."""
+def kept(kind: str, key: str, make: Callable[[], T], most: int = 8) -> T:
+    """The object of *key*, or a new one that is then kept.
+
+    kind : name of its folder.  most : objects of that kind; the one used longest ago goes first.
+    """
     folder = cache_folder() / kind
     path = folder / hashlib.sha256(key.encode()).hexdigest()[:32]
     found = _read(path)
     if found is not None:
         return found
     made = make()
-    _write(path, made)
+    _write(path, made, most)
     return made
 
 
@@ -65,27 +69,29 @@ def made_of() -> str:
 
 # ---------------------------------------------------------------- on disk
 def _read(path: Path) -> Any:
+    """The object in a file, None when there is none that is whole and ours."""
     try:
         if not _is_ours(path.parent):
             return None
-        content = path.read_bytes()
-    except OSError:
-        return None
-    if hashlib.sha256(content[32:]).digest() != content[:32]:
-        return None
-    try:
-        found = _Reader(io.BytesIO(content[32:])).load()
-    except (pickle.UnpicklingError, AttributeError, ImportError, EOFError, IndexError, TypeError, ValueError):
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            with memoryview(content) as view:
+                whole = hashlib.sha256(view[DIGEST:]).digest() == content[:DIGEST]
+            if not whole:
+                return None
+            file.seek(DIGEST)
+            found = _Reader(file).load()
+    except (OSError, pickle.UnpicklingError, AttributeError, ImportError, EOFError, IndexError, TypeError,
+            ValueError):
         return None
     with contextlib.suppress(OSError):
         os.utime(path)
     return found
 
 
-def _write(path: Path, value: object) -> None:
+def _write(path: Path, value: object, most: int) -> None:
     buffer = io.BytesIO()
     _Writer(buffer, protocol=5).dump(value)
-    payload = buffer.getvalue()
+    payload = buffer.getbuffer()
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not _is_ours(path.parent):
@@ -93,12 +99,13 @@ def _write(path: Path, value: object) -> None:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
         try:
             with os.fdopen(handle, "wb") as out:
-                out.write(hashlib.sha256(payload).digest() + payload)
+                out.write(hashlib.sha256(payload).digest())
+                out.write(payload)
             os.replace(temporary, path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-        for old in sorted(path.parent.glob("[0-9a-f]*"), key=lambda f: f.stat().st_mtime)[:-MOST_KEPT]:
+        for old in sorted(path.parent.glob("[0-9a-f]*"), key=lambda f: f.stat().st_mtime)[:-most]:
             old.unlink(missing_ok=True)
     except OSError:
         return  # not kept: made again the next time

@@ -38,7 +38,7 @@ from riskengine.resident.cache import add_fixings
 from riskengine.resident.feedback import CHANNEL, Selling, view_with_selling, with_selling
 from riskengine.resident.positions import LoweredPosition, fixing_order, lower_position
 from riskengine.resident.views import Reweigh, Weights, horizon_moves, reweigh_view
-from riskengine.resident.what_if import Resident, hold
+from riskengine.resident.what_if import Remember, Resident, anew, hold
 
 SCHEMA_VERSION = "1.0"
 KEPT_HORIZONS = 4
@@ -70,18 +70,18 @@ class Session:
 
     load_scenario : resolves names and knobs (``workflows.what_if`` gives the one of the configuration).
     executor : Serial() or Threads(n).  data_version : label of the answer.  limits : those of the book.
-    reweigh : turns the sentences of views into weights of the paths.
+    reweigh : turns the sentences of views into weights of the paths.  remember : keeps 'draws' and 'limits'.
     """
 
     def __init__(
         self, world: World, portfolio: Portfolio, spec: RunSpec, *, load_scenario: LoadScenario,
         executor: Executor | None = None, data_version: str = "embedded", limits: Sequence[Limit] = (),
-        reweigh: Reweigh | None = None,
+        reweigh: Reweigh | None = None, remember: Remember = anew,
     ):
         self.world, self.portfolio, self.spec = world, portfolio, spec
         self.executor = executor or Serial()
         self.data_version, self.limits = data_version, tuple(limits)
-        self._load, self._reweigh = load_scenario, reweigh
+        self._load, self._reweigh, self._remember = load_scenario, reweigh, remember
         self._held: OrderedDict[Hashable, Any] = OrderedDict()
         self._policies: OrderedDict[Hashable, Resident] = OrderedDict()
         self._before: OrderedDict[Hashable, Any] = OrderedDict()
@@ -211,7 +211,7 @@ class Session:
     def _hold(self, horizon: Horizon) -> Resident:
         """The book as filed without policy at one horizon."""
         return _kept(self._held, horizon, KEPT_HORIZONS, lambda: hold(
-            self.world, self.portfolio, self.spec, horizon, "full", self.executor))
+            self.world, self.portfolio, self.spec, horizon, "full", self.executor, remember=self._remember))
 
     def _hold_with(self, horizon: Horizon, positions: Sequence[Position]) -> Resident:
         """The held state with the fixings of *positions*, drawn once and kept."""
@@ -297,10 +297,10 @@ class Session:
     ) -> list[dict]:
         """Every limit before and after; 'scenario_loss' is judged on the scenario asked about alone."""
         days = sorted({x.horizon_days for x in self.limits if x.horizon_days is not None})
-        held = {d: self._hold(Horizon(d, 1)) for d in days}
-        old = _kept(self._checks, "limits", 1, lambda: book_values(self.world, self.portfolio, held))
-        new = old
+        old = new = _kept(self._checks, "limits", 1, lambda: self._remember("limits", tuple(days), lambda: book_values(
+            self.world, self.portfolio, {d: self._hold(Horizon(d, 1)) for d in days})))
         if request.changes_book:
+            held = {d: self._hold(Horizon(d, 1)) for d in days}
             changed = {d: self._change_book(state, request, trades) for d, state in held.items()}
             book = next(iter(changed.values())).portfolio if changed else self._change_book(
                 self._hold(DEFAULT_HORIZON), request, trades).portfolio

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -39,6 +40,10 @@ from riskengine.resident.rows import PnlRows, Valuer, changed_labels, leaf_label
 from riskengine.result import Tail
 
 MODES = ("full", "delta_gamma")
+MANY_STEPS = 24
+"""Draws of fewer steps are simulated sooner than read from a disk."""
+Remember = Callable[[str, Hashable, Callable[[], Any]], Any]
+"""(what, key, make) → what *make* makes, perhaps as it was made before of the same world and specification."""
 UNDO_DEPTH = 8
 """Earlier states an object keeps for undo; they share all arrays that did not change."""
 
@@ -280,14 +285,20 @@ class Resident:
             position_id, tuple(x.position.position_id for x in self.lowered))))
 
 
+def anew(_what: str, _key: Hashable, make: Callable[[], Any]) -> Any:
+    """A memory that remembers nothing."""
+    return make()
+
+
 def hold(
     world: World, portfolio: Portfolio, spec: RunSpec, horizon: Horizon, mode: str = "full",
     executor: Executor | None = None, scenario: Scenario | None = None,
+    remember: Remember = anew,
 ) -> Resident:
     """Simulate once and hold the result.
 
     mode : 'full' revalues instruments, 'delta_gamma' their quadratic expansion.  executor : Serial() or
-    Threads(n).
+    Threads(n).  remember : where draws of many steps may be kept.
 
     Raises
     ------
@@ -300,7 +311,12 @@ def hold(
     lowered = lower_portfolio(portfolio, world.snapshot, horizon)
     if not lowered:
         raise InputError(Problem("a portfolio needs at least one position"))
-    cache = draw_cache(world.model(horizon), horizon, spec, fixing_order(lowered), mode == "full", run)
+    fixings = tuple(fixing_order(lowered))
+
+    def simulate() -> DrawCache:
+        return draw_cache(world.model(horizon), horizon, spec, fixings, mode == "full", run)
+
+    cache = simulate() if horizon.steps < MANY_STEPS else remember("draws", (horizon, mode, fixings), simulate)
     valuer = Valuer(mode, spec, run)
     baseline = valuer.value_all(lowered, cache, None, None)
     setting = Setting(world, spec, horizon, mode, run, Responses(world, spec, horizon, run))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fcntl
+import gc
 import os
 import signal
 import socket
@@ -192,6 +193,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="riskengine resident process")
     parser.add_argument("--idle", type=float, default=IDLE_SECONDS)
     options = parser.parse_args(arguments)
+    gc.set_threshold(50_000, 20, 20)  # as on the command line (``__main__``)
     pool_lock, pools = threading.Lock(), []
 
     def pool():

@@ -21,6 +21,7 @@ from riskengine.base.sampling import RunSpec
 from riskengine.data.configs import config_root, find_config, load_limits, load_nightly_config
 from riskengine.data.configs.nightly import check_accounts_choice, check_day
 from riskengine.data.configs.scenario_edits import edit_scenario
+from riskengine.data.kept_objects import kept, made_of
 from riskengine.data.portfolios import load_portfolio
 from riskengine.data.selection import use_store
 from riskengine.execution import Executor, Threads
@@ -29,10 +30,14 @@ from riskengine.policy.scenario import Scenario
 from riskengine.resident.request import WhatIfRequest
 from riskengine.resident.session import Session
 from riskengine.resident.views import Weights
+from riskengine.resident.what_if import Remember
 from riskengine.workflows.build_world import kept_default_day, kept_world
 
 KEPT_WORLDS = 2
 KEPT_SESSIONS = 3
+KEPT_DRAWS = 3
+MOST_KEPT_PATHS = 131_072
+"""Draws kept on disk: so many files, each of at most so many paths (0.6 kB a path)."""
 MOST_PATHS = 2_000_896
 """Paths of a held session, half a kilobyte each: more are a night's work (``riskengine nightly``)."""
 
@@ -116,7 +121,7 @@ class SessionPool:
                 self._sessions[key] = Session(
                     world, book, spec, load_scenario=scenario_loader(file.parent), executor=self.executor,
                     data_version=store.version, limits=load_limits(night.limits),
-                    reweigh=_reweigh,
+                    reweigh=_reweigh, remember=_memory(world_key, spec, book_key, portfolio is None),
                 )
                 _trim(self._sessions, self._most)
             self._sessions.move_to_end(key)
@@ -144,6 +149,21 @@ class SessionPool:
 def scenario_loader(beside: Path) -> Callable[[str | Scenario, tuple[str, ...]], Scenario]:
     """The loader of a session: names and files, looked up beside the configuration first, with knobs."""
     return lambda scenario, sets: edit_scenario(scenario, sets, beside)
+
+
+def _memory(world_key: tuple, spec: RunSpec, book_key: object, filed: bool) -> Remember:
+    """The session's memory on disk: draws by world and specification, limits by the files of the book as well.
+
+    filed : the book is a file's, hence known by its hash.
+    """
+    def remember(what: str, key: object, make: Callable[[], Any]) -> Any:
+        draws = what == "draws"
+        if (draws and spec.paths > MOST_KEPT_PATHS) or not (draws or filed):
+            return make()
+        known = (made_of(), world_key, spec, None if draws else book_key, key)
+        return kept(what, repr(known), make, KEPT_DRAWS if draws else 8)
+
+    return remember
 
 
 def _reweigh(*question: Any) -> Weights:
