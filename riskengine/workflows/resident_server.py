@@ -163,6 +163,7 @@ class Server:
         if operation == "status":
             return {"pid": os.getpid(), "code": self.code, "socket": str(self.path), "held": self.held(),
                     "seconds_up": time.monotonic() - self.started, "questions": self.asked,
+                    "answering": self._active - 1,
                     "idle_limit_seconds": self.idle, "memory_mb": _memory_mb(),
                     "current": message.get("code") == self.code}
         if message.get("code") != self.code:
