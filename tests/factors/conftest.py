@@ -1,4 +1,5 @@
-"""One estimation of the default models for all tests of the laboratory, in a cache folder of its own."""
+"""One estimation of the default models for all tests of the laboratory: that of the night's world, which is the
+same artefact (same data, inputs and code), so that a run of all tests estimates it once."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ def panels():
 
 
 @pytest.fixture(scope="session")
-def models(panels, market_inputs):
-    from factors.assembly import build_models
+def models(market_inputs):
+    from factors import estimate_models
 
-    return build_models(panels, AS_OF, market_inputs)
+    return estimate_models(AS_OF, market_inputs)

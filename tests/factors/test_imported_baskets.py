@@ -8,10 +8,9 @@ import pytest
 
 from factors.assembly import build_models
 from factors.definitions import SECTOR_BASKETS
-from factors.history import factor_levels, read_imported, read_panels, sector_baskets
+from factors.history import factor_levels, hash_panels, read_imported, read_panels, sector_baskets
 from imported_data import business_days, made_up, poisoned, series, write
 from riskengine.base.axes import FACTORS
-from riskengine.data.artefacts import model_hash
 from riskengine.data.selection import use_store
 
 AS_OF = "2024-12-16"
@@ -61,15 +60,20 @@ def test_equity_volatility_is_of_today_where_the_history_is(imported_models, mod
     assert "has ended" in rows_of(imported_models["daily"], "factor")["EQ_NASDAQ"]["note"]
 
 
-def test_nothing_after_the_as_of_date_reaches_the_models(store, tmp_path, market_inputs, as_of="2012-06-29"):
-    with use_store(store.folder):
-        honest = build_models(read_panels(as_of), as_of, market_inputs)
+def test_nothing_after_the_as_of_date_reaches_the_laboratory(store, tmp_path, as_of="2012-06-29"):
+    """Panels are all that the models are built from; built worlds are compared in
+    workflows/test_world_point_in_time."""
     spoilt = write(tmp_path, poisoned(made_up(), as_of))
-    with use_store(spoilt.folder):
-        leaking = build_models(read_panels(as_of), as_of, market_inputs)
-    for name in honest:
-        assert model_hash(honest[name]) == model_hash(leaking[name])
-    assert honest["daily"].history[FACTORS.index("EQ_EXPORTERS")] > 3000
+    read = []
+    for folder in (store.folder, spoilt.folder):
+        with use_store(folder):
+            read.append((read_panels(as_of), read_panels("2012-07-31")))
+    (honest, later), (leaking, later_leaking) = read
+    assert hash_panels(honest) == hash_panels(leaking)
+    assert hash_panels(later) != hash_panels(later_leaking), "the poison was on the table"
+    levels = factor_levels(honest)
+    known = np.isfinite(levels.values[:, levels.labels.index("EQ_EXPORTERS")])
+    assert known.sum() > 3000 and levels.dates[known][-1] == np.datetime64(as_of)
 
 
 def test_the_level_is_the_running_mean_return(store):
