@@ -96,7 +96,8 @@ def resident_status(as_json: JsonOption = False) -> None:
         print(f"not running ({found['reason']})")
     else:
         print(f"running, process {found['pid']}, up {found['seconds_up']:,.0f} s, {found['questions']} questions, "
-              f"{found.get('answering', 0)} being answered, {found['memory_mb']:,.0f} MB, leaves after {found['idle_limit_seconds'] / 60:g} idle minutes"
+              f"{found.get('answering', 0)} being answered, {found['memory_mb']:,.0f} MB, "
+              f"leaves after {found['idle_limit_seconds'] / 60:g} idle minutes"
               + ("" if found["current"]
                  else "; of an older version of the program: it leaves when next asked"))
         print(f"socket {found['socket']}")

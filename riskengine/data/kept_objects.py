@@ -19,6 +19,7 @@ import os
 import pickle
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -105,10 +106,18 @@ def _write(path: Path, value: object, most: int) -> None:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-        for old in sorted(path.parent.glob("[0-9a-f]*"), key=lambda f: f.stat().st_mtime)[:-most]:
-            old.unlink(missing_ok=True)
+        _clear(path.parent, most)
     except OSError:
         return  # not kept: made again the next time
+
+
+def _clear(folder: Path, most: int) -> None:
+    """Leave the *most* objects used last; what a killed process left half written goes after an hour."""
+    files = sorted((f.stat().st_mtime, f) for f in folder.iterdir())
+    whole = [f for _, f in files if not f.name.startswith(".")]
+    left = [f for when, f in files if f.name.startswith(".") and when < time.time() - 3600.0]
+    for file in (*whole[:-most], *left):
+        file.unlink(missing_ok=True)
 
 
 def _is_ours(folder: Path) -> bool:

@@ -87,6 +87,7 @@ class SessionPool:
         self._worlds: OrderedDict[tuple, Any] = OrderedDict()
         self._sessions: OrderedDict[tuple, Session] = OrderedDict()
         self._lock = RLock()
+        made_of()  # of the program as it is loaded, not as somebody has edited it since
 
     def session(self, setup: Setup = Setup(), portfolio: Portfolio | None = None) -> Session:
         """The session of a setup; *portfolio*: positions already read (then the setup's file is not).

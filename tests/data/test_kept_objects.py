@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import stat
+import time
 
 import numpy as np
 import pytest
@@ -101,6 +102,15 @@ def test_the_oldest_goes_first(folder):
     assert len(list(folder.iterdir())) == 3
     assert kept("things", "a", lambda: "again", most=3) == "again"
     assert kept("things", "d", never, most=3) == "d"
+
+
+def test_what_a_killed_process_left_half_written_goes_after_an_hour(folder):
+    kept("things", "a", thing)
+    for name, age in ((".old", 4000), (".new", 0)):
+        (folder / name).write_bytes(b"half")
+        os.utime(folder / name, (time.time() - age,) * 2)
+    kept("things", "b", thing)
+    assert not (folder / ".old").exists() and (folder / ".new").exists() and len(list(folder.iterdir())) == 3
 
 
 def test_a_place_that_cannot_be_written_costs_nothing_else(tmp_path, monkeypatch):
