@@ -168,7 +168,7 @@ def test_bad_uploads(rooms, text, words):
 
 def test_reverse_stress_of_the_page(rooms):
     reply, _ = run_errand(rooms, {"do": "reverse", "state": {}, "lose": "300m"})
-    assert "Factor moves" in reply["html"] and "P(as far)" in reply["html"]
+    assert "Factor moves" in reply["html"] and "P: at least as far" in reply["html"] and "data-load" in reply["html"]
     reply, _ = run_errand(rooms, {"do": "reverse", "state": {}, "lose": "a fortune"})
     assert any("amount" in p for p in reply["problems"])
 
