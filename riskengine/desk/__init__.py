@@ -1,5 +1,5 @@
-"""The desk: the traders' what-if page.  It asks a :class:`~riskengine.resident.session.Session` and shows what comes
-back; it computes nothing itself.
+"""The desk: the traders' what-if page.  It asks a :class:`~riskengine.resident.session.Session` and shows
+what comes back; it computes nothing itself.
 
     state      what a page asks, validated like a file; to and from a link
     knobs      the policy panel: a knob moved → 'shock.field=value'

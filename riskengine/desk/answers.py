@@ -1,8 +1,9 @@
 """Questions of the page and their answers: numbers, chain, links; wrong input comes back as sentences.
 
-A question is {state or link, mode, seq, book, show}; it goes to :data:`PLACE` of the page's own server rather than
-through a callback: a callback writes its output into the page's state and wakes every component, 30 to 50 ms of the
-browser's time for an answer, more than the engine needs.  What is asked, checked and painted is the same.
+A question is {state or link, mode, seq, book, show}; it goes to :data:`PLACE` of the page's own server
+rather than through a callback: a callback writes its output into the page's state and wakes every
+component, 30 to 50 ms of the browser's time for an answer, more than the engine needs.  What is asked,
+checked and painted is the same.
 """
 
 from __future__ import annotations
@@ -55,8 +56,9 @@ def serve_answers(app: Dash, rooms: Rooms) -> None:
 def answer_question(rooms: Rooms, question: object) -> dict:
     """The page for one question: {state or link, mode, seq, book, show}.
 
-    mode : 'fast' answers the numbers on the first paths, 'chain' the chain (which depends on the parameter draws
-    alone), 'full' everything on all paths.  show : of a fast one, the panels in sight; the others are not painted.
+    mode : 'fast' answers the numbers on the first paths, 'chain' the chain (which depends on the
+    parameter draws alone), 'full' everything on all paths.  show : of a fast one, the panels in sight;
+    the others are not painted.
     """
     begin = time.perf_counter()
     table: Table = question if isinstance(question, Mapping) else {}
@@ -87,6 +89,7 @@ def answer_question(rooms: Rooms, question: object) -> dict:
             out["engine_ms"] += 1e3 * (time.perf_counter() - painted)
             out["html"] = texts(paint_live(found, table.get("show")))
         else:
+            rooms.hold_fast(state, found["horizon_days"]["after"])
             out["html"] = texts(paint(found))
             out["numbers"] = {k: {x: found[k][x] for x in ("expected_pnl", "var", "es")}
                               for k in ("before", "after", "change")}

@@ -12,6 +12,7 @@ from dash import Dash
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from riskengine.base.errors import InputError, Problem
+from riskengine.desk.answers import answer_question
 from riskengine.desk.callbacks import register
 from riskengine.desk.layout import make_layout
 from riskengine.desk.rooms import Rooms
@@ -89,6 +90,5 @@ def serve(rooms: Rooms, host: str = "127.0.0.1", port: int = 8050, browser: bool
 
 
 def _warm(rooms: Rooms) -> None:
-    """Hold both sessions before the first question comes."""
-    for paths in (rooms.fast_paths, rooms.full_paths):
-        rooms.session(paths)
+    """Hold both sessions before the first question comes; what is wrong is told when it does."""
+    answer_question(rooms, {"state": {}})

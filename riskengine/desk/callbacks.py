@@ -1,5 +1,5 @@
-"""What Dash carries: errands (compare, upload, export, hedge, reverse), the grid, and the page's start.  Questions and
-answers go their own way (``desk.answers``).
+"""What Dash carries: errands (compare, upload, export, hedge, reverse), the grid, and the page's start.
+Questions and answers go their own way (``desk.answers``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""The chain of an answer as pictures and tiles: our own SVG (``reports.charts``), one drawing for both themes."""
+"""The chain of an answer as pictures and tiles: our own SVG (``reports.charts``), one drawing for both
+themes.
+"""
 
 from __future__ import annotations
 

@@ -32,10 +32,11 @@ TENORS = ("3M", "2Y", "10Y")
 class Knob:
     """kind : range, flag, choice, many.  factor : shown value × factor = value of the file.
 
-    shock, field : key of the file ('' : of the head).  main : the size of its shock; without it the other fields of
-    a shock that the scenario does not have say nothing.  part : key inside a table field (accord target, tenor).
-    only_filed : offered only where the scenario has the shock with this field.  least, most : what may be typed or
-    loaded beyond the ends of the slider; None: its ends.
+    shock, field : key of the file ('' : of the head).  main : the size of its shock; without it the other
+    fields of a shock that the scenario does not have say nothing.  part : key inside a table field
+    (accord target, tenor).
+    only_filed : offered only where the scenario has the shock with this field.  least, most : what may be
+    typed or loaded beyond the ends of the slider; None: its ends.
     """
 
     id: str

@@ -1,7 +1,8 @@
 """A policy that reverse stress found, as a state of the page: its knobs, its sellers, its horizon.
 
-Policies come by name and size (``reverse_stress.policies.policy_knobs``); what is loaded is the same shocks, so that
-the page asks what the search ran: loss by the response alone there, with the convexity of market noise here.
+Policies come by name and size (``reverse_stress.policies.policy_knobs``); what is loaded is the same
+shocks, so that the page asks what the search ran: loss by the response alone there, with the convexity of
+market noise here.
 """
 
 from __future__ import annotations
@@ -30,10 +31,11 @@ DIGITS = 9
 
 
 def load_policy(parts: Sequence[Mapping[str, Any]], days: int) -> dict[str, Any] | None:
-    """knobs, sellers and horizon of the page; None where a part has no knob, or needs more than its knob takes.
+    """knobs, sellers and horizon of the page; None where a part has no knob, or needs more than its knob
+    takes.
 
-    parts : knob and size of each part.  days : horizon, business days; sales of less than a year are spread over their
-    horizon by the search and over a year by the page, so such a horizon is not loaded.
+    parts : knob and size of each part.  days : horizon, business days; sales of less than a year are
+    spread over their horizon by the search and over a year by the page, so such a horizon is not loaded.
     """
     if days < BUSINESS_DAYS_PER_YEAR or days % 5:
         return None

@@ -1,4 +1,5 @@
-"""The numbers of an answer as tables: before, after, change with its 95% interval.  Every text is escaped here.
+"""The numbers of an answer as tables: before, after, change with its 95% interval.  Every text is escaped
+here.
 
 Amounts are USD m with one decimal, the digits ``riskengine what-if`` prints; '±' is half the 95% interval.
 """
@@ -182,8 +183,8 @@ def compare_panel(answers: Sequence[tuple[str, Answer | str]]) -> Markup:
 def table(title: str, rows: Sequence[Row], good_up: int = 0) -> Markup:
     """before, after, change, ±; the first *good_up* rows are P&L (up is good), the others risk (up is bad).
 
-    Painted for every step of a dragged knob: cells hold digits of ``formats.number`` only and are joined as they are;
-    labels are escaped.
+    Painted for every step of a dragged knob: cells hold digits of ``formats.number`` only and are joined
+    as they are; labels are escaped.
     """
     lines = []
     for n, (label, before, after, change) in enumerate(rows):

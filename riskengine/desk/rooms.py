@@ -1,7 +1,7 @@
 """What the desk gets from the workflows: sessions, scenarios, portfolios; and the books that users uploaded.
 
-Nothing here belongs to a user.  Uploaded books are kept by the hash of their content: who does not know the file
-does not know the hash, and what one page asks is never seen by another.
+Nothing here belongs to a user.  Uploaded books are kept by the hash of their content: who does not know
+the file does not know the hash, and what one page asks is never seen by another.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import Lock, Thread
 from typing import Any
 
-from riskengine.base.errors import InputError, Problem
+from riskengine.base.errors import InputError, Problem, RiskEngineError
 from riskengine.desk.knobs import knob_sets
 from riskengine.desk.state import DeskState
 from riskengine.instruments.portfolio import Portfolio
@@ -35,10 +36,11 @@ class Rooms:
     open_session : (paths, uploaded portfolio or None) → session.  load_scenario : name → as filed.
     read_portfolio : (file name, bytes) → portfolio, through the door of files.
     headings : name, title, horizon, probability of every scenario.  holders : names a seller may have.
-    fast_paths, full_paths : while dragging, and after.  chain : (session, request) → the chain alone, which depends on
-    the parameter draws, not on the paths.  plausibility : the same of the dial alone, read off what the session holds.
-    reverse, hedge : workflows, None where there are none.  command : options of the command line that lead to the same
-    session.
+    fast_paths, full_paths : while dragging, and after.  chain : (session, request) → the chain alone,
+    which depends on the parameter draws, not on the paths.  plausibility : the same of the dial alone,
+    read off what the session holds.
+    reverse, hedge : workflows, None where there are none.  command : options of the command line that
+    lead to the same session.
     """
 
     open_session: Callable[[int, Portfolio | None], Session]
@@ -55,6 +57,7 @@ class Rooms:
     hedge: Callable[[Session, WhatIfRequest, Mapping[str, Any]], dict] | None = None
     _uploaded: OrderedDict[str, Portfolio] = field(default_factory=OrderedDict)
     _sessions: OrderedDict[tuple[int, str | None], Session] = field(default_factory=OrderedDict)
+    _held: set[tuple[str | None, int]] = field(default_factory=set)
     _lock: Lock = field(default_factory=Lock)
 
     def session(self, paths: int, portfolio: str | None = None) -> Session:
@@ -67,6 +70,22 @@ class Rooms:
                     self._sessions.popitem(last=False)
             self._sessions.move_to_end(key)
             return self._sessions[key]
+
+    def hold_fast(self, state: DeskState, days: int) -> None:
+        """Hold the fast session of a book at a horizon on a thread of its own, so that the first drag
+        does not wait.
+        """
+        key = (state.portfolio, days)
+        with self._lock:
+            if key in self._held or self.fast_paths == self.full_paths:
+                return
+            self._held.add(key)
+
+        def hold() -> None:
+            with suppress(RiskEngineError):  # whatever is wrong is told when it is asked for
+                self.session(self.fast_paths, state.portfolio).answer(self.request(state, False))
+
+        Thread(target=hold, daemon=True).start()
 
     def _book(self, portfolio: str | None) -> Portfolio | None:
         if portfolio is None:

@@ -1,7 +1,8 @@
-"""Who may ask: the host check against DNS rebinding, the token of a desk bound elsewhere, headers of every reply.
+"""Who may ask: the host check against DNS rebinding, the token of a desk bound elsewhere, headers of
+every reply.
 
-A desk bound to loopback answers only requests whose Host is loopback.  One bound elsewhere answers only those that
-carry the token, once in the printed link (``?token=…``), then in a cookie.
+A desk bound to loopback answers only requests whose Host is loopback.  One bound elsewhere answers only
+those that carry the token, once in the printed link (``?token=…``), then in a cookie.
 """
 
 from __future__ import annotations

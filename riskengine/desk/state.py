@@ -1,5 +1,5 @@
-"""What one page asks: scenario, knobs, sellers, trades, sizes.  It lives in the browser and in the link, never on
-the server, and is validated whole each time it comes in, like a file.
+"""What one page asks: scenario, knobs, sellers, trades, sizes.  It lives in the browser and in the link,
+never on the server, and is validated whole each time it comes in, like a file.
 
 A link holds the state as compact JSON, deflated, base64url: at most :data:`MOST_LINK` characters, at most
 :data:`MOST_JSON` bytes inflated.
@@ -37,7 +37,9 @@ _HORIZON = re.compile(r"([1-9]|1\d|20)d|[1-9]\d?w|[1-9]\d?m|[1-5]y")
 
 @dataclass(frozen=True, slots=True)
 class Seller:
-    """An executed sale: holder (or 'all', 'asia', …), class (or 'all'), USD bn, use of the proceeds, sector."""
+    """An executed sale: holder (or 'all', 'asia', …), class (or 'all'), USD bn, use of the proceeds,
+    sector.
+    """
 
     holder: str
     asset_class: str
@@ -50,7 +52,8 @@ class Seller:
 class DeskState:
     """One what-if as the page holds it.
 
-    scenario : name of the library, None for the ordinary night.  knobs : knob id → value as shown (per cent, bp).
+    scenario : name of the library, None for the ordinary night.  knobs : knob id → value as shown (per
+    cent, bp).
     scale : position id → factor.  horizon : '10d', '26w', '12m'; None: as filed.  portfolio : SHA-256 of an
     uploaded file, None: the one the desk was started with.
     """

@@ -1,4 +1,6 @@
-"""What the searches found, as tables: reverse stress (what loses an amount) and hedges (what makes ES smallest)."""
+"""What the searches found, as tables: reverse stress (what loses an amount) and hedges (what makes ES
+smallest).
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ def reverse_panel(found: Found) -> Markup:
 
 
 def hedge_panel(found: Found) -> Markup:
-    """Sizes of the instruments that make the tail smallest after costs, and the book with them, also on a new seed."""
+    """Sizes of the instruments that make the tail smallest after costs, and the book with them, also on a
+    new seed.
+    """
     line = Markup('<tr title="{}"><th>{}</th><td class="n">{}</td><td class="pm">{}</td><td class="n">{}</td></tr>')
     rows = [line.format(
         x["trade"] + (", at its limit" if x["at_limit"] else ""), x["instrument"],

@@ -1,4 +1,5 @@
-"""Views of a trader on the page: what was understood, how many scenarios still carry the answer, and the refusal.
+"""Views of a trader on the page: what was understood, how many scenarios still carry the answer, and the
+refusal.
 
 The floor is that of ``measures.entropy_pooling``: a tenth of the scenarios there were.
 """

@@ -1,9 +1,12 @@
-"""The chain behind a policy without the paths of a session: who sells, who absorbs, the ledger, how plausible.
+"""The chain behind a policy without the paths of a session: who sells, who absorbs, the ledger, how
+plausible.
 
-The chain depends on the scenario and the parameter draws alone, so a page that drags a knob can have it beside the
-numbers, on another thread: nothing here waits for the session.  The same functions as the session's, hence its bits.
+The chain depends on the scenario and the parameter draws alone, so a page that drags a knob can have it
+beside the numbers, on another thread: nothing here waits for the session.  The same functions as the
+session's, hence its bits.
 
-    plausibility  Mahalanobis' distance of m = (1/D) Σ_d μ_d[core, H] under the model's covariance over the horizon
+    plausibility  Mahalanobis' distance of m = (1/D) Σ_d μ_d[core, H] under the model's covariance over
+    the horizon
 """
 
 from __future__ import annotations
@@ -59,7 +62,9 @@ class ChainReader:
         return out | {key: {k: x[key] for k, x in found.items()} for key in ("chain", "plausibility")}
 
     def plausibility(self, session: Session, request: WhatIfRequest) -> dict | None:
-        """The same numbers read off the responses that *session* already holds for *request*; None without a policy."""
+        """The same numbers read off the responses that *session* already holds for *request*; None
+        without a policy.
+        """
         if request.scenario is None:
             return None
         sets = ((), request.sets) if request.sets else ((),)

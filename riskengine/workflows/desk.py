@@ -79,7 +79,9 @@ def open_rooms(
 
 
 def _reverse(session: Session, request: WhatIfRequest, table: Mapping[str, Any]) -> dict:
-    """Reverse stress of the book as the page has it; table : lose, as text; desk, or none for the whole book."""
+    """Reverse stress of the book as the page has it; table : lose, as text; desk, or none for the whole
+    book.
+    """
     desk = table.get("desk")
     return reverse_stress(session, str(table.get("lose", ""))[:40], str(desk)[:200] if desk else None, request=request)
 
@@ -90,7 +92,9 @@ def _hedge(session: Session, request: WhatIfRequest, table: Mapping[str, Any]) -
 
 
 def check_parquet(path: Path) -> None:
-    """Refuse a Parquet file that is broken or holds far more than its bytes; InputError with what is accepted."""
+    """Refuse a Parquet file that is broken or holds far more than its bytes; InputError with what is
+    accepted.
+    """
     import polars
 
     try:

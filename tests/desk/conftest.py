@@ -1,4 +1,6 @@
-"""One desk on few paths for all tests of the page, and the page in a real browser: chromium driven by playwright."""
+"""One desk on few paths for all tests of the page, and the page in a real browser: chromium driven by
+playwright.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ def browser():
 
 @pytest.fixture
 def open_page(browser, address):
-    """open_page(fragment, **context) → a page of its own with its first answer; no script error may happen."""
+    """open_page(fragment, **context) → a page of its own with its first answer; no script error may
+    happen.
+    """
     contexts, wrong = [], []
 
     def make(fragment="", ready=True, **options):

@@ -1,4 +1,6 @@
-"""The page in a real browser: views, searches that become trades and policies, keys, a desk that was stopped."""
+"""The page in a real browser: views, searches that become trades and policies, keys, a desk that was
+stopped.
+"""
 
 from __future__ import annotations
 

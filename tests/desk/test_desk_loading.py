@@ -1,4 +1,6 @@
-"""What a search found goes back into the page: the same policy on the knobs, the same trades as candidates."""
+"""What a search found goes back into the page: the same policy on the knobs, the same trades as
+candidates.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A portfolio as Parquet goes through the door of files: the same book, the same sentences, the same limits."""
+"""A portfolio as Parquet goes through the door of files: the same book, the same sentences, the same
+limits.
+"""
 
 from __future__ import annotations
 

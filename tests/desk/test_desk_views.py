@@ -1,4 +1,6 @@
-"""Views on the page: the numbers of the session, the effective scenarios, the refusal, and the link that carries them."""
+"""Views on the page: the numbers of the session, the effective scenarios, the refusal, and the link that
+carries them.
+"""
 
 from __future__ import annotations
 

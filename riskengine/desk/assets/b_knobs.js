@@ -203,8 +203,10 @@
     d.byId("scenario-place").replaceChildren(el("label", {class: "label", for: "scenario", text: "Scenario"}), list, facts);
     d.painters.push(() => {
       list.value = d.state.scenario || "";
+      const own = !d.state.scenario && (d.state.sellers.length > 0 || Object.keys(d.state.knobs).length > 0);
+      list.options[0].textContent = own ? "Own policy, from the knobs" : "Ordinary night, no policy";
       const h = d.spec.headings.find((x) => x.name === d.state.scenario);
-      facts.textContent = h ? `${h.horizon}${h.probability ? ` · probability ${Math.round(100 * Number(h.probability))}%` : ""}` : "10 days unless a knob moves";
+      facts.textContent = h ? `${h.horizon}${h.probability ? ` · probability ${Math.round(100 * Number(h.probability))}%` : ""}` : own ? `${d.state.horizon || "12 months"} · blank scenario with what was moved` : `${d.state.horizon || "10 days"} · 12 months when a knob moves`;
     });
   };
 })();

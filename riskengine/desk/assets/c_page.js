@@ -33,6 +33,7 @@
       const b = answer.book_label;
       d.byId("book-label").replaceChildren(el("b", {text: b.portfolio || "portfolio"}),
         el("span", {text: `${answer.rows.length} positions · as of ${b.as_of} · accounts ${b.accounts}`}));
+      d.byId("book-label").title = d.byId("book-label").textContent;
       d.gridShown = null;
     }
     if (answer.filed) d.filed = answer.filed;
@@ -199,7 +200,13 @@
     if (reply.do === "upload") { d.toast(`${reply.name}: ${reply.positions} positions`); swapBook(reply.portfolio); }
     if (reply.do === "compare" && d.byId("compared")) {
       const box = d.byId("compared"); box.classList.remove("wait"); box.innerHTML = reply.html;
-      box.append(el("button", {type: "button", "data-do": "compare-clear", text: "Clear the comparison"}));
+      const list = d.stored("compare", []);
+      box.append(el("div", {class: "ways"}, [...list.flatMap((link, n) => {
+        const title = box.querySelectorAll("thead th")[n + 1].textContent;
+        const open = el("button", {type: "button", text: `Open ${title}`}), gone = el("button", {type: "button", text: "×", title: `Take ${title} out`});
+        open.addEventListener("click", () => { d.does.close(); d.openLink(link); });
+        gone.addEventListener("click", () => { d.store("compare", list.filter((x) => x !== link)); d.refresh(); d.does.compare(); });
+        return [open, gone]; }), el("button", {type: "button", "data-do": "compare-clear", text: "Clear the comparison"})]));
       for (const note of reply.notes) box.append(el("p", {class: "flag", text: note}));
     }
     if (reply.do === "export") d.toast(`Exported: ${reply.file}`);
