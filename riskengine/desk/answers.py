@@ -110,8 +110,10 @@ def paint(found: panels.Answer) -> dict[str, Any]:
     return {
         **draw_chain(found), "measures": panels.measures_panel(found),
         "classes": panels.parts_panel(found, "by_asset_class"), "desks": panels.parts_panel(found, "by_desk"),
-        "trades": panels.trades_panel(found), "pnl": pnl_chart(found), "channels": panels.channels_panel(found),
-        "limits": panels.limits_panel(found), "views-out": views_panel(found), "notes": panels.notes_panel(found),
+        "trades": panels.trades_panel(found), "pnl": pnl_chart(found),
+        "channels": panels.channels_panel(found),
+        "limits": panels.limits_panel(found), "views-out": views_panel(found),
+        "notes": panels.notes_panel(found),
     }
 
 

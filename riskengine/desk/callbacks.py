@@ -49,7 +49,8 @@ def run_errand(rooms: Rooms, asked: object) -> tuple[dict, Any]:
         "compare": _compare, "upload": _upload, "export": _export, "hedge": _search, "reverse": _search}
     try:
         if do not in errands:
-            raise InputError(Problem("no such errand", got=repr(do)[:40], accepted=", ".join(map(str, errands))))
+            raise InputError(Problem("no such errand", got=repr(do)[:40],
+                                     accepted=", ".join(map(str, errands))))
         made, download = errands[do](rooms, table)
     except RiskEngineError as error:
         return out | {"problems": sentences(error)}, no_update
@@ -82,7 +83,8 @@ def _upload(rooms: Rooms, table: Table) -> tuple[dict, Any]:
         raw = base64.b64decode(content.rpartition(",")[2], validate=True)
     except (binascii.Error, ValueError):
         raise InputError(Problem("the upload was cut", accepted="load the file again")) from None
-    shown = "".join(c for c in file.replace("\\", "/").rpartition("/")[2] if c.isprintable())[:80] or "portfolio.csv"
+    shown = "".join(c for c in file.replace("\\", "/").rpartition("/")[2]
+                    if c.isprintable())[:80] or "portfolio.csv"
     key, book = rooms.upload(shown, raw)
     return {"portfolio": key, "name": book.source, "positions": len(book.positions)}, no_update
 

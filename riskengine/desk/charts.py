@@ -19,9 +19,11 @@ from riskengine.reports.formats import number, probability
 WIDTH, HEIGHT = 430.0, 178.0
 NO_POLICY = "No policy yet: choose a scenario or move a knob."
 TILES = (
-    ("gross_orders_usd_bn", "Gross orders", "$bn", 1.0, 0), ("net_outflow_usd_bn", "Net outflow", "$bn", 1.0, 0),
+    ("gross_orders_usd_bn", "Gross orders", "$bn", 1.0, 0),
+    ("net_outflow_usd_bn", "Net outflow", "$bn", 1.0, 0),
     ("dollars_out_usd_bn", "Dollars out", "$bn", 1.0, 0), ("broad_dollar", "Dollar falls", "%", 100.0, 2),
-    ("treasury_10y_flow_bp", "10Y, flow", "bp", 1.0, 1), ("treasury_10y_path_bp", "10Y, policy path", "bp", 1.0, 1),
+    ("treasury_10y_flow_bp", "10Y, flow", "bp", 1.0, 1),
+    ("treasury_10y_path_bp", "10Y, policy path", "bp", 1.0, 1),
     ("current_account_change_usd_bn_per_year", "Current account", "$bn/y", 1.0, 0),
 )
 
@@ -39,7 +41,8 @@ def tiles(answer: Answer) -> Markup:
             value = number(factor * x["median"], decimals, plus and decimals == 1)
             band = f"{number(factor * x['p16'], decimals)} to {number(factor * x['p84'], decimals)}"
             before = f"before {number(factor * old['median'], decimals)}"
-        out.append(Markup('<div class="tile"><b>{}</b><span class="v">{}<i>{}</i></span><span class="band">{}</span>'
+        out.append(Markup('<div class="tile"><b>{}</b><span class="v">{}<i>{}</i></span><span '
+                          'class="band">{}</span>'
                           '<span class="was">{}</span></div>').format(label, value, unit, band, before))
     return Markup("").join(out)
 
@@ -60,7 +63,8 @@ def sellers_chart(answer: Answer) -> Markup:
     if not sellers and not takers:
         return empty("Nobody sells: the policy moves no holdings.")
     bars = [Bar(n, v, css="loss" if v < 0 else "gain") for n, v in [*sellers, *takers]]
-    return bar_chart(bars, "Who sells, who absorbs", "USD bn", 0, WIDTH, (HEIGHT - 24) / len(bars) if len(bars) > 5
+    return bar_chart(bars, "Who sells, who absorbs", "USD bn", 0, WIDTH,
+                     (HEIGHT - 24) / len(bars) if len(bars) > 5
                      else 26, label_share=0.34)
 
 
@@ -118,7 +122,8 @@ def pnl_chart(answer: Answer, tips: bool = True) -> Markup:
                 sheet.rect(a + 0.3, low, b - a - 0.6, high - low, css,
                            f"{number(edges[i], 0)} to {number(edges[i + 1], 0)} USD m: {share}% of paths")
             else:
-                bars[css] += [(a + 0.3, low), (a + 0.3, high), (b - 0.3, high), (b - 0.3, low), (math.nan, 0.0)]
+                bars[css] += [(a + 0.3, low), (a + 0.3, high), (b - 0.3, high), (b - 0.3, low),
+                              (math.nan, 0.0)]
     for css, corners in bars.items():
         sheet.path(corners, css)
     outline: list[tuple[float, float]] = [(x_scale(edges[0]), y_scale(0))]
@@ -127,7 +132,8 @@ def pnl_chart(answer: Answer, tips: bool = True) -> Markup:
     sheet.path([*outline, (x_scale(edges[-1]), y_scale(0))], "line before-line")
     sheet.line(left, y_scale(0), WIDTH - right, y_scale(0), "rule")
     for tick in ticks:
-        sheet.text(min(max(x_scale(tick), 22), WIDTH - 22), HEIGHT - 5, tick_text(tick, ticks), "tick", "middle")
+        sheet.text(min(max(x_scale(tick), 22), WIDTH - 22), HEIGHT - 5, tick_text(tick, ticks), "tick",
+                   "middle")
     level = f"{answer['levels'][-1]:g}"
     for which, css in (("before", "mark faint-mark"), ("after", "mark")):
         loss = -answer[which]["var"][level]["value"] / MILLION
@@ -164,8 +170,10 @@ def ledger_panel(answer: Answer) -> Markup:
     exponent = f"{worst:.0e}".replace("-", "\u2212") if worst else "0"
     return Markup(
         '<table class="t ledger"><thead><tr><th>Ledger at the horizon, USD bn</th><th class="n">median</th>'
-        '<th class="n pm">68% band</th></tr></thead><tbody>{}</tbody><tfoot><tr><th colspan="3"><span class="dot ok">'
-        "</span>every identity adds to zero in every draw; largest gap {} USD bn</th></tr></tfoot></table>").format(
+        '<th class="n pm">68% band</th></tr></thead><tbody>{}</tbody><tfoot><tr><th '
+        'colspan="3"><span class="dot ok">'
+        "</span>every identity adds to zero in every draw; largest gap {} USD bn"
+        "</th></tr></tfoot></table>").format(
         Markup("").join(lines), exponent)
 
 
@@ -206,4 +214,5 @@ def draw_chain(answer: Answer, show: object = None) -> dict[str, Markup]:
     """The chain by the id of its place on the page; show : the places wanted, None: all."""
     makers = {"tiles": tiles, "sellers": sellers_chart, "dollar": dollar_chart, "yields": yields_chart,
               "ledger": ledger_panel, "dial": lambda a: dial(a.get("plausibility"))}
-    return {place: make(answer) for place, make in makers.items() if not isinstance(show, list) or place in show}
+    wanted = show if isinstance(show, list) else list(makers)
+    return {place: make(answer) for place, make in makers.items() if place in wanted}

@@ -17,7 +17,8 @@ from riskengine.desk.state import DeskState
 
 EXPORTS = ("csv", "json", "html")
 _ASSETS = Path(__file__).parent / "assets"
-_ORDER = (("measures", "Total"), ("classes", "By asset class"), ("desks", "By desk"), ("channels", "By channel"),
+_ORDER = (("measures", "Total"), ("classes", "By asset class"), ("desks", "By desk"),
+          ("channels", "By channel"),
           ("trades", "Candidate trades"), ("limits", "Limits"))
 _CHARTS = (("sellers", "Who sells, who absorbs, USD bn"), ("dollar", "Broad dollar falls by, %"),
            ("yields", "Treasury yields by channel, bp"), ("pnl", "P&L of the book, USD m"))
@@ -32,7 +33,8 @@ def export_answer(
     if kind == "csv":
         return f"{stem}.csv", _csv(answer), "text/csv"
     if kind == "json":
-        whole = {"schema_version": answer["schema_version"], "desk_state": state.to_json(), "command": command,
+        whole = {"schema_version": answer["schema_version"], "desk_state": state.to_json(),
+                 "command": command,
                  "what_ifs": [answer]}
         return f"{stem}.json", json.dumps(whole, indent=1, ensure_ascii=False), "application/json"
     return f"{stem}.html", _html(state.name or title, answer, command, panels), "text/html"
@@ -41,7 +43,8 @@ def export_answer(
 def _csv(answer: Answer) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(("state", "part", "name", "measure", "level", "value_usd", "se_usd", "low_usd", "high_usd",
+    writer.writerow(("state", "part", "name", "measure", "level", "value_usd", "se_usd", "low_usd",
+                     "high_usd",
                      "paths", "effective_scenarios", "views"))
     views = answer["views"]
     plain = (answer["paths"], "", "")
@@ -82,15 +85,21 @@ def _safe(text: str) -> str:
 
 
 def _html(title: str, answer: Answer, command: str, panels: Mapping[str, Markup]) -> str:
-    style = Markup("\n").join(Markup((_ASSETS / f).read_text(encoding="utf-8")) for f in ("colours.css", "tables.css"))
-    charts = Markup("").join(Markup("<figure class=chart><figcaption>{}</figcaption>{}</figure>").format(t, panels[k])
+    style = Markup("\n").join(Markup((_ASSETS / f).read_text(encoding="utf-8"))
+                              for f in ("colours.css", "tables.css"))
+    chart = Markup("<figure class=chart><figcaption>{}</figcaption>{}</figure>")
+    charts = Markup("").join(chart.format(t, panels[k])
                              for k, t in _CHARTS)
-    parts = Markup("").join(Markup("<section><h2>{}</h2>{}</section>").format(t, panels[k]) for k, t in _ORDER)
+    part = Markup("<section><h2>{}</h2>{}</section>")
+    parts = Markup("").join(part.format(t, panels[k]) for k, t in _ORDER)
     return str(Markup(
         '<!doctype html><html lang="en" data-theme="light"><head><meta charset="utf-8"><title>{title}</title>'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src \'unsafe-inline\'">'
+        '<meta http-equiv="Content-Security-Policy" '
+        'content="default-src \'none\'; style-src \'unsafe-inline\'">'
         "<style>{style}</style></head><body class=report><h1>{title}</h1>{notes}<div id=tiles>{tiles}</div>"
         "<div class=charts>{charts}</div>{parts}<section><h2>Ledger</h2>{ledger}</section>"
-        "<p class=muted>{paths:,} paths. The same on the command line: <code>{command}</code></p></body></html>"
-    ).format(title=title, style=style, notes=panels["notes"], tiles=panels["tiles"], charts=charts, parts=parts,
+        "<p class=muted>{paths:,} paths. The same on the command line: "
+        "<code>{command}</code></p></body></html>"
+    ).format(title=title, style=style, notes=panels["notes"], tiles=panels["tiles"], charts=charts,
+             parts=parts,
              ledger=panels["ledger"], paths=answer["paths"], command=command))

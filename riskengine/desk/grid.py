@@ -10,13 +10,15 @@ from riskengine.reports.formats import name
 from riskengine.resident.session import Session
 
 OPTIONS = {
-    "theme": "themeBalham", "rowHeight": 24, "headerHeight": 26, "floatingFiltersHeight": 26, "animateRows": False,
+    "theme": "themeBalham", "rowHeight": 24, "headerHeight": 26, "floatingFiltersHeight": 26,
+    "animateRows": False,
     "suppressCellFocus": False, "singleClickEdit": True, "stopEditingWhenCellsLoseFocus": True,
     "suppressDragLeaveHidesColumns": True, "enableCellTextSelection": True,
     "localeText": {"noRowsToShow": "No positions", "noMatchingRows": "No position passes the filters",
                    "loadingOoo": "Reading the book…"}, "loading": True,
 }
-PLAIN = (("position_id", "Position", 96), ("description", "What", 150), ("desk", "Desk", 80), ("book", "Book", 82),
+PLAIN = (("position_id", "Position", 96), ("description", "What", 150), ("desk", "Desk", 80),
+         ("book", "Book", 82),
          ("strategy", "Strategy", 92), ("asset_class", "Class", 78))
 _KNOWN = frozenset(key for key, _, _ in PLAIN) | {"type"}
 
@@ -24,7 +26,8 @@ _KNOWN = frozenset(key for key, _, _ in PLAIN) | {"type"}
 def position_grid() -> dag.AgGrid:
     """An empty grid; rows come with the first answer."""
     return dag.AgGrid(
-        id="grid", rowData=[], columnDefs=columns(()), getRowId="params.data.position_id", dashGridOptions=OPTIONS,
+        id="grid", rowData=[], columnDefs=columns(()), getRowId="params.data.position_id",
+        dashGridOptions=OPTIONS,
         defaultColDef={"sortable": True, "resizable": True, "filter": True, "floatingFilter": True,
                        "suppressHeaderMenuButton": True, "suppressHeaderFilterButton": True},
         rowClassRules={"gone": "params.data.remove", "scaled": "params.data.scale != 1"},
@@ -34,11 +37,13 @@ def position_grid() -> dag.AgGrid:
 
 def columns(tags: tuple[str, ...]) -> list[dict[str, Any]]:
     """Column definitions; one more column for every tag of the book."""
-    size = {"field": "scale", "headerName": "Size ×", "width": 64, "editable": {"function": "!params.data.remove"},
+    size = {"field": "scale", "headerName": "Size ×", "width": 64,
+            "editable": {"function": "!params.data.remove"},
             "cellDataType": "number", "headerClass": "ag-right-aligned-header", "filter": False,
             "cellClass": ["ag-right-aligned-cell", "edit"],
             "headerTooltip": "Factor on the position: 0.5 halves it, −1 turns it round, 0 removes it"}
-    gone = {"field": "cut", "headerName": "", "width": 34, "filter": False, "sortable": False, "cellClass": "cut",
+    gone = {"field": "cut", "headerName": "", "width": 34, "filter": False, "sortable": False,
+            "cellClass": "cut",
             "headerTooltip": "Take the position out, or put it back"}
     return [
         gone, size,

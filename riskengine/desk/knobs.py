@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 SECTORS = ("all", "official", "private")
 USES = ("default", "abroad", "other_us", "deposits", "defend")
-CLASSES = (("treasury", "Treasuries"), ("agency", "Agencies"), ("corporate", "Corporates"), ("equity", "Equities"))
+CLASSES = (("treasury", "Treasuries"), ("agency", "Agencies"), ("corporate", "Corporates"),
+           ("equity", "Equities"))
 SELLING_CLASSES = ("all", *(c for c, _ in CLASSES))
 SCHEDULES = (("abrupt", "abrupt"), ("3m", "gradual, 3 months"), ("6m", "gradual, 6 months"),
              ("12m", "gradual, 12 months"), ("24m", "gradual, 24 months"))
@@ -68,7 +69,8 @@ class Knob:
 def _percent(
     id: str, group: str, label: str, shock: str, name: str, high: float, low: float = 0.0, **more: Any
 ) -> Knob:
-    return Knob(id, group, label, "range", more.pop("unit", "%"), low, high, more.pop("step", 1.0), 0.01, shock, name,
+    return Knob(id, group, label, "range", more.pop("unit", "%"), low, high, more.pop("step", 1.0), 0.01,
+                shock, name,
                 **more)
 
 
@@ -77,35 +79,46 @@ _SELL, _SLOW, _ACCORD, _FED = "foreign_selling", "inflow_slowdown", "currency_ac
 KNOBS: tuple[Knob, ...] = (
     _percent("wht_rate", "Taxes", "Withholding tax", _WHT, "rate", 50.0, main=True, most=99.0,
              tip="Share of income paid abroad"),
-    Knob("wht_overrides", "Taxes", "Exemptions that fall", "many", shock=_WHT, field="overrides", rest=(), choices=(
-        ("treaties", "treaties"), ("portfolio_interest", "portfolio interest"), ("section_892", "officials (s.892)"))),
+    Knob("wht_overrides", "Taxes", "Exemptions that fall", "many", shock=_WHT, field="overrides", rest=(),
+         choices=(
+        ("treaties", "treaties"), ("portfolio_interest", "portfolio interest"),
+        ("section_892", "officials (s.892)"))),
     Knob("wht_classes", "Taxes", "Income taxed", "many", shock=_WHT, field="classes",
          rest=tuple(c for c, _ in CLASSES), choices=CLASSES),
-    Knob("wht_grandfathered", "Taxes", "Existing holdings grandfathered", "flag", shock=_WHT, field="grandfathered",
+    Knob("wht_grandfathered", "Taxes", "Existing holdings grandfathered", "flag", shock=_WHT,
+         field="grandfathered",
          rest=False),
     _percent("fee_rate", "Taxes", "User fee on officials", _FEE, "rate", 50.0, main=True, most=99.0,
              tip="Share of interest"),
     _percent("purchase_rate", "Taxes", "Tax on purchases", _BUY, "rate", 5.0, step=0.1, main=True),
-    _percent("cap_limit", "Taxes", "Cap on foreign Treasuries", _CAP, "limit", 40.0, 5.0, main=True, rest=40.0,
+    _percent("cap_limit", "Taxes", "Cap on foreign Treasuries", _CAP, "limit", 40.0, 5.0, main=True,
+             rest=40.0,
              tip="Foreign share of the Treasury market; 40% does not bind"),
     _percent("sell_share", "Flows", "Selling as filed, of holdings", _SELL, "share", 100.0, main=True,
              only_filed=True),
-    Knob("sell_amount", "Flows", "Selling as filed", "range", "USD bn", 0.0, 5000.0, 10.0, 1.0, _SELL, "amount_usd_bn",
+    Knob("sell_amount", "Flows", "Selling as filed", "range", "USD bn", 0.0, 5000.0, 10.0, 1.0, _SELL,
+         "amount_usd_bn",
          main=True, only_filed=True),
     _percent("slowdown", "Flows", "Inflow slowdown", _SLOW, "share", 100.0, -50.0, main=True, least=-100.0,
              tip="Share of usual foreign purchases that does not come"),
     _percent("hedge_ratio", "Flows", "Foreign hedge ratios", "hedge_ratio", "change", 50.0, -20.0, main=True,
              unit="points"),
-    *(_percent(f"accord_{c}", "Accord", f"{c} target", _ACCORD, "targets", 40.0, -10.0, main=True, part=c, most=100.0,
+    *(_percent(f"accord_{c}", "Accord", f"{c} target", _ACCORD, "targets", 40.0, -10.0, main=True, part=c,
+               most=100.0,
                tip="Appreciation against the dollar") for c in ACCORD),
-    _percent("accord_credibility", "Accord", "Credibility", _ACCORD, "credibility", 100.0, rest=100.0, step=5.0),
-    _percent("dollar_fall", "Accord", "Broad dollar falls by", "dollar_depreciation", "fall", 30.0, -15.0, main=True),
-    _percent("tariff_rate", "Tariff", "Tariff, all partners", "tariff", "rate", 60.0, main=True, unit="points",
+    _percent("accord_credibility", "Accord", "Credibility", _ACCORD, "credibility", 100.0, rest=100.0,
+             step=5.0),
+    _percent("dollar_fall", "Accord", "Broad dollar falls by", "dollar_depreciation", "fall", 30.0, -15.0,
+             main=True),
+    _percent("tariff_rate", "Tariff", "Tariff, all partners", "tariff", "rate", 60.0, main=True,
+             unit="points",
              most=100.0),
     Knob("tariff_regime", "Tariff", "Market regime", "choice", shock="tariff", field="regime", rest="mixture",
          choices=(("mixture", "mixture"), ("haven", "safe haven"), ("flight", "flight"))),
-    Knob("tariff_retaliation", "Tariff", "Retaliation", "flag", shock="tariff", field="retaliation", rest=False),
-    *(Knob(f"fed_{t}", "Fed path", f"{t} expected path", "range", "bp", -300.0, 300.0, 5.0, 1.0, _FED, "bp", t,
+    Knob("tariff_retaliation", "Tariff", "Retaliation", "flag", shock="tariff", field="retaliation",
+         rest=False),
+    *(Knob(f"fed_{t}", "Fed path", f"{t} expected path", "range", "bp", -300.0, 300.0, 5.0, 1.0, _FED, "bp",
+           t,
            main=True, least=-500.0, most=500.0) for t in TENORS),
     Knob("timing", "Timing", "Policy comes", "choice", choices=SCHEDULES, rest=None),
     _percent("probability", "Timing", "Probability of enactment", "", "probability", 100.0, rest=100.0,
@@ -120,7 +133,8 @@ _TYPES: dict[type, str] = {
     policy.WithholdingTax: _WHT, policy.UserFee: _FEE, policy.PurchaseTax: _BUY, policy.OwnershipCap: _CAP,
     policy.ForeignSelling: _SELL, policy.InflowSlowdown: _SLOW, policy.HedgeRatio: "hedge_ratio",
     policy.CurrencyAccord: _ACCORD, policy.DollarDepreciation: "dollar_depreciation", policy.Tariff: "tariff",
-    policy.PolicyRatePath: _FED, policy.FactorShock: "factor_shock", policy.HistoricalReplay: "historical_replay",
+    policy.PolicyRatePath: _FED, policy.FactorShock: "factor_shock",
+    policy.HistoricalReplay: "historical_replay",
     policy.ConditionalStress: "conditional_stress",
 }
 _ATTRIBUTES = {"amount_usd_bn": "amount", "fall": "percent"}
@@ -234,7 +248,9 @@ def _sale(seller: Seller, timing: str | None) -> list[str]:
 
 
 def _schedule(timing: str) -> str:
-    return '{kind = "abrupt"}' if timing == "abrupt" else f'{{kind = "linear", over = {{months = {timing[:-1]}}}}}'
+    if timing == "abrupt":
+        return '{kind = "abrupt"}'
+    return f'{{kind = "linear", over = {{months = {timing[:-1]}}}}}'
 
 
 def _text(knob: Knob, value: Any) -> str:

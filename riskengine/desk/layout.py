@@ -20,7 +20,8 @@ from riskengine.desk.views import EXAMPLES
 TABS = (("measures-tab", "Total"), ("classes", "Class"), ("desks", "Desk"), ("channels", "Channel"),
         ("limits", "Limits"), ("views-tab", "Views"), ("hedge-tab", "Hedge"), ("reverse-tab", "Reverse"))
 EXPORTS = (("csv", "CSV"), ("json", "JSON"), ("html", "HTML report"))
-KEYS = (("/", "type a trade"), ("W", "type a view"), ("Tab, ← →", "from knob to knob; move one (Page ↑ ↓: by more)"),
+KEYS = (("/", "type a trade"), ("W", "type a view"),
+        ("Tab, ← →", "from knob to knob; move one (Page ↑ ↓: by more)"),
         ("Ctrl Z", "undo"), ("Ctrl Y", "redo"), ("S", "save under a name"),
         ("C", "add to the comparison"), ("V", "view the comparison"), ("L", "copy the link"), ("E", "export"),
         ("T", "dark or light"), ("1 – 8", "panels on the right"), ("R", "reset to the scenario as filed"),
@@ -64,11 +65,13 @@ def _header() -> html.Header:
         html.Div(id="book-label"),
         html.Div(id="name-place"),
         html.Div([
-            _button("Undo", "undo", "Ctrl Z"), _button("Redo", "redo", "Ctrl Y"), _button("Reset", "reset", "R"),
+            _button("Undo", "undo", "Ctrl Z"), _button("Redo", "redo", "Ctrl Y"),
+            _button("Reset", "reset", "R"),
             _button("Save", "save", "S"), _button("Saved", "saved"),
             _button("+ Compare", "compare-add", "C"), _button("Compare", "compare", "V", id="compare-button"),
             _button("Link", "link", "L"), _button("Export", "export", "E"), _button("Portfolio…", "upload"),
-            _button("◐", "theme", "T: dark or light", className="icon"), _button("?", "keys", className="icon"),
+            _button("◐", "theme", "T: dark or light", className="icon"),
+            _button("?", "keys", className="icon"),
         ], className="actions"),
         html.Div([html.Span("Reading the book…", id="paths-label"), html.Span(id="time-label")],
                  id="status", role="status"),
@@ -97,7 +100,8 @@ def _centre() -> html.Section:
         html.Div(id="tiles", className="wait"),
         html.Div([
             html.Figure([
-                html.Figcaption(["Who sells, who absorbs", html.Span("USD bn", className="unit"), _at("draws"), swap]),
+                html.Figcaption(["Who sells, who absorbs", html.Span("USD bn", className="unit"),
+                                 _at("draws"), swap]),
                 html.Div(id="sellers", className="figure wait"), html.Div(id="ledger", hidden=True),
             ], className="chart card"),
             _figure("Dollar's path", "% fall, 68% band", "dollar"),
@@ -110,11 +114,14 @@ def _centre() -> html.Section:
 
 
 def _right() -> html.Section:
-    tabs = [html.Button(words, type="button", className="tab" + (" on" if n == 0 else ""), role="tab", title=f"{n + 1}",
-                        **{"data-tab": place, "aria-selected": "true" if n == 0 else "false", "aria-controls": place})
+    tabs = [html.Button(words, type="button", className="tab" + (" on" if n == 0 else ""), role="tab",
+                        title=f"{n + 1}",
+                        **{"data-tab": place, "aria-selected": "true" if n == 0 else "false",
+                           "aria-controls": place})
             for n, (place, words) in enumerate(TABS)]
     panes = [html.Div(html.Div(id="measures", className="wait"), id="measures-tab", className="pane on")]
-    panes += [html.Div(id=place, className="pane wait") for place in ("classes", "desks", "channels", "limits")]
+    panes += [html.Div(id=place, className="pane wait")
+              for place in ("classes", "desks", "channels", "limits")]
     panes += [html.Div([html.Div(id=f"{which}-form"), html.Div(id=f"{which}-out")], id=f"{which}-tab",
                        className="pane") for which in ("views", "hedge", "reverse")]
     return html.Section([

@@ -77,12 +77,17 @@ def trades_panel(answer: Answer) -> Markup:
     for row in answer["trades"]:
         x = row["incremental"]
         cells = Markup("").join(
-            Markup('<td class="n">{}</td><td class="n pm">{}</td>').format(usd_m(p["value"], True), half_width(p))
+            Markup('<td class="n">{}</td><td class="n pm">{}</td>').format(
+                usd_m(p["value"], True), half_width(p))
             for p in (x["expected_pnl"], x["var"][level], x["es"][level]))
-        lines.append(Markup('<tr title="{}"><th>{}</th>{}</tr>').format(row["understood"], row["trade"], cells))
-    return Markup('<table class="t inc"><thead><tr><th title="What a trade adds to the book after all other changes">'
-                  'Adds, USD m, {}%</th><th class="n">E[P&amp;L]</th><th class="n pm">±</th><th class="n">VaR</th>'
-                  '<th class="n pm">±</th><th class="n">ES</th><th class="n pm">±</th></tr></thead><tbody>{}</tbody>'
+        lines.append(Markup('<tr title="{}"><th>{}</th>{}</tr>').format(
+            row["understood"], row["trade"], cells))
+    return Markup('<table class="t inc"><thead><tr><th title="What a trade adds to the book after '
+                  'all other changes">'
+                  'Adds, USD m, {}%</th><th class="n">E[P&amp;L]</th><th class="n pm">±</th><th '
+                  'class="n">VaR</th>'
+                  '<th class="n pm">±</th><th class="n">ES</th><th class="n '
+                  'pm">±</th></tr></thead><tbody>{}</tbody>'
                   "</table>").format(f"{100 * float(level):g}", Markup("").join(lines))
 
 
@@ -108,11 +113,13 @@ def limits_panel(answer: Answer) -> Markup:
         status = x["status_after"]
         lines.append(Markup(
             '<tr class="{}"><th title="{}, {}; before: {}">{}</th><td class="n">{}</td><td class="n">{}</td>'
-            '<td class="n pm">{}</td><td class="n pm">{}</td><td class="st"><span class="dot"></span>{}</td></tr>').format(
+            '<td class="n pm">{}</td><td class="n pm">{}</td><td class="st"><span '
+            'class="dot"></span>{}</td></tr>').format(
                 f"limit-{status}", label, unit, x["status_before"], label, *words,
                 status if status == x["status_before"] else f"{'▲' if worse else '▼'} {status}"))
     return Markup('<table class="t lim"><thead><tr><th>Limit, USD m</th><th class="n">before</th>'
-                  '<th class="n">after</th><th class="n pm">warn</th><th class="n pm">hard</th><th>status</th></tr>'
+                  '<th class="n">after</th><th class="n pm">warn</th><th class="n '
+                  'pm">hard</th><th>status</th></tr>'
                   '</thead><tbody>{}</tbody></table>').format(Markup("").join(lines))
 
 
@@ -125,14 +132,17 @@ def notes_panel(answer: Answer) -> Markup:
         head = Markup("<h3>{}</h3><p>{}</p><p class=muted>Source: {}</p>").format(
             scenario["title"], scenario["narrative"], scenario["source"])
     flags = [Markup("<li class=flag>{}</li>").format(f) for f in answer.get("flags", {}).get("after", ())]
-    facts = Markup("<p class=muted>{} as of {}, accounts of {}; {:,} paths, {:,} parameter draws, seed {}, {} noise; "
-                   "data {}. ± is half the 95% interval, clustered by parameter draw; that of a change is of the "
+    facts = Markup("<p class=muted>{} as of {}, accounts of {}; {:,} paths, {:,} parameter draws, "
+                   "seed {}, {} noise; "
+                   "data {}. ± is half the 95% interval, clustered by parameter draw; that of a "
+                   "change is of the "
                    "difference on the same paths. VaR and ES: + = loss.</p>").format(
         answer["portfolio"] or "portfolio", answer["as_of"], answer["accounts_as_of"], answer["paths"],
         answer["draws"], answer["seed"], name(answer["noise"]), answer["data_version"][:12])
     views = answer["views"]
     told = Markup("") if views is None else Markup(
-        "<p class=flag>Every number after stands under {}: {}. {:,.0f} of {:,} scenarios carry it.</p>").format(
+        "<p class=flag>Every number after stands under {}: {}. {:,.0f} of {:,} scenarios carry it."
+        "</p>").format(
             "a view" if len(views["sentences"]) == 1 else f"{len(views['sentences'])} views",
             "; ".join(views["sentences"]), views["effective_scenarios"], answer["paths"])
     return Markup("{}{}<ul>{}</ul>{}").format(head, told, Markup("").join(flags), facts)
@@ -176,7 +186,8 @@ def compare_panel(answers: Sequence[tuple[str, Answer | str]]) -> Markup:
                                       if "plausibility" in a else "–"))
     line("P(at least as far)", each(lambda a: probability(a["plausibility"]["after"]["probability"])
                                     if "plausibility" in a else "–"))
-    return Markup('<table class="t compare"><thead><tr><th>USD m unless named</th>{}</tr></thead><tbody>{}</tbody>'
+    return Markup('<table class="t compare"><thead><tr><th>USD m unless '
+                  'named</th>{}</tr></thead><tbody>{}</tbody>'
                   "</table>").format(heads, Markup("").join(lines))
 
 
@@ -188,7 +199,8 @@ def table(title: str, rows: Sequence[Row], good_up: int = 0) -> Markup:
     """
     lines = []
     for n, (label, before, after, change) in enumerate(rows):
-        cells = "".join(f'<td class="n">{usd_m(part["value"])}</td><td class="n pm wide">{half_width(part)}</td>'
+        cells = "".join(f'<td class="n">{usd_m(part["value"])}</td>'
+                        f'<td class="n pm wide">{half_width(part)}</td>'
                         for part in (before or _ZERO, after or _ZERO))
         moved = change["value"] if n < good_up else -change["value"]
         shown = usd_m(change["value"], True)
@@ -196,8 +208,10 @@ def table(title: str, rows: Sequence[Row], good_up: int = 0) -> Markup:
         lines.append(f'<tr><th>{escape(label)}</th>{cells}<td class="n {tone}">{shown}</td>'
                      f'<td class="n pm">{half_width(change)}</td></tr>')
     return Markup(
-        f'<table class="t"><thead><tr><th>{escape(title)}</th><th class="n">before</th><th class="n pm wide">±</th>'
-        '<th class="n">after</th><th class="n pm wide">±</th><th class="n">change</th><th class="n pm">±</th></tr>'
+        f'<table class="t"><thead><tr><th>{escape(title)}</th><th class="n">before</th>'
+        '<th class="n pm wide">±</th>'
+        '<th class="n">after</th><th class="n pm wide">±</th><th class="n">change</th><th class="n '
+        'pm">±</th></tr>'
         f"</thead><tbody>{''.join(lines)}</tbody></table>")
 
 

@@ -41,10 +41,13 @@ def guard(server: flask.Flask, host: str, port: int, token: str | None, script_h
 
     token : None on loopback.  script_hashes : of the inline scripts of the page, for its content policy.
     """
-    names = {f"{name}:{port}" for name in LOOPBACK} | {f"[{host}]:{port}" if ":" in host else f"{host}:{port}"}
+    names = {f"{name}:{port}" for name in LOOPBACK} | {f"[{host}]:{port}" if ":" in host
+                                                       else f"{host}:{port}"}
     policy = "; ".join((
-        "default-src 'self'", "script-src 'self' " + " ".join(script_hashes), "style-src 'self' 'unsafe-inline'",
-        "img-src 'self' data:", "font-src 'self' data:", "connect-src 'self'", "object-src 'none'", "base-uri 'none'",
+        "default-src 'self'", "script-src 'self' " + " ".join(script_hashes),
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data:", "font-src 'self' data:", "connect-src 'self'", "object-src 'none'",
+        "base-uri 'none'",
         "form-action 'none'", "frame-ancestors 'none'",
     ))
     server.config["MAX_CONTENT_LENGTH"] = MOST_BODY
@@ -87,7 +90,8 @@ def same(given: str, token: str) -> bool:
 
 def _welcome(token: str) -> flask.Response:
     """Into the cookie, and off the address."""
-    rest = [(k, v) for k, v in parse_qsl(flask.request.query_string.decode("utf-8", "replace")) if k != "token"]
+    query = flask.request.query_string.decode("utf-8", "replace")
+    rest = [(k, v) for k, v in parse_qsl(query) if k != "token"]
     response = flask.redirect("/" + ("?" + urlencode(rest) if rest else ""), 303)
     response.set_cookie(COOKIE, token, httponly=True, samesite="Strict")
     return response

@@ -108,7 +108,8 @@ class DeskState:
             "sellers": [{"holder": s.holder, "asset_class": s.asset_class, "usd_bn": s.usd_bn, "use": s.use,
                          **({} if s.sector == "all" else {"sector": s.sector})} for s in self.sellers],
             "trades": list(self.trades), "scale": dict(self.scale), "remove": list(self.remove),
-            "views": list(self.views), "horizon": self.horizon, "name": self.name, "portfolio": self.portfolio,
+            "views": list(self.views), "horizon": self.horizon, "name": self.name,
+            "portfolio": self.portfolio,
         }
         return {key: value for key, value in whole.items() if value not in (None, "", [], {})}
 
@@ -203,7 +204,8 @@ class _Reader:
             if not isinstance(row, Mapping) or set(row) - set(_SELLER):
                 self.problem("not a seller", f"sellers {n}", accepted=", ".join(_SELLER))
                 continue
-            use, kind, sector = row.get("use", "default"), row.get("asset_class", "all"), row.get("sector", "all")
+            use, kind, sector = row.get("use",
+                                        "default"), row.get("asset_class", "all"), row.get("sector", "all")
             if use not in USES:
                 self.problem("unknown use of proceeds", f"sellers {n}", use, ", ".join(USES))
             if kind not in SELLING_CLASSES:

@@ -26,7 +26,8 @@ def reverse_panel(found: Found) -> Markup:
     policies = [_policy(row, found["horizon_days"]) for row in found["policies"] if row["reached"]]
     moves = [_moves(row) for row in found["factor_moves"] if row["reached"]]
     short = [x for x in found["policies"] if not x["reached"]]
-    note = Markup("<p class=muted>{} other policies cannot lose it within their range.</p>").format(len(short))
+    note = Markup("<p class=muted>{} other policies cannot lose it within their range.</p>").format(
+        len(short))
     if not policies and not moves:
         return head + empty("Nothing within reach loses this amount.")
     return head + _table("Policy", "USD m", policies) + (note if short else Markup("")) + _table(
@@ -37,16 +38,19 @@ def hedge_panel(found: Found) -> Markup:
     """Sizes of the instruments that make the tail smallest after costs, and the book with them, also on a
     new seed.
     """
-    line = Markup('<tr title="{}"><th>{}</th><td class="n">{}</td><td class="pm">{}</td><td class="n">{}</td></tr>')
+    line = Markup('<tr title="{}"><th>{}</th><td class="n">{}</td><td class="pm">{}</td><td '
+                  'class="n">{}</td></tr>')
     rows = [line.format(
         x["trade"] + (", at its limit" if x["at_limit"] else ""), x["instrument"],
         number(x["size"], 0 if x["unit"] == "contracts" else 1, True), x["unit"], usd_m(x["cost_usd"]))
         for x in found["hedges"]]
     level = f"{100 * found['level']:g}"
     trades = [x["trade"] for x in found["hedges"] if x["trade"]]
-    act = Markup('<div class="ways"><button type="button" data-add-trades="{}" title="{}">Add as candidate {}</button>'
+    act = Markup('<div class="ways"><button type="button" data-add-trades="{}" title="{}">Add as '
+                 'candidate {}</button>'
                  "</div>").format(json.dumps(trades), "; ".join(trades),
-                                  "trade" if len(trades) == 1 else f"trades ({len(trades)})") if trades else empty(
+                                  "trade" if len(trades) == 1
+                                  else f"trades ({len(trades)})") if trades else empty(
         "None of these makes the tail smaller after costs.")
     out = [act, Markup(
         '<table class="t"><thead><tr><th>Smallest {} {}%</th><th class="n">size</th><th></th>'
@@ -97,7 +101,8 @@ def _factors(row: Found) -> str:
 
 
 def _entry(words: str, below: str, row: Found, button: Markup = Markup("")) -> Markup:
-    line = '<tr><th title="{}">{}<small>{}</small></th><td class="n">{}</td><td class="n">{}</td><td>{}</td></tr>'
+    line = ('<tr><th title="{}">{}<small>{}</small></th><td class="n">{}</td><td class="n">{}</td>'
+            "<td>{}</td></tr>")
     return Markup(line).format(f"{words}; {below}", words, below, usd_m(row["loss_usd"]),
                                probability(row["core_probability"]), button)
 

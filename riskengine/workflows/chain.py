@@ -56,8 +56,9 @@ class ChainReader:
         if pair is None:
             return out
         # before: the scenario as filed, asked for again and again; after: whatever the knob says now
-        found = {"before": self._kept(self._chains, (id(session.world), session.spec.seed, session.spec.draws, pair[0]),
-                                      KEPT_CHAINS, lambda: (session.world, self._read(session, pair[0])))[1]}
+        key = (id(session.world), session.spec.seed, session.spec.draws, pair[0])
+        found = {"before": self._kept(self._chains, key, KEPT_CHAINS,
+                                      lambda: (session.world, self._read(session, pair[0])))[1]}
         found["after"] = found["before"] if pair[1] == pair[0] else self._read(session, pair[1])
         return out | {key: {k: x[key] for k, x in found.items()} for key in ("chain", "plausibility")}
 
@@ -77,7 +78,8 @@ class ChainReader:
                 lambda h=horizon: (session.world, _core_covariance(session, h)))[1]
             move = state.response.end.mean(axis=1)[FACTORS.indices(CORE_MOVE)]
             near = mahalanobis(move, covariance, CORE_MOVE)
-            found.append({"mahalanobis": near.distance, "probability": near.probability, "factors": list(CORE_MOVE)})
+            found.append({"mahalanobis": near.distance, "probability": near.probability,
+                          "factors": list(CORE_MOVE)})
         return {"before": found[0], "after": found[-1]}
 
     def _scenarios(self, request: WhatIfRequest) -> tuple[Scenario, Scenario] | None:
@@ -87,10 +89,12 @@ class ChainReader:
         return first, edit_scenario(request.scenario, request.sets, self._beside) if request.sets else first
 
     def _read(self, session: Session, scenario: Scenario) -> dict:
-        draws = self._kept(self._draws, (id(session.world), session.spec.seed, session.spec.draws), KEPT_DRAWS,
+        draws = self._kept(self._draws, (id(session.world), session.spec.seed, session.spec.draws),
+                           KEPT_DRAWS,
                            lambda: (session.world, policy_draws(session.world, session.spec)))[1]
         prepared: PreparedScenario = prepare(scenario, session.world, session.spec, draws)
-        return {"chain": plain(chain_json(prepared)), "plausibility": plausibility_json(prepared, session.world)}
+        return {"chain": plain(chain_json(prepared)),
+                "plausibility": plausibility_json(prepared, session.world)}
 
     def _kept(self, store: OrderedDict[Hashable, T], key: Hashable, most: int, make: Callable[[], T]) -> T:
         """The value of *key*; made outside the lock (two threads may make the same one)."""

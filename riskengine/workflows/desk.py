@@ -33,7 +33,8 @@ MOST_ROWS, MOST_COLUMNS, MOST_CELL = 10_000, 200, 1_000
 
 
 def open_rooms(
-    config: Path | None = None, portfolio: Path | None = None, as_of: str | None = None, data: Path | None = None,
+    config: Path | None = None, portfolio: Path | None = None, as_of: str | None = None,
+    data: Path | None = None,
     paths: int | None = None, fast_paths: int | None = None, executor: Executor | None = None,
 ) -> Rooms:
     """Everything the page needs; the book and the configuration are read, so that a wrong one is said now.
@@ -83,7 +84,8 @@ def _reverse(session: Session, request: WhatIfRequest, table: Mapping[str, Any])
     book.
     """
     desk = table.get("desk")
-    return reverse_stress(session, str(table.get("lose", ""))[:40], str(desk)[:200] if desk else None, request=request)
+    return reverse_stress(session, str(table.get("lose", ""))[:40], str(desk)[:200] if desk else None,
+                          request=request)
 
 
 def _hedge(session: Session, request: WhatIfRequest, table: Mapping[str, Any]) -> dict:
@@ -101,17 +103,20 @@ def check_parquet(path: Path) -> None:
         lazy = polars.scan_parquet(path)
         schema = lazy.collect_schema()
         size = {"rows": int(lazy.select(polars.len()).collect().item()), "columns": len(schema)}
-        problems = [Problem(f"too many {what}", path.name, got=f"{size[what]:,}", accepted=f"at most {most:,}")
+        problems = [Problem(f"too many {what}", path.name, got=f"{size[what]:,}",
+                            accepted=f"at most {most:,}")
                     for what, most in (("rows", MOST_ROWS), ("columns", MOST_COLUMNS)) if size[what] > most]
-        problems += [Problem("a column of this type is no column of a portfolio", path.name, field=column[:40],
-                             got=str(kind)[:40], accepted="texts, numbers, dates")
-                     for column, kind in schema.items() if kind.is_nested() or kind in (polars.Binary, polars.Object)]
+        problems += [Problem("a column of this type is no column of a portfolio", path.name,
+                             field=column[:40], got=str(kind)[:40], accepted="texts, numbers, dates")
+                     for column, kind in schema.items()
+                     if kind.is_nested() or kind in (polars.Binary, polars.Object)]
         if problems:
             raise InputError(problems)
         found = lazy.collect()  # numbers and dates, and texts whose bytes are in the file once
         texts = found.select(polars.selectors.string().str.len_chars().max())
     except (polars.exceptions.PolarsError, polars.exceptions.PanicException, OSError) as error:
-        raise InputError(Problem("not a Parquet file", path.name, got=str(error).splitlines()[0][:120])) from None
+        raise InputError(Problem("not a Parquet file", path.name,
+                                 got=str(error).splitlines()[0][:120])) from None
     longest = max((x for row in texts.rows() for x in row if x is not None), default=0)
     if longest > MOST_CELL:
         raise InputError(Problem("a cell is too long", path.name, got=f"{longest:,} characters",
@@ -123,7 +128,8 @@ def desk_server() -> Callable[[Rooms, str, int, bool], None]:
     try:
         from riskengine.desk.app import serve
     except ImportError as error:
-        if error.name is None or error.name.split(".")[0] not in ("dash", "dash_ag_grid", "flask", "werkzeug"):
+        extra = ("dash", "dash_ag_grid", "flask", "werkzeug")
+        if error.name is None or error.name.split(".")[0] not in extra:
             raise
         raise InputError(Problem("the desk needs dash and dash-ag-grid",
                                  accepted="pip install 'riskengine[desk]'")) from None

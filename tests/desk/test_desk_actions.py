@@ -36,7 +36,8 @@ def test_a_view_is_typed_shared_and_taken_out(open_page, rooms):
     settled(page, "s.views && s.views.length === 1")
     found = rooms.session(rooms.full_paths).answer(rooms.request(DeskState(views=(VIEW,))))
     effective = f"{found['views']['effective_scenarios']:,.0f}"
-    assert effective in page.inner_text("#views-out") and f"{effective} effective" in page.inner_text("#status")
+    assert effective in page.inner_text("#views-out")
+    assert f"{effective} effective" in page.inner_text("#status")
     assert page.get_attribute("[data-tab=views-tab]", "data-n") == "1"
     show(page, "measures-tab")
     assert cell(page, "ES 99%", 1) == f"{found['after']['es']['0.99']['value'] / 1e6:,.1f}" != plain
@@ -159,7 +160,8 @@ def test_knobs_by_keyboard(open_page):
     seen = []
     for _ in range(12):
         page.keyboard.press("Tab")
-        seen.append(page.evaluate("() => { const a = document.activeElement.dataset; return a.knob || a.number; }"))
+        seen.append(page.evaluate("() => { const a = document.activeElement.dataset; return a.knob "
+                                  "|| a.number; }"))
     assert [x for x in seen if x][:2] == ["wht_rate", "wht_rate"] and "fee_rate" in seen
     page.focus("[data-knob=wht_rate]")
     for _ in range(7):
@@ -178,13 +180,15 @@ def test_knobs_by_keyboard(open_page):
     page.keyboard.press("?")
     assert page.is_visible("#keys") and page.evaluate("() => document.getElementById('columns').inert")
     page.keyboard.press("Escape")
-    assert not page.is_visible("#keys") and not page.evaluate("() => document.getElementById('columns').inert")
+    assert not page.is_visible("#keys")
+    assert not page.evaluate("() => document.getElementById('columns').inert")
 
 
 def test_a_parquet_book_on_the_page(open_page, tmp_path):
     page = open_page()
     out = io.BytesIO()
-    polars.DataFrame({"position_id": ["A-1"], "type": ["fx_spot"], "desk": ["<i>d"], "book": ["b"], "strategy": ["s"],
+    polars.DataFrame({"position_id": ["A-1"], "type": ["fx_spot"], "desk": ["<i>d"], "book": ["b"],
+                      "strategy": ["s"],
                       "notional": [5e6], "currency": ["EUR"], "tag": ["blue"]}).write_parquet(out)
     file = tmp_path / "book.parquet"
     file.write_bytes(out.getvalue())
@@ -204,7 +208,8 @@ def test_a_parquet_book_on_the_page(open_page, tmp_path):
 
 
 def test_hostile_addresses(open_page):
-    wild = {"scenario": "tariffs", "constructor": 1, "__proto__": {"x": 1}, "views": ["x" * 200], "more": {"a": []}}
+    wild = {"scenario": "tariffs", "constructor": 1, "__proto__": {"x": 1}, "views": ["x" * 200],
+            "more": {"a": []}}
     packed = urlsafe_b64encode(zlib.compress(json.dumps(wild).encode())).decode().rstrip("=")
     for fragment in ("#w=" + packed, "#w=" + "A" * 300_000):
         page = open_page(fragment)
@@ -214,8 +219,9 @@ def test_hostile_addresses(open_page):
 
 def test_nothing_jumps(open_page):
     page = open_page()
-    page.evaluate("""() => { window.moved = []; new PerformanceObserver((list) => { for (const e of list.getEntries())
-        for (const s of e.sources) window.moved.push([e.value, s.node && (s.node.id || s.node.className)]);
+    page.evaluate("""() => { window.moved = []; new PerformanceObserver((list) => {
+        for (const e of list.getEntries()) for (const s of e.sources)
+            window.moved.push([e.value, s.node && (s.node.id || s.node.className)]);
         }).observe({type: "layout-shift"}); }""")
     choose(page)
     page.fill("#trade", "buy 250m UST 10Y")
@@ -235,7 +241,8 @@ def test_nothing_jumps(open_page):
     until(page, "d.last.mode === 'fast'")
     page.mouse.up()
     settled(page, "s.knobs")
-    assert sum(value for value, _ in page.evaluate("() => window.moved")) < 0.002, page.evaluate("() => window.moved")
+    moved = page.evaluate("() => window.moved")
+    assert sum(value for value, _ in moved) < 0.002, moved
 
 
 def test_a_desk_that_was_stopped(browser, rooms):

@@ -100,7 +100,8 @@ def test_a_link_asks_the_same(rooms):
     (None, "object"), ({"state": []}, "object"), ({"link": "!!"}, "broken"),
     ({"state": {"scenario": "no_such_scenario"}}, "no_such_scenario"),
     ({"state": {"trades": ["buy a lot"]}}, "trade"), ({"state": {"remove": ["NOPE"]}}, "no such position"),
-    ({"state": {"views": ["gibberish"]}}, "view"), ({"state": {"portfolio": "b" * 64}}, "load the file again"),
+    ({"state": {"views": ["gibberish"]}}, "view"),
+    ({"state": {"portfolio": "b" * 64}}, "load the file again"),
     ({"state": {"sellers": [{"holder": "Atlantis", "usd_bn": 1.0}]}}, "Atlantis"),
 ])
 def test_wrong_questions_come_back_as_sentences(rooms, question, words):
@@ -136,7 +137,8 @@ def test_exports(rooms):
 
 
 def upload(rooms, text: bytes, name="book.csv"):
-    return run_errand(rooms, {"do": "upload", "name": name, "content": "data:text/csv;base64," + base64.b64encode(
+    return run_errand(rooms,
+                      {"do": "upload", "name": name, "content": "data:text/csv;base64," + base64.b64encode(
         text).decode()})[0]
 
 
@@ -158,7 +160,8 @@ def test_an_uploaded_book_is_found_by_its_content_only(rooms):
 @pytest.mark.parametrize("text, words", [
     (b"", "empty"), (b"\xff\xfe\x00\x01", "utf-8"), (b"a,b\n1,2\n", "missing column"),
     (BOOK + b"A-1,fx_spot,d,b,s,1e6,XXX,\n", "unique"), (b"x" * (MOST_UPLOAD + 1), "too large"),
-    (b"PAR1 and no more", "not a parquet file"), (b"PAR1" + bytes(range(256)) * 20 + b"PAR1", "not a parquet file"),
+    (b"PAR1 and no more", "not a parquet file"),
+    (b"PAR1" + bytes(range(256)) * 20 + b"PAR1", "not a parquet file"),
 ])
 def test_bad_uploads(rooms, text, words):
     reply = upload(rooms, text)
@@ -168,7 +171,8 @@ def test_bad_uploads(rooms, text, words):
 
 def test_reverse_stress_of_the_page(rooms):
     reply, _ = run_errand(rooms, {"do": "reverse", "state": {}, "lose": "300m"})
-    assert "Factor moves" in reply["html"] and "P: at least as far" in reply["html"] and "data-load" in reply["html"]
+    assert "Factor moves" in reply["html"] and "P: at least as far" in reply["html"]
+    assert "data-load" in reply["html"]
     reply, _ = run_errand(rooms, {"do": "reverse", "state": {}, "lose": "a fortune"})
     assert any("amount" in p for p in reply["problems"])
 

@@ -162,7 +162,7 @@ def test_two_pages_do_not_see_each_other(open_page):
     assert two.inner_text("#scenario-place .facts") and cell(two, "ES 99%", 2) == "0.0"
     two.reload()
     two.wait_for_selector("#measures table")
-    assert two.evaluate("() => window.desk.state.scenario") == "inflow_slowdown"  # its own, from its own address
+    assert two.evaluate("() => window.desk.state.scenario") == "inflow_slowdown"  # from its own address
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
@@ -172,9 +172,11 @@ def test_both_themes_fit_the_screen(open_page, theme, size, tmp_path):
     page.set_viewport_size({"width": size[0], "height": size[1]})
     choose(page)
     assert page.evaluate("() => document.documentElement.dataset.theme") == theme
-    wide, high = page.evaluate("() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight]")
+    wide, high = page.evaluate("() => [document.documentElement.scrollWidth, "
+                               "document.documentElement.scrollHeight]")
     assert (wide, high) == size
-    cut = page.evaluate("""() => [...document.querySelectorAll('#top button, .tile .v, #measures td, .tab')].filter(
+    cut = page.evaluate("""() => [...document.querySelectorAll(
+        '#top button, .tile .v, #measures td, .tab')].filter(
         (n) => n.offsetParent && n.scrollWidth > n.clientWidth + 1).map((n) => n.textContent)""")
     assert not cut, cut
     places = """() => ['panes', 'trades', 'charts', 'grid-frame'].map(

@@ -63,7 +63,8 @@ def test_two_policies_together_and_what_has_no_knob(rooms):
     parts = [{"knob": "official_treasuries", "size": 321.0}, {"knob": "withholding_tax", "size": 12.5}]
     kinds = {type(s).__name__ for s in shocks_of(load_policy(parts, YEAR.days))}
     assert kinds == {"ForeignSelling", "WithholdingTax"}
-    assert load_policy([{"knob": "withholding_tax", "size": 99.9}], YEAR.days) is None  # beyond what the knob takes
+    assert load_policy([{"knob": "withholding_tax", "size": 99.9}],
+                       YEAR.days) is None  # beyond what the knob takes
     assert load_policy([{"knob": "moon", "size": 1.0}], YEAR.days) is None
     assert load_policy(parts, 130) is None  # the search spreads sales over half a year, the page over one
     both = [{"knob": "fed_hikes", "size": 5.0}, {"knob": "fed_cuts", "size": 5.0}]
@@ -98,5 +99,7 @@ def test_a_hedge_becomes_candidate_trades_that_keep_its_promise(rooms):
     page = answer_question(rooms, {"mode": "full", "state": STATE | {"trades": trades}})
     for level in ("0.975", "0.99"):
         after = page["numbers"]["after"]["es"][level]["value"]
-        assert after + found["cost_usd"] == pytest.approx(found["in_sample"]["after"]["es"][level]["value"], rel=1e-4)
-    assert page["numbers"]["after"]["es"]["0.975"]["value"] < page["numbers"]["before"]["es"]["0.975"]["value"]
+        assert after + found["cost_usd"] == pytest.approx(found["in_sample"]["after"]["es"][level]["value"],
+                                                          rel=1e-4)
+    before, after = (page["numbers"][k]["es"]["0.975"]["value"] for k in ("before", "after"))
+    assert after < before

@@ -46,9 +46,11 @@ def test_other_pages_cannot_ask_and_large_bodies_are_refused(local):
 
 
 @pytest.mark.parametrize("body, kind, status, words", [
-    (b"[" * 90_000 + b"]" * 90_000, "application/json", 400, "cannot be read"), (b"\xff", "application/json", 400, "read"),
+    (b"[" * 90_000 + b"]" * 90_000, "application/json", 400, "cannot be read"),
+    (b"\xff", "application/json", 400, "read"),
     (b"{}" + b" " * 300_000, "application/json", 413, "at most"), (b"{}", "text/plain", 413, "is JSON"),
-    (b"3", "application/json", 200, "object"), (b'{"state": {"constructor": 1}}', "application/json", 200, "unknown key"),
+    (b"3", "application/json", 200, "object"),
+    (b'{"state": {"constructor": 1}}', "application/json", 200, "unknown key"),
     (b'{"state": {"knobs": {"wht_rate": NaN}}}', "application/json", 200, "number"),
 ])
 def test_questions_that_are_none(local, body, kind, status, words):
@@ -58,7 +60,8 @@ def test_questions_that_are_none(local, body, kind, status, words):
 
 
 def test_questions_of_other_pages_are_refused(local):
-    reply = local.post(PLACE, json={"state": {}}, headers={"Host": "127.0.0.1:8050", "Origin": "http://evil.example"})
+    reply = local.post(PLACE, json={"state": {}},
+                       headers={"Host": "127.0.0.1:8050", "Origin": "http://evil.example"})
     assert reply.status_code == 403
     assert local.post(PLACE, json={"state": {}}, headers={"Host": "evil.example"}).status_code == 421
     assert local.get(ALIVE, headers={"Host": "127.0.0.1:8050"}).status_code == 204

@@ -16,7 +16,8 @@ from riskengine.desk.state import MOST_LINK, DeskState, Seller
 
 TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=0x2FFF).filter(str.isprintable), max_size=40)
 SELLER = st.builds(lambda h, c, x, u, s: {"holder": h, "asset_class": c, "usd_bn": x, "use": u, **s},
-                   st.sampled_from(["all", "Japan", "China, Mainland", "asia"]), st.sampled_from(["all", "treasury"]),
+                   st.sampled_from(["all", "Japan", "China, Mainland", "asia"]),
+                   st.sampled_from(["all", "treasury"]),
                    st.floats(0, 5000), st.sampled_from(["default", "defend"]),
                    st.sampled_from([{}, {"sector": "official"}, {"sector": "all"}]))
 
@@ -31,7 +32,8 @@ def _value(knob):
 
 
 STATE = st.fixed_dictionaries({}, optional={
-    "scenario": st.sampled_from(["china_sells_treasuries", "tariffs"]), "sellers": st.lists(SELLER, max_size=4),
+    "scenario": st.sampled_from(["china_sells_treasuries", "tariffs"]),
+    "sellers": st.lists(SELLER, max_size=4),
     "knobs": st.fixed_dictionaries({}, optional={k.id: _value(k) for k in KNOBS}),
     "trades": st.lists(TEXT, max_size=4), "scale": st.dictionaries(TEXT, st.floats(-10, 10), max_size=4),
     "remove": st.lists(TEXT, max_size=3), "views": st.lists(TEXT, max_size=2), "name": TEXT,
@@ -48,8 +50,10 @@ def test_a_link_gives_back_the_state(table):
     assert DeskState.from_json(json.loads(json.dumps(state.to_json()))) == state
 
 
-JSON = st.recursive(st.none() | st.booleans() | st.floats(allow_nan=True) | st.text(max_size=10) | st.integers(),
-                    lambda x: st.lists(x, max_size=3) | st.dictionaries(st.text(max_size=8), x, max_size=3), max_leaves=8)
+JSON = st.recursive(st.none() | st.booleans() | st.floats(allow_nan=True) | st.text(max_size=10)
+                    | st.integers(),
+                    lambda x: st.lists(x, max_size=3) | st.dictionaries(st.text(max_size=8), x, max_size=3),
+                    max_leaves=8)
 
 
 @settings(max_examples=80, deadline=None)
@@ -84,10 +88,12 @@ def test_a_link_cannot_blow_up():
 
 @pytest.mark.parametrize("table, words", [
     ({"scenario": "../../etc/passwd"}, "scenario"), ({"scenario": "/x.toml"}, "scenario"),
-    ({"portfolio": "configs/portfolios/global_macro.csv"}, "portfolio"), ({"knobs": {"wht_rate": 900}}, "0 to 99"),
+    ({"portfolio": "configs/portfolios/global_macro.csv"}, "portfolio"),
+    ({"knobs": {"wht_rate": 900}}, "0 to 99"),
     ({"knobs": {"wht_rat": 3}}, "wht_rate"), ({"sellers": [{"holder": '"] x=1', "usd_bn": 1}]}, "holder"),
     ({"sellers": [{"holder": "all", "usd_bn": -1}]}, "range"),
-    ({"sellers": [{"holder": "all", "usd_bn": 1, "sector": "martian"}]}, "sector"), ({"trades": ["x" * 300]}, "200"),
+    ({"sellers": [{"holder": "all", "usd_bn": 1, "sector": "martian"}]}, "sector"),
+    ({"trades": ["x" * 300]}, "200"),
     ({"trades": ["buy\n1m"]}, "printable"), ({"horizon": "99y"}, "horizon"), ({"code": "1"}, "unknown key"),
     ({"scale": {"A": float("nan")}}, "number"), ({"name": "x" * 100}, "name"),
 ])
@@ -99,7 +105,8 @@ def test_what_a_page_may_not_ask(table, words):
 # ---------------------------------------------------------------- knobs become knobs of the command line
 
 @pytest.mark.parametrize("name", ["china_sells_treasuries", "inflow_slowdown", "mar_a_lago_accord", "tariffs",
-                                  "withholding_tax_30_no_exemptions", "unilateral_restrictions", "fed_response", None])
+                                  "withholding_tax_30_no_exemptions", "unilateral_restrictions",
+                                  "fed_response", None])
 def test_every_knob_is_accepted_by_the_door_of_scenarios(name):
     scenario = None if name is None else edit_scenario(name)
     for knob in KNOBS:
@@ -114,7 +121,8 @@ def test_every_knob_is_accepted_by_the_door_of_scenarios(name):
         belongs = knob.main or not knob.shock or knob.shock in shock_places(scenario)
         if belongs and knob.id != "timing":
             assert filed_values(edited)[knob.id] in (
-                pytest.approx(value), value, tuple(value) if isinstance(value, list) else None), (knob.id, sets)
+                pytest.approx(value), value,
+                tuple(value) if isinstance(value, list) else None), (knob.id, sets)
         else:
             assert belongs or not sets
 
@@ -124,13 +132,16 @@ def test_an_untouched_page_sets_nothing():
 
 
 def test_sellers_timing_and_accord_become_shocks():
-    state = DeskState(sellers=(Seller("Japan", "treasury", 300.0, "abroad"), Seller("all", "equity", 50.0, sector="private")),
-                      knobs={"timing": "6m", "accord_CNY": 15.0, "accord_JPY": 10.0, "wht_rate": 20.0}, horizon="6m")
+    state = DeskState(sellers=(Seller("Japan", "treasury", 300.0, "abroad"),
+                               Seller("all", "equity", 50.0, sector="private")),
+                      knobs={"timing": "6m", "accord_CNY": 15.0, "accord_JPY": 10.0, "wht_rate": 20.0},
+                      horizon="6m")
     scenario = edit_scenario("blank", knob_sets(state, None))
     kinds = [type(s).__name__ for s in scenario.shocks]
     assert kinds == ["WithholdingTax", "CurrencyAccord", "ForeignSelling", "ForeignSelling"]
     assert all(s.schedule.kind == "linear" and s.schedule.years == 0.5 for s in scenario.shocks)
-    assert dict((c, round(t.default, 10)) for c, t in scenario.shocks[1].targets) == {"CNY": 0.15, "JPY": 0.10}
+    targets = {c: round(t.default, 10) for c, t in scenario.shocks[1].targets}
+    assert targets == {"CNY": 0.15, "JPY": 0.10}
     assert [s.sector for s in scenario.shocks[2:]] == ["all", "private"]
     assert scenario.shocks[2].holders == ("Japan",) and scenario.shocks[2].amount.default == 300.0
     assert scenario.horizon.days == 130

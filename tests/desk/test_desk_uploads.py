@@ -16,7 +16,8 @@ from riskengine.desk.answers import answer_question
 from riskengine.desk.callbacks import run_errand
 from riskengine.desk.rooms import MOST_UPLOAD
 
-ROWS = {"position_id": ["A-1", "A-2"], "type": ["fx_spot", "fx_forward"], "desk": ["<b>g10", "g10"], "book": "b",
+ROWS = {"position_id": ["A-1", "A-2"], "type": ["fx_spot", "fx_forward"], "desk": ["<b>g10", "g10"],
+        "book": "b",
         "strategy": "s", "notional": [250e6, -1e8], "currency": ["EUR", "JPY"], "maturity": [None, "3M"]}
 
 

@@ -53,7 +53,8 @@ def test_views_stand_in_the_comparison_and_in_the_exports(rooms):
     _, page = run_errand(rooms, {"do": "export", "kind": "html", "state": {"views": [VIEW]}})
     assert VIEW in page["content"] and "scenarios carry it" in page["content"]
     _, table = run_errand(rooms, {"do": "export", "kind": "csv", "state": {"views": [VIEW]}})
-    rows = {kind: [x for x in table["content"].splitlines() if x.startswith(kind)] for kind in ("before", "after")}
+    rows = {kind: [x for x in table["content"].splitlines() if x.startswith(kind)]
+            for kind in ("before", "after")}
     assert all(VIEW in x for x in rows["after"]) and not any(VIEW in x for x in rows["before"])
     _, table = run_errand(rooms, {"do": "export", "kind": "csv", "state": {}})
     assert table["content"].splitlines()[1].endswith(f",{rooms.full_paths},,")
