@@ -176,11 +176,11 @@ class RevaluationWorkload:
     def run(self, moves: np.ndarray, executor: Any = None, chunk_paths: int = 4_080) -> np.ndarray:
         """(G, n) USD by book, for moves (K, n)."""
         n = moves.shape[1]
-        parts = [slice(lo, min(lo + chunk_paths, n)) for lo in range(0, n, chunk_paths)]
+        parts = [(lo, min(lo + chunk_paths, n)) for lo in range(0, n, chunk_paths)]
         out = np.empty((len(self.book.group_labels), n))
 
-        def revalue(part: slice) -> None:
-            out[:, part] = self.book.pnl(moves[:, part])
+        def revalue(part: tuple[int, int]) -> None:
+            self.book.pnl_into(out, moves, *part)
 
         if executor is None:
             for part in parts:

@@ -73,7 +73,26 @@ class Book:
         moves : (K, n) factor moves to the horizon.  fixing_moves : (F, n) in the order of ``fixings``.
         Column p depends on column p of the inputs only, to the bit.  Releases the interpreter lock.
         """
-        return self._run(self.rest_by_group, self.nodes_by_group, moves, fixing_moves)
+        moves, fixing_moves = self._checked(moves, fixing_moves)
+        out = np.empty((len(self.group_labels), moves.shape[1]))
+        reprice(self.rest_by_group, self.nodes_by_group, moves, fixing_moves, (0, moves.shape[1]), out)
+        return out
+
+    def pnl_into(self, out: np.ndarray, moves: np.ndarray, first: int, last: int,
+                 fixing_moves: np.ndarray | None = None) -> None:
+        """Write columns first … last − 1 of ``pnl(moves)`` into the same columns of *out*; nothing is copied.
+
+        For many paths in parts, on threads.  out : (G, n) float64, C-contiguous.
+        """
+        moves, fixing_moves = self._checked(moves, fixing_moves)
+        groups, n = len(self.group_labels), moves.shape[1]
+        if out.shape != (groups, n) or out.dtype != np.float64 or not out.flags.carray:
+            raise InputError(Problem("out must be a writeable float64 array in C order", field="out",
+                                     got=f"{out.dtype} {out.shape}", accepted=f"float64 ({groups}, {n})"))
+        if not 0 <= first <= last <= n:
+            raise InputError(Problem("the part must lie inside the paths", field="first, last",
+                                     got=f"{first}, {last}", accepted=f"0 … {n}"))
+        reprice(self.rest_by_group, self.nodes_by_group, moves, fixing_moves, (first, last), out)
 
     def pnl_by_position(self, moves: np.ndarray, fixing_moves: np.ndarray | None = None, first: int = 0,
                         last: int | None = None) -> np.ndarray:
@@ -84,7 +103,10 @@ class Book:
         legs = self.legs_by_position
         if first or last is not None:
             legs = _cut(legs, first, len(self.position_ids) if last is None else last)
-        return self._run(legs, no_ladder(), moves, fixing_moves)
+        moves, fixing_moves = self._checked(moves, fixing_moves)
+        out = np.empty((legs.constant.shape[0], moves.shape[1]))
+        reprice(legs, no_ladder(), moves, fixing_moves, (0, moves.shape[1]), out)
+        return out
 
     def groups_where(self, dimension: str, name: str) -> np.ndarray:
         """Leaf groups (int64 indices) with *name* in *dimension*."""
@@ -92,8 +114,9 @@ class Book:
         found = [g for g, label in enumerate(self.group_labels) if label[column] == name]
         return np.array(found, dtype=np.int64)
 
-    def _run(self, legs: LegArrays, nodes: NodeArrays, moves: np.ndarray,
-             fixing_moves: np.ndarray | None) -> np.ndarray:
+    def _checked(self, moves: np.ndarray,
+                 fixing_moves: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        """Both as the kernel takes them; InputError when a shape is not the book's."""
         moves = _canonical(moves)
         if moves.ndim != 2 or moves.shape[0] != len(self.axis):
             raise InputError(Problem("moves must be (factors, paths)", field="moves", got=str(moves.shape),
@@ -105,9 +128,7 @@ class Book:
         if fixing_moves.shape != (len(self.fixings), n):
             raise InputError(Problem("fixing_moves must be (fixings, paths)", field="fixing_moves",
                                      got=str(fixing_moves.shape), accepted=f"({len(self.fixings)}, {n})"))
-        out = np.empty((legs.constant.shape[0], n))
-        reprice(legs, nodes, moves, fixing_moves, out)
-        return out
+        return moves, fixing_moves
 
 
 def compile_book(portfolio: Portfolio, snapshot: MarketSnapshot, axis: Axis = FACTORS,

@@ -138,24 +138,27 @@ def lay_ladder(legs: LegArrays, axis: Axis) -> tuple[LegArrays, NodeArrays]:
     chosen = WORTHWHILE * size >= needed
     taken = np.zeros(len(index), dtype=bool)
     taken[here[chosen[place.ravel()]]] = True
-    starts: dict[tuple, int] = {}
-    rows, coefficients, panels, weights = [np.zeros((0, 3), np.int64)], [np.zeros((0, 3))], [], []
-    count = 0
+    keys, key_of = np.unique(owners[chosen, 1:], axis=0, return_inverse=True)
+    counts = np.array(SEGMENT_NODES)[keys[:, 2].astype(np.int64)]
+    ends = np.cumsum(counts)
+    rows, coefficients = [np.zeros((0, 3), np.int64)], [np.zeros((0, 3))]
+    for key in keys:
+        nodes, _ = interpolate_chebyshev(np.zeros(0), *_segment(key))
+        row, term = node_terms(key, nodes, axis)
+        rows.append(row), coefficients.append(term)
+    panels, weights = [], []
     by_owner = np.split(here[np.argsort(place.ravel(), kind="stable")], np.cumsum(size)[:-1])
-    for owner in np.flatnonzero(chosen):
-        members, key = by_owner[owner], owners[owner, 1:]
-        segment = int(key[2])
-        lo, hi = (0.0 if segment == 0 else TENORS[segment - 1]), TENORS[segment]
-        nodes, share = interpolate_chebyshev(curve.years[members], lo, hi, SEGMENT_NODES[segment])
-        if tuple(key) not in starts:
-            starts[tuple(key)] = count
-            row, term = node_terms(key, nodes, axis)
-            rows.append(row), coefficients.append(term)
-            count += len(nodes)
+    for owner, k in zip(np.flatnonzero(chosen), key_of.ravel(), strict=True):
+        members = by_owner[owner]
+        _, share = interpolate_chebyshev(curve.years[members], *_segment(keys[k]))
         amounts = (terms[members, :1] * share).sum(axis=0)
-        for m in range(0, len(nodes), PANEL):
-            panels.append((int(owners[owner, 0]), starts[tuple(key)] + m))
+        for m in range(0, counts[k], PANEL):
+            panels.append((int(owners[owner, 0]), ends[k] - counts[k] + m))
             weights.append(amounts[m : m + PANEL])
+    # by node, then by group: all groups take a node while it is in the fast cache; the nodes stand in the order
+    # of their keys, so that what a group sums, and in which order, hangs on its own legs alone
+    panels_by_node = sorted(range(len(panels)), key=lambda p: panels[p][::-1])
+    panels, weights = [panels[p] for p in panels_by_node], [weights[p] for p in panels_by_node]
     pairs = len(legs.pair_index)
     kept = legs._replace(
         pair_index=legs.pair_index[~taken[:pairs]], pair_terms=legs.pair_terms[~taken[:pairs]],
@@ -166,6 +169,12 @@ def lay_ladder(legs: LegArrays, axis: Axis) -> tuple[LegArrays, NodeArrays]:
         np.array(panels, dtype=np.int64).reshape(len(panels), 2),
         np.array(weights, dtype=np.float64).reshape(len(weights), PANEL),
     )
+
+
+def _segment(key: np.ndarray) -> tuple[float, float, int]:
+    """First and last date and number of nodes of the segment of one key."""
+    segment = int(key[2])
+    return (0.0 if segment == 0 else float(TENORS[segment - 1])), float(TENORS[segment]), SEGMENT_NODES[segment]
 
 
 def no_ladder() -> NodeArrays:

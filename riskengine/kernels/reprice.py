@@ -30,6 +30,7 @@ from riskengine.kernels.primitives import bits_of_float64, exp, float64_of_bits,
 
 TILE = 240
 """Paths per tile: a multiple of 16, not a power of two."""
+HALF = TILE // 2
 PANEL = 4
 """Weights of one group on neighbouring nodes, applied together."""
 
@@ -63,7 +64,8 @@ class NodeArrays(NamedTuple):
     """Exponentials shared by all groups, and the groups' weights on them (``instruments/ladder.py``).
 
     rows (M, 3), terms (M, 3) : exp(Σ_j terms[m, j] x[rows[m, j]]).
-    panels (P, 2) group, first node; weights (P, PANEL) USD on the nodes from there on.
+    panels (P, 2) group, first node, in the order of the nodes; weights (P, PANEL) USD on the nodes from there
+    on.
     """
 
     rows: np.ndarray
@@ -75,62 +77,102 @@ class NodeArrays(NamedTuple):
 _LOG2_E = 1.4426950408889634
 _ROUND = 6755399441055744.0
 """1.5·2**52: adding and subtracting it rounds to an integer."""
+_Q = (0.6931471805599453, 0.24022650695910097, 0.0555041086648216, 0.009618129107606888, 0.0013333558146416936,
+      0.0001540353044173605, 1.525273382983612e-05, 1.321544258792169e-06, 1.0178062445845774e-07,
+      7.072585949269223e-09, 4.4549605981865186e-10)
+"""2^r = 1 + r q(r): coefficients of q, ascending."""
 _CENTRE = 5.5
+_EVEN = (-0.002189836915050541, 0.0017689075433132287, 0.08871195764891793, 0.4355547982477749, 1.07118748178412,
+         1.5475392529038352)
+_ODD = (-0.0003515030906304255, -0.0021556521052051012, -0.030380807230465896, -0.22003413665121974,
+        -0.7341380559873254, -1.3703672837222463)
+"""Coefficients of the tail's polynomial, even and odd powers, descending."""
 _FARTHEST = 9.0
 """Φ(−9) = 1e-19: beyond it a tail weighs nothing against the 1e-16 that a value is rounded to."""
 _SIGN = np.uint64(1 << 63)
 
 
 @inline
-def _power_of_two(s):
-    """2^s, the exponent held within ±1,000 (rates would have to move by more than 2,000%)."""
-    return _power_within(min(max(s, -1000.0), 1000.0))
+def _bounded(s):
+    """s held within ±1,000 (rates would have to move by more than 2,000%)."""
+    return min(max(s, -1000.0), 1000.0)
 
 
 @inline
-def _power_within(s):
-    """2^s for |s| ≤ 1,000."""
+def _power_of_two(s):
+    """2^s, the exponent held within ±1,000."""
+    s = _bounded(s)
     shifted = s + _ROUND
     r = s - (shifted - _ROUND)
     # Estrin's scheme: a short chain of dependent operations instead of a long one
     r2 = r * r
     r4 = r2 * r2
-    low = fma(r2, fma(r, 0.009618129107606888, 0.0555041086648216),
-              fma(r, 0.24022650695910097, 0.6931471805599453))
-    middle = fma(r2, fma(r, 1.321544258792169e-06, 1.525273382983612e-05),
-                 fma(r, 0.0001540353044173605, 0.0013333558146416936))
-    high = fma(r2, 4.4549605981865186e-10, fma(r, 7.072585949269223e-09, 1.0178062445845774e-07))
+    low = fma(r2, fma(r, _Q[3], _Q[2]), fma(r, _Q[1], _Q[0]))
+    middle = fma(r2, fma(r, _Q[7], _Q[6]), fma(r, _Q[5], _Q[4]))
+    high = fma(r2, _Q[10], fma(r, _Q[9], _Q[8]))
     q = fma(r4 * r4, high, fma(r4, middle, low))
     return float64_of_bits((bits_of_float64(shifted) << np.uint64(52)) + bits_of_float64(fma(r, q, 1.0)))
 
 
 @inline
-def _twice_scaled_tail(inverse):
-    """2 exp(a²/2) Φ(−a) for inverse = 1/(a + 5.5), 0 ≤ a ≤ 9.
+def _powers_within(s1, s2):
+    """2^s₁ and 2^s₂ for |s| ≤ 1,000: the operations of ``_power_within``, the two side by side."""
+    shifted1, shifted2 = s1 + _ROUND, s2 + _ROUND
+    r1, r2 = s1 - (shifted1 - _ROUND), s2 - (shifted2 - _ROUND)
+    square1, square2 = r1 * r1, r2 * r2
+    low1, low2 = fma(r1, _Q[3], _Q[2]), fma(r2, _Q[3], _Q[2])
+    base1, base2 = fma(r1, _Q[1], _Q[0]), fma(r2, _Q[1], _Q[0])
+    low1, low2 = fma(square1, low1, base1), fma(square2, low2, base2)
+    middle1, middle2 = fma(r1, _Q[7], _Q[6]), fma(r2, _Q[7], _Q[6])
+    base1, base2 = fma(r1, _Q[5], _Q[4]), fma(r2, _Q[5], _Q[4])
+    middle1, middle2 = fma(square1, middle1, base1), fma(square2, middle2, base2)
+    high1, high2 = fma(r1, _Q[9], _Q[8]), fma(r2, _Q[9], _Q[8])
+    high1, high2 = fma(square1, _Q[10], high1), fma(square2, _Q[10], high2)
+    square1, square2 = square1 * square1, square2 * square2
+    low1, low2 = fma(square1, middle1, low1), fma(square2, middle2, low2)
+    square1, square2 = square1 * square1, square2 * square2
+    low1, low2 = fma(square1, high1, low1), fma(square2, high2, low2)
+    low1, low2 = fma(r1, low1, 1.0), fma(r2, low2, 1.0)
+    return (float64_of_bits((bits_of_float64(shifted1) << np.uint64(52)) + bits_of_float64(low1)),
+            float64_of_bits((bits_of_float64(shifted2) << np.uint64(52)) + bits_of_float64(low2)))
+
+
+@inline
+def _twice_scaled_tails(inverse1, inverse2):
+    """2 exp(a²/2) Φ(−a) for two inverses = 1/(a + 5.5), 0 ≤ a ≤ 9, side by side.
 
     Polynomial of degree 11 in t = (a − 5.5)/(a + 5.5), fitted to the least largest error of Φ(−a) itself,
     1.0e-15: far out relative accuracy is given up, which a price does not see and which halves the degree.
-    Even and odd powers apart: two short chains of dependent operations.
+    Even and odd powers apart: short chains of dependent operations.
     """
-    t = fma(-2.0 * _CENTRE, inverse, 1.0)
-    square = t * t
-    even = fma(square, -0.002189836915050541, 0.0017689075433132287)
-    even = fma(square, even, 0.08871195764891793)
-    even = fma(square, even, 0.4355547982477749)
-    even = fma(square, even, 1.07118748178412)
-    even = fma(square, even, 1.5475392529038352)
-    odd = fma(square, -0.0003515030906304255, -0.0021556521052051012)
-    odd = fma(square, odd, -0.030380807230465896)
-    odd = fma(square, odd, -0.22003413665121974)
-    odd = fma(square, odd, -0.7341380559873254)
-    odd = fma(square, odd, -1.3703672837222463)
-    return fma(t, odd, even) * inverse
+    t1, t2 = fma(-2.0 * _CENTRE, inverse1, 1.0), fma(-2.0 * _CENTRE, inverse2, 1.0)
+    square1, square2 = t1 * t1, t2 * t2
+    even1, even2 = fma(square1, _EVEN[0], _EVEN[1]), fma(square2, _EVEN[0], _EVEN[1])
+    odd1, odd2 = fma(square1, _ODD[0], _ODD[1]), fma(square2, _ODD[0], _ODD[1])
+    even1, even2 = fma(square1, even1, _EVEN[2]), fma(square2, even2, _EVEN[2])
+    odd1, odd2 = fma(square1, odd1, _ODD[2]), fma(square2, odd2, _ODD[2])
+    even1, even2 = fma(square1, even1, _EVEN[3]), fma(square2, even2, _EVEN[3])
+    odd1, odd2 = fma(square1, odd1, _ODD[3]), fma(square2, odd2, _ODD[3])
+    even1, even2 = fma(square1, even1, _EVEN[4]), fma(square2, even2, _EVEN[4])
+    odd1, odd2 = fma(square1, odd1, _ODD[4]), fma(square2, odd2, _ODD[4])
+    even1, even2 = fma(square1, even1, _EVEN[5]), fma(square2, even2, _EVEN[5])
+    odd1, odd2 = fma(square1, odd1, _ODD[5]), fma(square2, odd2, _ODD[5])
+    return fma(t1, odd1, even1) * inverse1, fma(t2, odd2, even2) * inverse2
 
 
 @inline
 def _with_sign(value, sign):
     """value · sign(sign): −value where *sign* is negative."""
     return float64_of_bits(bits_of_float64(value) ^ (bits_of_float64(sign) & _SIGN))
+
+
+@kernel
+def _aligned(rows):
+    """(rows, TILE) float64, not filled, that starts on a cache line: a load of 64 bytes never touches two."""
+    size = rows * TILE
+    memory = np.empty(size + 8)
+    first = (-(memory.ctypes.data >> 3)) & 7
+    return memory[first:first + size].reshape((rows, TILE))
 
 
 @kernel
@@ -156,18 +198,25 @@ def _add_triples(index, terms, x, y):
 
 @kernel
 def _add_nodes(nodes, x, values, y):
-    """y[g] += Σ_m weight_gm exp(c₁ x[r₁] + c₂ x[r₂] + c₃ x[r₃]), each exponential once for all groups"""
-    for m in range(nodes.rows.shape[0]):
-        one, two, three, value = x[nodes.rows[m, 0]], x[nodes.rows[m, 1]], x[nodes.rows[m, 2]], values[m]
-        c1, c2, c3 = nodes.terms[m, 0] * _LOG2_E, nodes.terms[m, 1] * _LOG2_E, nodes.terms[m, 2] * _LOG2_E
-        for t in range(TILE):
-            value[t] = _power_of_two(fma(c1, one[t], fma(c2, two[t], c3 * three[t])))
-    for p in range(nodes.panels.shape[0]):
-        target, m = y[nodes.panels[p, 0]], nodes.panels[p, 1]
-        v0, v1, v2, v3 = values[m], values[m + 1], values[m + 2], values[m + 3]
-        w0, w1, w2, w3 = nodes.weights[p, 0], nodes.weights[p, 1], nodes.weights[p, 2], nodes.weights[p, 3]
-        for t in range(TILE):
-            target[t] = fma(w0, v0[t], fma(w1, v1[t], fma(w2, v2[t], fma(w3, v3[t], target[t]))))
+    """y[g] += Σ_m weight_gm exp(c₁ x[r₁] + c₂ x[r₂] + c₃ x[r₃]), each exponential once for all groups
+
+    PANEL nodes at a time, for every group that has weights on them while they are in the fastest cache.
+    """
+    p = 0
+    for m in range(0, nodes.rows.shape[0], PANEL):
+        for j in range(PANEL):
+            rows, terms, value = nodes.rows[m + j], nodes.terms[m + j], values[j]
+            one, two, three = x[rows[0]], x[rows[1]], x[rows[2]]
+            c1, c2, c3 = terms[0] * _LOG2_E, terms[1] * _LOG2_E, terms[2] * _LOG2_E
+            for t in range(TILE):
+                value[t] = _power_of_two(fma(c1, one[t], fma(c2, two[t], c3 * three[t])))
+        v0, v1, v2, v3 = values[0], values[1], values[2], values[3]
+        while p < nodes.panels.shape[0] and nodes.panels[p, 1] == m:
+            target = y[nodes.panels[p, 0]]
+            w0, w1, w2, w3 = nodes.weights[p, 0], nodes.weights[p, 1], nodes.weights[p, 2], nodes.weights[p, 3]
+            for t in range(TILE):
+                target[t] = fma(w0, v0[t], fma(w1, v1[t], fma(w2, v2[t], fma(w3, v3[t], target[t]))))
+            p += 1
 
 
 @kernel
@@ -199,18 +248,30 @@ def _add_options(index, terms, x, grown, wider, narrower, y):
         asset, cash = 0.5 * terms[i, 1] * terms[i, 2], 0.5 * terms[i, 1] * terms[i, 3]
         c1, c2 = _LOG2_E * terms[i, 5], _LOG2_E * terms[i, 6]
         moneyness, slope = inverse * log(terms[i, 2] / terms[i, 3]), -inverse / _LOG2_E
-        for t in range(TILE):
-            curve = fma(c1, one[t], c2 * two[t])
-            now, owed = asset * growth[t], cash * _power_of_two(curve)
+        for t in range(HALF):
+            # a path of each half of the tile side by side (suffix _u), every constant loaded once for both
+            u = t + HALF
+            curve, curve_u = fma(c1, one[t], c2 * two[t]), fma(c1, one[u], c2 * two[u])
+            now, now_u = asset * growth[t], asset * growth[u]
             centre = fma(slope, curve, fma(inverse, move[t], moneyness)) * narrow[t]
+            centre_u = fma(slope, curve_u, fma(inverse, move[u], moneyness)) * narrow[u]
             d1, d2 = fma(half, wide[t], centre), fma(-half, wide[t], centre)
+            d1_u, d2_u = fma(half, wide[u], centre_u), fma(-half, wide[u], centre_u)
             a1, a2 = min(abs(d1), _FARTHEST), min(abs(d2), _FARTHEST)
-            density = now * _power_within(-0.5 * _LOG2_E * a1 * a1)
+            a1_u, a2_u = min(abs(d1_u), _FARTHEST), min(abs(d2_u), _FARTHEST)
             far1, far2 = a1 + _CENTRE, a2 + _CENTRE
-            both = 1.0 / (far1 * far2)
-            first = fma(-density, _twice_scaled_tail(both * far2), now)
-            second = fma(-density, _twice_scaled_tail(both * far1), owed)
+            far1_u, far2_u = a1_u + _CENTRE, a2_u + _CENTRE
+            both, both_u = 1.0 / (far1 * far2), 1.0 / (far1_u * far2_u)
+            discount, discount_u = _powers_within(_bounded(curve), _bounded(curve_u))
+            decay, decay_u = _powers_within(-0.5 * _LOG2_E * a1 * a1, -0.5 * _LOG2_E * a1_u * a1_u)
+            owed, owed_u = cash * discount, cash * discount_u
+            density, density_u = now * decay, now_u * decay_u
+            tail1, tail1_u = _twice_scaled_tails(both * far2, both_u * far2_u)
+            tail2, tail2_u = _twice_scaled_tails(both * far1, both_u * far1_u)
+            first, first_u = fma(-density, tail1, now), fma(-density_u, tail1_u, now_u)
+            second, second_u = fma(-density, tail2, owed), fma(-density_u, tail2_u, owed_u)
             target[t] += fma(w, now - owed, _with_sign(first, d1) - _with_sign(second, d2))
+            target[u] += fma(w, now_u - owed_u, _with_sign(first_u, d1_u) - _with_sign(second_u, d2_u))
 
 
 @kernel
@@ -234,22 +295,21 @@ def _add_properties(index, terms, x, y):
 
 
 @kernel
-def reprice(legs, nodes, moves, fixing_moves, out):
-    """Write the P&L by group into out.
+def reprice(legs, nodes, moves, fixing_moves, part, out):
+    """Write the P&L by group of paths part[0] … part[1] − 1 into the same columns of out.
 
     legs : LegArrays.  nodes : NodeArrays, of the cash flows that are not among the legs.
-    moves : (K, n) and fixing_moves : (F, n) float64, C-contiguous.  out : (G, n), USD.
+    moves : (K, n) and fixing_moves : (F, n) float64, C-contiguous.  part : two int64.  out : (G, n), USD.
     """
-    factors, n = moves.shape
+    factors = moves.shape[0]
     fixings = fixing_moves.shape[0]
     groups = out.shape[0]
-    x = np.zeros((factors + fixings, TILE))
-    y = np.empty((groups, TILE))
-    values = np.empty((nodes.rows.shape[0], TILE))
-    grown, wider, narrower = np.empty_like(x), np.empty_like(x), np.empty_like(x)
-    poison = np.empty(TILE)
-    for start in range(0, n, TILE):
-        count = min(TILE, n - start)
+    inputs = factors + fixings
+    x, grown, wider, narrower = _aligned(inputs), _aligned(inputs), _aligned(inputs), _aligned(inputs)
+    y, values, poison = _aligned(groups), _aligned(PANEL), _aligned(1)[0]
+    x[:] = 0.0
+    for start in range(part[0], part[1], TILE):
+        count = min(TILE, part[1] - start)
         for k in range(factors):
             for t in range(count):
                 x[k, t] = moves[k, start + t]

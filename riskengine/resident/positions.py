@@ -64,7 +64,7 @@ class PartialBook:
     def pnl(self, moves: np.ndarray, fixing_moves: np.ndarray) -> np.ndarray:
         """(G, n) USD for moves (R, n) of the used factors and fixing_moves (F, n), float64, C-contiguous."""
         out = np.empty((self.arrays.constant.shape[0], moves.shape[1]))
-        reprice(self.arrays, self.nodes, moves, fixing_moves, out)
+        reprice(self.arrays, self.nodes, moves, fixing_moves, (0, moves.shape[1]), out)
         return out
 
 
