@@ -155,8 +155,8 @@ def lay_ladder(legs: LegArrays, axis: Axis) -> tuple[LegArrays, NodeArrays]:
         for m in range(0, counts[k], PANEL):
             panels.append((int(owners[owner, 0]), ends[k] - counts[k] + m))
             weights.append(amounts[m : m + PANEL])
-    # by node, then by group: all groups take a node while it is in the fast cache; the nodes stand in the order
-    # of their keys, so that what a group sums, and in which order, hangs on its own legs alone
+    # by node, then by group: all groups take a node while it is in the fast cache; the nodes stand in the
+    # order of their keys, so that what a group sums, and in which order, hangs on its own legs alone
     panels_by_node = sorted(range(len(panels)), key=lambda p: panels[p][::-1])
     panels, weights = [panels[p] for p in panels_by_node], [weights[p] for p in panels_by_node]
     pairs = len(legs.pair_index)
@@ -174,7 +174,8 @@ def lay_ladder(legs: LegArrays, axis: Axis) -> tuple[LegArrays, NodeArrays]:
 def _segment(key: np.ndarray) -> tuple[float, float, int]:
     """First and last date and number of nodes of the segment of one key."""
     segment = int(key[2])
-    return (0.0 if segment == 0 else float(TENORS[segment - 1])), float(TENORS[segment]), SEGMENT_NODES[segment]
+    first = 0.0 if segment == 0 else float(TENORS[segment - 1])
+    return first, float(TENORS[segment]), SEGMENT_NODES[segment]
 
 
 def no_ladder() -> NodeArrays:

@@ -12,6 +12,7 @@ Cash flows of one asset between two key rates share the exponentials of a few no
 
 Paths are taken in tiles that stay in cache, inside a tile leg after leg in the order of the arrays: each
 path sees the same operations in the same order wherever it sits, so its P&L has the same bits in any chunk.
+Chains of dependent operations, not their number, fill the time of an option: two paths go side by side.
 Black and Scholes (1973); Garman and Kohlhagen (1983).
 
 Cash flows are most of the work, so theirs is a shorter exponential: coefficients are turned to base 2 once
@@ -77,13 +78,13 @@ class NodeArrays(NamedTuple):
 _LOG2_E = 1.4426950408889634
 _ROUND = 6755399441055744.0
 """1.5·2**52: adding and subtracting it rounds to an integer."""
-_Q = (0.6931471805599453, 0.24022650695910097, 0.0555041086648216, 0.009618129107606888, 0.0013333558146416936,
-      0.0001540353044173605, 1.525273382983612e-05, 1.321544258792169e-06, 1.0178062445845774e-07,
-      7.072585949269223e-09, 4.4549605981865186e-10)
+_Q = (0.6931471805599453, 0.24022650695910097, 0.0555041086648216, 0.009618129107606888,
+      0.0013333558146416936, 0.0001540353044173605, 1.525273382983612e-05, 1.321544258792169e-06,
+      1.0178062445845774e-07, 7.072585949269223e-09, 4.4549605981865186e-10)
 """2^r = 1 + r q(r): coefficients of q, ascending."""
 _CENTRE = 5.5
-_EVEN = (-0.002189836915050541, 0.0017689075433132287, 0.08871195764891793, 0.4355547982477749, 1.07118748178412,
-         1.5475392529038352)
+_EVEN = (-0.002189836915050541, 0.0017689075433132287, 0.08871195764891793, 0.4355547982477749,
+         1.07118748178412, 1.5475392529038352)
 _ODD = (-0.0003515030906304255, -0.0021556521052051012, -0.030380807230465896, -0.22003413665121974,
         -0.7341380559873254, -1.3703672837222463)
 """Coefficients of the tail's polynomial, even and odd powers, descending."""
@@ -202,7 +203,7 @@ def _add_nodes(nodes, x, values, y):
 
     PANEL nodes at a time, for every group that has weights on them while they are in the fastest cache.
     """
-    p = 0
+    p, weights = 0, nodes.weights
     for m in range(0, nodes.rows.shape[0], PANEL):
         for j in range(PANEL):
             rows, terms, value = nodes.rows[m + j], nodes.terms[m + j], values[j]
@@ -213,7 +214,7 @@ def _add_nodes(nodes, x, values, y):
         v0, v1, v2, v3 = values[0], values[1], values[2], values[3]
         while p < nodes.panels.shape[0] and nodes.panels[p, 1] == m:
             target = y[nodes.panels[p, 0]]
-            w0, w1, w2, w3 = nodes.weights[p, 0], nodes.weights[p, 1], nodes.weights[p, 2], nodes.weights[p, 3]
+            w0, w1, w2, w3 = weights[p, 0], weights[p, 1], weights[p, 2], weights[p, 3]
             for t in range(TILE):
                 target[t] = fma(w0, v0[t], fma(w1, v1[t], fma(w2, v2[t], fma(w3, v3[t], target[t]))))
             p += 1

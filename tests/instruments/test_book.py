@@ -40,6 +40,30 @@ def test_bits_do_not_depend_on_where_a_path_sits(portfolio, snapshot, draw_moves
         assert part.tobytes() == np.ascontiguousarray(whole[:, lo:hi]).tobytes()
 
 
+def test_parts_written_in_place_are_the_whole(portfolio, snapshot, draw_moves):
+    book = compile_book(portfolio, snapshot, horizon=Horizon(26, 5))
+    n = 1_000
+    moves, fixing_moves = draw_moves(n, 1), draw_moves(n, 2, rows=len(book.fixings))
+    whole = book.pnl(moves, fixing_moves)
+    out = np.full_like(whole, -1.0)
+    for first, last in ((700, 1_000), (0, 333), (333, 333), (333, 690)):
+        book.pnl_into(out, moves, first, last, fixing_moves)
+    assert out[:, :690].tobytes() == whole[:, :690].tobytes()
+    assert out[:, 700:].tobytes() == whole[:, 700:].tobytes()
+    assert np.all(out[:, 690:700] == -1.0), "nothing outside the part is touched"
+
+
+@pytest.mark.parametrize("spoil", [
+    lambda out: (out[:, ::2], 0, 5), lambda out: (out.astype(np.float32), 0, 5), lambda out: (out[1:], 0, 5),
+    lambda out: (out, -1, 5), lambda out: (out, 5, 4), lambda out: (out, 0, 11),
+])
+def test_a_part_that_does_not_fit_is_refused(portfolio, snapshot, draw_moves, spoil):
+    book = compile_book(portfolio, snapshot)
+    out, first, last = spoil(np.zeros((len(book.group_labels), 10)))
+    with pytest.raises(InputError, match="out must be|inside the paths"):
+        book.pnl_into(out, draw_moves(10, 1), first, last)
+
+
 def test_read_only_and_float32_inputs_give_the_same_numbers(portfolio, snapshot, draw_moves):
     book = compile_book(portfolio, snapshot)
     moves = draw_moves(10, 1).astype(np.float32).astype(np.float64)
