@@ -39,6 +39,11 @@ def _map(function: Callable, items: Sequence, threads: int) -> list:
         return list(pool.map(function, items))
 
 
+def map_batches(function: Callable, paths: int, size: int, threads: int) -> list:
+    """function((number, slice)) for batches of *size* paths, on a pool of *threads*."""
+    return _map(function, _batches(paths, size), threads)
+
+
 def _batches(paths: int, size: int) -> list[tuple[int, slice]]:
     return [(i, slice(lo, min(lo + size, paths))) for i, lo in enumerate(range(0, paths, size))]
 

@@ -134,30 +134,38 @@ def measure(found: dict[str, Case], repeats: int) -> list[dict[str, Any]]:
     ]
 
 
-def run_benchmark(chosen: Sequence[str] = WORKLOADS, quick: bool = False,
-                  threads: int | None = None) -> dict[str, Any]:
+def run_benchmark(chosen: Sequence[str] = WORKLOADS, quick: bool = False, threads: int | None = None,
+                  progress: Callable[[str, int, int], None] | None = None) -> dict[str, Any]:
     """Machine, and one record per workload and case, with the peak memory of engine and NumPy.
 
     A fresh process does the work, its BLAS with one thread: pools and threaded BLAS slow each other.
 
     quick : a tenth of the paths and three repetitions: to see that everything runs, not to quote.
+    progress : called as progress(workload, done, total) after its measurement and each measurement of memory.
+    The machine's load is that before the start.
     """
     unknown = [name for name in chosen if name not in WORKLOADS]
     if unknown:
         raise InputError(Problem("unknown workload", got=", ".join(unknown), accepted=", ".join(WORKLOADS)))
     threads = threads or available_cores()
+    before = machine()
+    tell = progress or (lambda workload, done, total: None)
     records: list[dict[str, Any]] = []
     for name in chosen:
         paths = (QUICK_PATHS if quick else PATHS)[name]
         repeats = QUICK_REPEATS if quick else REPEATS
+        tell(name, 0, 3)
         found = json.loads(_fresh(f"measure(cases({name!r}, {paths}, {threads}), {repeats})"))
+        tell(name, 1, 3)
         for record in found:
             if record["case"] in (ENGINE, NUMPY):
+                tell(name, 1 if record["case"] == ENGINE else 2, 3)
                 record["peak_mb"] = peak_memory(name, record["case"], paths, threads)
             if name == "NORMALS":
                 record["million_normals_per_s"] = paths * workloads.FACTOR_COUNT / record["median_ms"] / 1e3
             records.append({"workload": name, "paths": paths, **record})
-    return {"machine": machine(), "threads": threads, "quick": quick, "results": records}
+        tell(name, 3, 3)
+    return {"machine": before, "threads": threads, "quick": quick, "results": records}
 
 
 def peak_memory(workload: str, case: str, paths: int, threads: int) -> float:

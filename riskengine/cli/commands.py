@@ -133,7 +133,8 @@ def warmup() -> None:
 
 @app.command()
 def benchmark(
-    workload: Annotated[str, typer.Option(help="Workloads, separated by commas.")] = "W1,W2,W3,W4,NORMALS",
+    workload: Annotated[str, typer.Option(
+        "--workload", "--only", help="Workloads, separated by commas.")] = "W1,W2,W3,W4,NORMALS",
     quick: Annotated[bool, typer.Option("--quick", help="Smaller and fewer runs: not to be quoted.")] = False,
     threads: Annotated[Optional[int], typer.Option(min=1, help="Threads.", show_default="all cores")] = None,
     plot: Annotated[Optional[Path], typer.Option(
@@ -144,7 +145,7 @@ def benchmark(
         metavar="FILE", help="With --book: write the book as a portfolio CSV, run nothing.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure the engine against NumPy programs of the same work, paired in one run."""
+    """Measure the engine against NumPy (JAX, torch) programs of the same work, paired in one run."""
     if book is not None:
         from riskengine.benchmark.books import synthetic_csv
         from riskengine.benchmark.large_book import run_large_book
@@ -164,21 +165,20 @@ def benchmark(
         return
     from riskengine.benchmark.run import run_benchmark
 
+    from riskengine.cli.benchmark_tables import announce, print_benchmark
+
     chosen = [w.strip().upper() for w in workload.split(",") if w.strip()]
-    outcome = run_benchmark([w for w in chosen if w != "W4"], quick, threads)
+    announce(chosen, quick)
+    with StageProgress() as progress:
+        outcome = run_benchmark([w for w in chosen if w != "W4"], quick, threads, progress)
     if "W4" in chosen:
         from riskengine.workflows.latency import measure_what_if
 
         outcome["what_if"] = measure_what_if(quick, threads)
     if as_json:
         print(json.dumps(outcome, indent=1))
-        return
-    print(", ".join(f"{key} {value}" for key, value in outcome["machine"].items()))
-    print(f"{outcome['threads']} threads; ratio = paired median of wall time over riskengine's\n")
-    print_records(outcome["results"], False)
-    if "what_if" in outcome:
-        print()
-        print_records(outcome["what_if"], False)
+    else:
+        print_benchmark(outcome)
 
 
 # -- configuration -----------------------------------------------------------------------------------------
