@@ -6,6 +6,7 @@ the functions the adapter calls, made of NumPy, runs the programs everywhere.
 
 import sys
 import textwrap
+from importlib.metadata import PackageNotFoundError
 
 import numpy as np
 import pytest
@@ -96,7 +97,11 @@ def test_a_missing_library_is_named_and_never_a_case(monkeypatch):
         assert not [name for name in run.cases(workload, 320, 1) if name.startswith(("jax", "torch"))]
 
 
-def test_an_importable_library_becomes_a_case_of_every_workload(torch):
+def test_an_importable_library_becomes_a_case_of_every_workload(torch, monkeypatch):
+    def version(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(array_peers, "version", version)
     assert torch.threads == 3 and sys.modules["torch"].threads == 1, "batches on three threads of one"
     assert array_peers.versions() == {"torch": "of unknown version"}
     for workload, name in (("W1", "torch float32"), ("W2", "torch float32"), ("W3", "torch float64")):
