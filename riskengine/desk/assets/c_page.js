@@ -54,6 +54,7 @@
     if (answer.link !== null && answer.mode === "full") history.replaceState(null, "", blank(answer.state) ? location.pathname : "#w=" + answer.link);
     if (answer.mode === "full" || first) d.refresh();
     done.record.paint = performance.now() - begin;
+    requestAnimationFrame(() => setTimeout(() => { done.record.screen = performance.now() - done.begin; }));  /* the frame is out */
   };
   /* What could not be answered goes back into its line, to be mended; the numbers stay and are dimmed where they are not those asked for. */
   function refused(answer, done) {
