@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from riskengine.base.axes import ASSET_CLASSES
+from riskengine.flows.draws import ParameterDraws, over_time
 
 if TYPE_CHECKING:
-    from riskengine.flows.draws import ParameterDraws
-    from riskengine.flows.propagation import CapitalFlows
+    from riskengine.flows.capital_flows import CapitalFlows
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +38,15 @@ class Ledger:
 
     def max_imbalance(self) -> float:
         """Largest |sum of an identity's lines| over identities, draws and steps, USD bn."""
-        worst = 0.0
+        worst = [0.0]
+        rows = self.lines.transpose(2, 1, 0)
         for name in sorted(set(self.identity) - {"memo"}):
-            pick = [i for i, n in enumerate(self.identity) if n == name]
-            worst = max(worst, float(np.abs(self.lines[:, :, pick].sum(axis=2)).max()))
-        return worst
+            first, *others = (rows[i] for i, n in enumerate(self.identity) if n == name)
+            total = first.copy()
+            for row in others:
+                total += row
+            worst += [total.max(), -total.min()]
+        return float(np.max(worst))  # NaN stays NaN
 
 
 def jcurve_response(
@@ -73,12 +77,12 @@ def split_current_account(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Saving change (D, T), investment change (D, T) and saving by sector (3, D, T) behind a change of the
     current account (D, T), USD bn a year; dCA = dS − dI."""
-    early, late = draws["investment_share_early"][:, None], draws["investment_share_late"][:, None]
-    share = early + (late - early) * np.clip((t - 1.0) / 2.0, 0.0, 1.0)[None]
+    early, late = draws["investment_share_early"], draws["investment_share_late"]
+    share = early[:, None] + over_time(late - early, np.clip((t - 1.0) / 2.0, 0.0, 1.0))
     investment = -share * change
     saving = change + investment
     sectors = np.stack([draws[f"saving_share_{s}"] for s in ("household", "business", "government")])
-    return saving, investment, sectors[:, :, None] * saving[None]
+    return saving, investment, (sectors[:, None] * saving.T[None]).transpose(0, 2, 1)
 
 
 def build_ledger(flows: CapitalFlows, draws: ParameterDraws) -> Ledger:
@@ -100,16 +104,16 @@ def build_ledger(flows: CapitalFlows, draws: ParameterDraws) -> Ledger:
 
     for a, name in enumerate(ASSET_CLASSES):
         kind = f"securities.{name}"
-        put(kind, f"{name}: sellers", flows.own_orders[:, :, a], needed=True)
-        put(kind, f"{name}: bought by sellers of other classes", flows.reallocated[:, :, a])
-        put(kind, f"{name}: official targets", -flows.target_sold[:, :, a])
-        put(kind, f"{name}: holders that migrate", -flows.migration[:, :, a])
-        put(kind, f"{name}: untaxed paper of the same borrowers", flows.migration[:, :, a])
-        put(kind, f"{name}: other foreigners", -flows.foreign_absorbed[:, :, a], needed=True)
-        put(kind, f"{name}: US residents", -flows.net[:, :, a], needed=True)
+        put(kind, f"{name}: sellers", flows.own_orders[a], needed=True)
+        put(kind, f"{name}: bought by sellers of other classes", flows.reallocated[a])
+        put(kind, f"{name}: official targets", -flows.target_sold[a])
+        put(kind, f"{name}: holders that migrate", -flows.migration[a])
+        put(kind, f"{name}: untaxed paper of the same borrowers", flows.migration[a])
+        put(kind, f"{name}: other foreigners", -flows.foreign_absorbed[a], needed=True)
+        put(kind, f"{name}: US residents", -flows.net[a], needed=True)
 
     uses = flows.proceeds
-    migrated = flows.migration.sum(axis=2)
+    migrated = flows.migration.sum(axis=0)
     put("proceeds", "sale to US residents", uses["sold"], needed=True)
     put("proceeds", "sale of migrating holders", migrated)
     put("proceeds", "migration to untaxed paper", -migrated)
@@ -136,8 +140,8 @@ def build_ledger(flows: CapitalFlows, draws: ParameterDraws) -> Ledger:
     put("memo", "US purchases abroad fall", draws["us_purchases_abroad"][:, None] * uses["dollars"])
     put("memo", "of the intermediaries: managed and pegged currencies' reserves",
         flows.managed_share[:, None] * flows.position)
-    steps = np.empty((*flows.position.shape, len(lines)))
-    for i, cumulative in enumerate(lines):
-        steps[:, :, i] = cumulative
-    steps[:, 1:] -= steps[:, :-1].copy()
-    return Ledger(tuple(names), tuple(identity), steps)
+    steps = np.empty((len(lines), *flows.position.T.shape))
+    for step, cumulative in zip(steps, lines, strict=True):
+        step[0] = cumulative.T[0]
+        np.subtract(cumulative.T[1:], cumulative.T[:-1], out=step[1:])
+    return Ledger(tuple(names), tuple(identity), steps.T)

@@ -28,16 +28,19 @@ OTHER_CURRENCY, USD_DOMICILED = N_CURRENCIES, N_CURRENCIES + 1
 
 @dataclass(frozen=True, slots=True)
 class GroupFlows:
-    """What a group does per unit of −f (all of its amounts sold); USD bn, arrays (D, …).
+    """What a group does per unit of −f (all of its amounts sold); USD bn, the draws along the last axis.
 
-    to_class : (D, A) executed orders per unit of +f (negative where others are bought).  net : (D, A) the
+    lines : (A + 2, D) what the recursion adds up per unit of +f: to_class, the Treasury orders weighted for
+    their effect on yields, −dollars.
+    to_class : (A, D) executed orders per unit of +f (negative where others are bought).  net : (A, D) the
     part that US residents take.  sold : (D,) net sale of its own class, other_us : (D,) purchases in other
     classes, deposits,
     hedges, retained, defended, dollars : (D,), with sold = other_us + deposits + hedges + retained + defended
     + dollars.
-    by_currency : (D, 21) dollars of holders with a currency of the model.
+    by_currency : (21, D) dollars of holders with a currency of the model.
     """
 
+    lines: np.ndarray
     to_class: np.ndarray
     net: np.ndarray
     sold: np.ndarray
@@ -73,9 +76,9 @@ KEPT_CLEARINGS = 4
 def hedge_ratios(draws: ParameterDraws, sector: int) -> np.ndarray:
     """(D, A) share of holdings hedged against the dollar."""
     if sector == OFFICIAL:
-        return np.repeat(draws["hedge_ratio_official"][:, None], len(ASSET_CLASSES), axis=1)
+        return np.stack([draws["hedge_ratio_official"]] * len(ASSET_CLASSES)).T
     debt, equity = draws["hedge_ratio_private_debt"], draws["hedge_ratio_private_equity"]
-    return np.stack([equity if name == "equity" else debt for name in ASSET_CLASSES], axis=1)
+    return np.stack([equity if name == "equity" else debt for name in ASSET_CLASSES]).T
 
 
 def currency_columns(accounts: ExternalAccounts) -> np.ndarray:
@@ -103,7 +106,7 @@ def us_share(
     ratio = draws["official_elasticity_ratio"]
     foreign = private.sum(axis=0)[None] + ratio[:, None] * official.sum(axis=0)[None]
     residents = accounts.residents[None]
-    return residents / (residents + foreign), private + np.median(ratio) * official
+    return residents / (residents + foreign), private + draws.median("official_elasticity_ratio") * official
 
 
 def clear(
@@ -149,9 +152,10 @@ def _clear(orders: HolderOrders, accounts: ExternalAccounts, draws: ParameterDra
     keep = np.where(sold_cells, 0.0, np.maximum(accounts.by_sector, 0.0))
     kept = keep.sum(axis=2, keepdims=True)
     reallocation = np.divide(keep, kept, out=np.zeros_like(keep), where=kept > 0)
-    columns = currency_columns(accounts)
+    columns = draws.derive("currency columns", lambda: currency_columns(accounts), accounts)
+    by_class = {shock: np.ascontiguousarray(share.T) for shock, share in shares.items()}
     groups = tuple(
-        _group_flows(group, shares[group.shock], reallocation[group.sector], columns,
+        _group_flows(group, by_class[group.shock], reallocation[group.sector], columns,
                      draws) for group in orders.groups
     )
     return Clearing(groups, shares, absorbers, reallocation)
@@ -160,49 +164,50 @@ def _clear(orders: HolderOrders, accounts: ExternalAccounts, draws: ParameterDra
 def _group_flows(
     group: OrderGroup, share: np.ndarray, reallocation: np.ndarray, columns: np.ndarray, draws: ParameterDraws
 ) -> GroupFlows:
+    """share : (A, D) of US residents.  reallocation : (H, A).  columns : (H, 23)."""
     a, k = group.asset_class, group.sector
     classes = reallocation.shape[1]
-    own = group.amounts @ columns  # (P, 23)
-    spread = (reallocation[:, :, None] * columns[:, None, :]).reshape(columns.shape[0], -1)
-    bought = (group.amounts @ spread).reshape(-1, classes,
-                                              columns.shape[1])  # (P, A, 23) per unit of other_us
-    other_us = group.proceeds.other_us[:, None]
-    own_net = share[:, a, None] * own
-    bought_net = _over_classes(share * other_us, bought)  # (D, 23)
-    hedge = hedge_ratios(draws, k)
-    unhedged = (1 - hedge[:, a, None]) * own_net - _over_classes((1 - hedge) * share * other_us, bought)
-    proceeds = own_net - bought_net
-    abroad = group.proceeds.abroad[:, None] * unhedged
-    hedges = group.proceeds.abroad * (proceeds - unhedged).sum(axis=1)
-    retained = np.zeros(len(abroad))
+    own = columns.T @ group.amounts.T  # (23, P)
+    bought = [(columns * reallocation[:, b, None]).T @ group.amounts.T for b in range(classes)]  # per other_us
+    own_total, bought_total = own.sum(axis=0), [x.sum(axis=0) for x in bought]  # (P,)
+    other_us, out = group.proceeds.other_us, group.proceeds.abroad
+    hedge = draws.derive(("hedge", k), lambda: np.ascontiguousarray(hedge_ratios(draws, k).T))  # (A, D)
+    lines = np.empty((classes + 2, draws.count))
+    to_class = lines[:classes]
+    sold = share[a] * own_total
+    unhedged = (1 - hedge[a]) * share[a] * own  # (23, D)
+    hedged, bought_net = hedge[a] * sold, np.zeros(draws.count)
+    for b in range(classes):
+        to_class[b] = -other_us * bought_total[b]
+        taken = share[b] * other_us
+        bought_net += taken * bought_total[b]
+        if bought_total[b].any():
+            unhedged -= (1 - hedge[b]) * taken * bought[b]
+            hedged -= hedge[b] * taken * bought_total[b]
+    to_class[a] += own_total
+    proceeds = sold - bought_net
+    abroad = out * unhedged
+    retained = np.zeros(draws.count)
     if k == PRIVATE:
         converted = draws["conversion_usd_domiciled"]
-        retained = (1 - converted) * abroad[:, USD_DOMICILED]
-        abroad[:, USD_DOMICILED] *= converted
-    dollars = abroad.sum(axis=1)
+        retained = (1 - converted) * abroad[USD_DOMICILED]
+        abroad[USD_DOMICILED] *= converted
+    dollars = abroad.sum(axis=0)
     defended = np.zeros_like(dollars)
     if group.proceeds.defend and k == OFFICIAL:
         defended, dollars, abroad = dollars, np.zeros_like(dollars), np.zeros_like(abroad)
-    to_class = -other_us * bought.sum(axis=2)
-    to_class[:, a] += own.sum(axis=1)
+    lines[classes] = to_class[0] * (draws["private_flow_weight_in_yields"] if k == PRIVATE else 1.0)
+    lines[classes + 1] = -dollars
     return GroupFlows(
+        lines=lines,
         to_class=to_class,
         net=to_class * share,
-        sold=own_net.sum(axis=1),
-        other_us=bought_net.sum(axis=1),
-        deposits=(1 - group.proceeds.abroad) * proceeds.sum(axis=1),
-        hedges=hedges,
+        sold=sold,
+        other_us=bought_net,
+        deposits=(1 - out) * proceeds,
+        hedges=out * hedged,
         retained=retained,
         defended=defended,
         dollars=dollars,
-        by_currency=abroad[:, :N_CURRENCIES],
+        by_currency=abroad[:N_CURRENCIES],
     )
-
-
-def _over_classes(weight: np.ndarray, amounts: np.ndarray) -> np.ndarray:
-    """Σ_a weight[d, a]·amounts[p, a, c], (D, 23), class after class; weight (D, A), amounts (P, A, 23), P = 1
-    or D."""
-    total = np.zeros((weight.shape[0], amounts.shape[2]))
-    for a in range(weight.shape[1]):
-        total += weight[:, a, None] * amounts[:, a]
-    return total

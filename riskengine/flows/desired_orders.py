@@ -35,7 +35,9 @@ def withhold(
     for a in class_indices(shock.classes):
         yield_, duration = _income(draws, a)
         for k in (PRIVATE, OFFICIAL):
-            for (now, most, mandated), members in _tax_brackets(accounts, mask, a, k, shock).items():
+            brackets = draws.derive(("tax brackets", a, k, shock.overrides, mask.tobytes()),
+                                    lambda a=a, k=k: _tax_brackets(accounts, mask, a, k, shock), accounts)
+            for (now, most, mandated), members in brackets.items():
                 new = now + rate if shock.income_addition and most > 0 else rate
                 new = np.minimum(new, most)
                 extra = np.maximum(new - now, 0.0)
@@ -143,5 +145,9 @@ def _elasticity(draws: ParameterDraws, a: int, sector: int) -> np.ndarray:
 def _speed(draws: ParameterDraws, sector: int, mandated: bool) -> tuple[np.ndarray, float]:
     """(κ (D,) per year, years holders look ahead)."""
     kind = "official" if sector == OFFICIAL else "mandated" if mandated else "private"
-    speed = _LN2 / draws[f"half_life_{kind}"]
-    return speed, float(np.median(1.0 / speed))
+
+    def make() -> tuple[np.ndarray, float]:
+        speed = _LN2 / draws[f"half_life_{kind}"]
+        return speed, float(np.median(1.0 / speed))
+
+    return draws.derive(("speed", kind), make)

@@ -6,8 +6,9 @@ with a band (weights of the broad dollar, pegs, switches) is a setting, the same
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,6 +16,10 @@ from riskengine.base.errors import InputError, Problem, suggest
 from riskengine.base.estimate import TRUNCATION, Distribution
 
 TENOR_PROFILES = ("hump", "flat_to_30y", "short_end")
+MOST_DERIVED = 512
+"""Derived values kept with one set of draws; beyond it they are made again."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,8 @@ class ParameterDraws:
     regime_scores: np.ndarray
     uncertain: bool
     settings: Settings
+    derived: dict = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What :meth:`derive` has made: the same for every scenario, so made once."""
 
     @property
     def count(self) -> int:
@@ -70,6 +77,36 @@ class ParameterDraws:
 
     def __contains__(self, name: object) -> bool:
         return name in self.values
+
+    def derive(self, name: Hashable, make: Callable[[], T], *of: object) -> T:
+        """make(), made once per *name* and objects *of* (the same objects, not equal ones): numbers that
+        follow from these draws and *of* and from no scenario.  They are shared: nobody may change them."""
+        key = (name, *map(id, of))
+        found = self.derived.get(key)
+        if found is None:
+            if len(self.derived) >= MOST_DERIVED:
+                self.derived.clear()
+            found = self.derived[key] = (of, make())  # *of* is kept, so its ids stay its own
+        return found[1]
+
+    def median(self, name: str) -> float:
+        """Median of one parameter over the draws."""
+        return self.derive(("median", name), lambda: float(np.median(self[name])))
+
+    def nothing(self, steps: int) -> np.ndarray:
+        """(D, T) zeros, read-only."""
+        return self.derive(("nothing", steps), lambda: _frozen(np.zeros((steps, self.count)).T))
+
+
+def over_time(size: np.ndarray, progress: np.ndarray) -> np.ndarray:
+    """size (D,) × progress (T,) as (D, T); in memory the draws of one step lie together, as in every (D, T) of
+    the chain."""
+    return np.multiply.outer(progress, size).T
+
+
+def _frozen(values: np.ndarray) -> np.ndarray:
+    values.flags.writeable = False
+    return values
 
 
 def quantiles(distribution: Distribution, scores: np.ndarray) -> np.ndarray:

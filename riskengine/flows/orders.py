@@ -66,7 +66,7 @@ class HolderOrders:
     groups : orders of securities.  outside : (name, (D, T) cumulative dollars that leave without a sale).
     extra_account : (name, (D, T) current account from outside the dollar, USD bn a year).
     foreign_2y : (D, T) change of foreign 2-year yields.  residential, commercial : (D, T) log change of
-    foreign capital in US property.  flags : plain sentences.
+    foreign capital in US property.  None: no change.  flags : plain sentences.
     """
 
     groups: list[OrderGroup] = field(default_factory=list)
@@ -127,6 +127,10 @@ def compress(values: np.ndarray) -> tuple[np.ndarray, bool]:
 
 def use_proceeds(draws: ParameterDraws, sector: int, use: str) -> Proceeds:
     """Proceeds of a seller; default and defend take the shares of the sector from the parameters."""
+    return draws.derive(("proceeds", sector, use), lambda: _proceeds(draws, sector, use))
+
+
+def _proceeds(draws: ParameterDraws, sector: int, use: str) -> Proceeds:
     zero, one = np.zeros(draws.count), np.ones(draws.count)
     if use in ("default", "defend"):
         name = f"proceeds_{SECTORS[sector]}"

@@ -1,13 +1,14 @@
-"""From orders to capital flows, the dollar and the flow channel of yields, for every parameter draw.
+"""From orders to the dollar and the flow channel of yields, for every parameter draw.
 
-Packs coefficients into arrays, runs the recursion of ``kernels.propagate`` and unpacks it; holders come back
-only where the ledger and the report ask for them.
+Packs coefficients into arrays and runs the recursion of ``kernels.propagate``; ``capital_flows`` turns its
+paths into flows of every kind.  Arrays (D, T) lie in memory with the draws of one step together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from riskengine.base.axes import ASSET_CLASSES
 from riskengine.flows.balance_of_payments import jcurve_weights, look_through
 from riskengine.flows.clearing import N_CURRENCIES, Clearing, Known
 from riskengine.flows.draws import ParameterDraws
-from riskengine.flows.external_accounts import PRIVATE, ExternalAccounts
+from riskengine.flows.external_accounts import ExternalAccounts
 from riskengine.flows.orders import HolderOrders
 from riskengine.flows.targets import TargetSellers
 from riskengine.kernels.propagate import (
@@ -31,8 +32,8 @@ from riskengine.kernels.propagate import (
     propagate,
 )
 
-__all__ = ["PIN_FLOW", "PIN_NONE", "PIN_SENTIMENT", "CapitalFlows", "FlowPrices", "PinnedDollar",
-           "Scratch", "collect_flows", "dollars_out", "run_recursion"]
+__all__ = ["PIN_FLOW", "PIN_NONE", "PIN_SENTIMENT", "FlowPaths", "FlowPrices", "PinnedDollar",
+           "Scratch", "dollars_out", "run_recursion"]
 
 Map = Callable[[Callable, list], list]
 """``Executor.map``: a function over items."""
@@ -51,12 +52,8 @@ class Scratch:
     clearings: Known = field(default_factory=dict)
 
 
-BLOCK_DRAWS = 16 * LANES
-"""Draws of one task when the recursion runs side by side: a multiple of the kernel's lanes, about a
-millisecond."""
-
-USES = ("sold", "other_us", "deposits", "hedges", "retained", "defended", "dollars")
-"""What becomes of a sale: sold = the sum of all that follow."""
+BLOCK_DRAWS = 4 * LANES
+"""Draws of one task when the recursion runs side by side: a multiple of the kernel's lanes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,40 +78,23 @@ class FlowPrices:
     duration: np.ndarray
 
 
-@dataclass(frozen=True, slots=True)
-class CapitalFlows:
-    """All flows of a scenario, cumulative USD bn, arrays (D, T) unless said.
+class FlowPaths(NamedTuple):
+    """Results of the recursion by draw, (D, T) unless said.
 
-    own_orders, reallocated, target_sold, migration, foreign_absorbed, net : (D, T, A); orders with METHOD 0's
-    sign (purchase +), target_sold and migration as positive sales; net = the part that crosses to US
-    residents.
-    proceeds : one entry per USES.  beyond : dollars of targets without securities.  position : of the
-    intermediaries.
-    current_account : USD bn a year, through the dollar.  revenue : USD bn per step.  orders : (D, T, A) all
-    orders.
-    fraction : (D, T, G) f of the groups.  target_dollars : (D, T, M).
-    by_currency : (D, 21) dollars that left by home currency, at the horizon.  managed_share : (D,).
+    fraction : f of every group of orders.  sold : (M, D, T) cumulative dollars by target seller.  needed :
+    dollars the pinned path asks for.  s : broad dollar.  current_account : from the dollar, USD bn a year.
+    position : of the intermediaries, USD bn.  yield_10y : flow channel, decimal.  orders : (A, D, T)
+    cumulative USD bn.
     """
 
-    dt: float
-    own_orders: np.ndarray
-    reallocated: np.ndarray
-    target_sold: np.ndarray
-    migration: np.ndarray
-    foreign_absorbed: np.ndarray
-    net: np.ndarray
-    proceeds: dict[str, np.ndarray]
-    outside: tuple[tuple[str, np.ndarray], ...]
-    extra_account: tuple[tuple[str, np.ndarray], ...]
-    beyond: np.ndarray
-    position: np.ndarray
+    fraction: tuple[np.ndarray, ...]
+    sold: np.ndarray
+    needed: np.ndarray
+    s: np.ndarray
     current_account: np.ndarray
-    revenue: np.ndarray
+    position: np.ndarray
+    yield_10y: np.ndarray
     orders: np.ndarray
-    fraction: np.ndarray
-    target_dollars: np.ndarray
-    by_currency: np.ndarray
-    managed_share: np.ndarray
 
 
 def run_recursion(
@@ -129,7 +109,7 @@ def run_recursion(
     dt: float,
     scratch: Scratch | None = None,
     run: Map | None = None,
-) -> Paths:
+) -> FlowPaths:
     """Run the kernel; with *run* in blocks of draws side by side, the same bits (draws are independent).
 
     differential : (D, T) change of the US less the foreign 2-year yield that the scenario itself brings,
@@ -137,150 +117,125 @@ def run_recursion(
     path_2y : (D,) 2-year yield per log point of s.  With rate differentials off, ρ = 0.
     """
     count, steps = differential.shape
-    groups = len(orders.groups)
-    given = np.array([g.given for g in orders.groups], dtype=np.bool_)
-    path = np.zeros((1, groups, steps))
-    wedge, elasticity = np.zeros((count, groups)), np.zeros((count, groups))
-    phases = np.zeros((groups, steps))
-    speed = np.zeros((count, groups))
-    to_class = np.zeros((count, groups, len(ASSET_CLASSES)))
-    to_treasury, to_dollars = np.zeros((count, groups)), np.zeros((count, groups))
-    weight = draws["private_flow_weight_in_yields"]
-    for i, (group, flows) in enumerate(zip(orders.groups, clearing.groups, strict=True)):
-        if group.given:
-            path[0, i] = group.path
-        else:
-            wedge[:, i], elasticity[:, i], phases[i] = group.wedge, group.elasticity, group.phase
-            speed[:, i] = -np.expm1(-group.speed * dt)
-        to_class[:, i] = flows.to_class
-        to_treasury[:, i] = flows.to_class[:, 0] * (weight if group.sector == PRIVATE else 1.0)
-        to_dollars[:, i] = flows.dollars
-    gamma = draws["gamma_broad_per_gdp"] / accounts.gdp
-    eta_gdp = draws["ca_per_10pct_depreciation"] / 10 * accounts.gdp
-    outside = sum((x for _, x in orders.outside), np.zeros((count, steps)))
-    extra = sum((x for _, x in orders.extra_account), np.zeros((count, steps)))
-    # rho: % of the dollar per 100 bp = log points per 1.00 of yield
-    rho = draws["rho_broad_per_100bp_2y"] if draws.settings.rate_differentials else np.zeros(count)
     sellers = pinned.sellers
-    out = _empty_paths(count, steps, groups, len(sellers.names), scratch)
-    classes = np.array([g.asset_class for g in orders.groups], dtype=np.int64)
-    lags = jcurve_weights(dt, draws)
-    theta = look_through(gamma, eta_gdp, draws["theta_threshold"])
-    targets = Targets(_c(sellers.share), _c(sellers.capacity), _c(sellers.to_class), _c(sellers.treasury))
-    dollar = [_c(x) for x in (gamma, eta_gdp, theta, rho, path_2y, outside, extra, differential, pinned.s)]
-    dollar.append(np.ascontiguousarray(pinned.kind, dtype=np.int64))
-    propagators = Prices(_c(prices.impact), _c(prices.long_run), _c(prices.decay), _c(prices.per_order),
-                         _c(prices.duration))
+    desired = [g for g, group in enumerate(orders.groups) if not group.given]
+    paths = _run_kernel(
+        _pack_orders(orders, clearing, desired, draws, steps, dt),
+        Targets(*(_lanes(x) for x in (sellers.share, sellers.capacity, np.concatenate(
+            [sellers.to_class, sellers.treasury[:, None]], axis=1)))),
+        _pack_dollar(orders, pinned, accounts, draws, differential, path_2y, dt),
+        Prices(*(_lanes(x) for x in (prices.long_run, prices.impact - prices.long_run, prices.decay,
+                                     prices.per_order.T, prices.duration))),
+        _empty_paths(-(-count // LANES) * LANES, steps, len(desired), len(sellers.names), scratch), run,
+    )
+    fraction = [np.broadcast_to(g.path, (count, steps)) if g.given else None for g in orders.groups]
+    for n, g in enumerate(desired):
+        fraction[g] = paths.fraction[n, :, :count].T
+    flat = (paths.needed, paths.s, paths.current_account, paths.position, paths.yield_10y)
+    return FlowPaths(tuple(fraction), paths.sold[:, :, :count].transpose(0, 2, 1),
+                     *(x[:, :count].T for x in flat), paths.orders[:, :, :count].transpose(0, 2, 1))
 
-    def some(block: slice) -> None:
-        cut = [x[block] for x in (wedge, speed, elasticity, to_class, to_treasury, to_dollars)]
-        propagate(
-            Orders(given, classes, path, cut[0], phases, *cut[1:]), Targets(*(x[block] for x in targets)),
-            Dollar(*(x[block] for x in dollar), lags, dt), Prices(*(x[block] for x in propagators)),
-            Paths(*(x[block] for x in out)),
-        )
 
+def _run_kernel(
+    orders: Orders, targets: Targets, dollar: Dollar, prices: Prices, out: Paths, run: Map | None
+) -> Paths:
+    def some(span: tuple[int, int]) -> None:
+        propagate(orders, targets, dollar, prices, span, out)
+
+    width = out.s.shape[1]
     if run is None:
-        some(slice(0, count))
+        some((0, width))
     else:
-        run(some, [slice(lo, min(lo + BLOCK_DRAWS, count)) for lo in range(0, count, BLOCK_DRAWS)])
+        run(some, [(lo, min(lo + BLOCK_DRAWS, width)) for lo in range(0, width, BLOCK_DRAWS)])
     return out
 
 
-def _empty_paths(count: int, steps: int, groups: int, sellers: int, scratch: Scratch | None) -> Paths:
-    shape = (count, steps, groups, sellers)
+def _pack_orders(
+    orders: HolderOrders, clearing: Clearing, desired: list[int], draws: ParameterDraws, steps: int, dt: float
+) -> Orders:
+    """Groups that follow the same given path become one."""
+    rows = len(ASSET_CLASSES) + 2
+    given: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
+    for group, flows in zip(orders.groups, clearing.groups, strict=True):
+        if group.given:
+            key = group.path.tobytes()
+            known = given.get(key)
+            given[key] = group.path, flows.lines if known is None else known[1] + flows.lines
+    groups = [orders.groups[g] for g in desired]
+
+    def stack(values: list[np.ndarray], *shape: int) -> np.ndarray:
+        return np.stack(values) if values else np.zeros((0, *shape))
+
+    return Orders(
+        path=stack([path for path, _ in given.values()], steps),
+        path_lines=_lanes(stack([lines for _, lines in given.values()], rows, draws.count)),
+        asset_class=np.array([g.asset_class for g in groups], dtype=np.int64),
+        phase=stack([g.phase for g in groups], steps),
+        wedge=_lanes(stack([g.wedge for g in groups], draws.count)),
+        speed=_lanes(stack([-np.expm1(-g.speed * dt) for g in groups], draws.count)),
+        elasticity=_lanes(stack([g.elasticity for g in groups], draws.count)),
+        lines=_lanes(stack([clearing.groups[g].lines for g in desired], rows, draws.count)),
+    )
+
+
+def _pack_dollar(
+    orders: HolderOrders, pinned: PinnedDollar, accounts: ExternalAccounts, draws: ParameterDraws,
+    differential: np.ndarray, path_2y: np.ndarray, dt: float,
+) -> Dollar:
+    nothing = draws.nothing(differential.shape[1])
+
+    def fixed() -> tuple[np.ndarray, ...]:
+        gamma = draws["gamma_broad_per_gdp"] / accounts.gdp
+        eta_gdp = draws["ca_per_10pct_depreciation"] / 10 * accounts.gdp
+        theta = look_through(gamma, eta_gdp, draws["theta_threshold"])
+        # rho: % of the dollar per 100 bp = log points per 1.00 of yield
+        differentials = draws.settings.rate_differentials
+        rho = draws["rho_broad_per_100bp_2y"] if differentials else np.zeros(draws.count)
+        return tuple(_lanes(x) for x in (gamma, eta_gdp, theta, rho, 1.0 + rho * path_2y))
+
+    return Dollar(
+        *draws.derive("dollar", fixed, accounts, path_2y),
+        _by_step(sum((x for _, x in orders.outside), nothing)),
+        _by_step(sum((x for _, x in orders.extra_account), nothing)),
+        _by_step(differential), _by_step(pinned.s), _lanes(pinned.kind, np.int64),
+        draws.derive(("j-curve", dt), lambda: jcurve_weights(dt, draws)), dt,
+    )
+
+
+def _empty_paths(width: int, steps: int, groups: int, sellers: int, scratch: Scratch | None) -> Paths:
+    shape = (width, steps, groups, sellers)
     if scratch is not None and shape in scratch.paths:
         scratch.paths[shape].sold[:] = 0.0
         return scratch.paths[shape]
-    flat = [np.empty((count, steps)) for _ in range(5)]
-    needed, s, current_account, position, yield_10y = flat
-    out = Paths(np.empty((count, steps, groups)), np.zeros((count, steps, sellers)), needed, s,
-                current_account, position, yield_10y, np.empty((count, steps, len(ASSET_CLASSES))))
+    needed, s, current_account, position, yield_10y = (np.empty((steps, width)) for _ in range(5))
+    out = Paths(np.empty((groups, steps, width)), np.zeros((sellers, steps, width)), needed, s,
+                current_account, position, yield_10y, np.empty((len(ASSET_CLASSES), steps, width)))
     if scratch is not None:
         scratch.paths.clear()
         scratch.paths[shape] = out
     return out
 
 
-def dollars_out(paths: Paths, clearing: Clearing, steps: int) -> tuple[np.ndarray, np.ndarray]:
+def dollars_out(paths: FlowPaths, clearing: Clearing, steps: int) -> tuple[np.ndarray, np.ndarray]:
     """Dollars that have left by the sales of the groups after *steps* steps: in all (D,), by home currency
     (D, 21)."""
-    total, by_currency = np.zeros(len(paths.s)), np.zeros((len(paths.s), N_CURRENCIES))
-    for g, flows in enumerate(clearing.groups):
-        fraction = paths.fraction[:, steps - 1, g]
-        total -= flows.dollars * fraction
-        by_currency -= flows.by_currency * fraction[:, None]
-    return total, by_currency
+    total, by_currency = np.zeros(len(paths.s)), np.zeros((N_CURRENCIES, len(paths.s)))
+    for fraction, flows in zip(paths.fraction, clearing.groups, strict=True):
+        last = fraction[:, steps - 1]
+        total -= flows.dollars * last
+        by_currency -= flows.by_currency * last
+    return total, by_currency.T
 
 
-def collect_flows(
-    paths: Paths, orders: HolderOrders, clearing: Clearing, pinned: PinnedDollar, steps: int, dt: float
-) -> CapitalFlows:
-    """Cumulative flows of every kind over the first *steps* steps, from the paths of the groups."""
-    count, classes, groups = len(paths.s), len(ASSET_CLASSES), len(orders.groups)
-    fraction = np.ascontiguousarray(paths.fraction[:, :steps])
-    sold = paths.sold[:, :steps]
-    sellers = pinned.sellers
-    # One product per draw: (T, G) @ (G, lines), lines = own, bought, net by class and the uses of proceeds.
-    coefficients = np.zeros((count, groups, 3 * classes + len(USES)))
-    own, bought, net = (slice(n * classes, (n + 1) * classes) for n in range(3))
-    _, by_currency = dollars_out(paths, clearing, steps)
-    for g, (group, flows) in enumerate(zip(orders.groups, clearing.groups, strict=True)):
-        a = group.asset_class
-        coefficients[:, g, bought] = flows.to_class
-        coefficients[:, g, bought.start + a] = 0.0
-        coefficients[:, g, a] = flows.to_class[:, a]
-        coefficients[:, g, net] = flows.net
-        for n, name in enumerate(USES):
-            coefficients[:, g, 3 * classes + n] = -getattr(flows, name)
-    lines = np.matmul(fraction, coefficients)  # (D, T, lines)
-    uses = {name: lines[:, :, 3 * classes + n] for n, name in enumerate(USES)}
-    target = np.matmul(sold, sellers.to_class)
-    target_net = np.matmul(sold, sellers.net)
-    uses["sold"] = uses["sold"] + target_net.sum(axis=2)
-    for name in ("deposits", "hedges", "retained"):
-        uses[name] = uses[name] + np.matmul(sold, getattr(sellers, name)[:, :, None])[:, :, 0]
-    uses["dollars"] = uses["dollars"] + sold.sum(axis=2)
-    crossed = lines[:, :, net] - target_net
-    migration, revenue = _migration_and_revenue(orders, fraction, dt)
-    return CapitalFlows(
-        dt=dt, own_orders=lines[:, :, own], reallocated=lines[:, :, bought], target_sold=target,
-        migration=migration,
-        foreign_absorbed=lines[:, :, own] + lines[:, :, bought] - target - crossed, net=crossed,
-        proceeds=uses,
-        outside=tuple((name, x[:, :steps]) for name, x in orders.outside),
-        extra_account=tuple((name, x[:, :steps]) for name, x in orders.extra_account),
-        beyond=paths.needed[:, :steps] - sold.sum(axis=2), position=paths.position[:, :steps],
-        current_account=paths.current_account[:, :steps], revenue=revenue, orders=paths.orders[:, :steps],
-        fraction=fraction, target_dollars=sold, by_currency=by_currency, managed_share=np.zeros(count),
-    )
+def _by_step(values: np.ndarray) -> np.ndarray:
+    """(D, T) as (T, D)."""
+    return _lanes(values.T)
 
 
-def _migration_and_revenue(
-    orders: HolderOrders, fraction: np.ndarray, dt: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Migration (D, T, A), cumulative sale into untaxed paper ≥ 0, and tax revenue (D, T) USD bn per step.
-
-    Migration is the excess of the multiplied response over the simple one; nobody migrates more than he has
-    left.
-    """
-    count, steps, _ = fraction.shape
-    migration = np.zeros((count, steps, len(ASSET_CLASSES)))
-    revenue = np.zeros((count, steps))
-    for g, group in enumerate(orders.groups):
-        if group.migration is None and group.revenue is None:
-            continue
-        f = fraction[:, :, g]
-        left = 1.0 + f
-        amount = group.amounts.sum(axis=1)[:, None]
-        if group.migration is not None:
-            moved = np.minimum((group.migration[:, None] - 1.0) * -f, left)
-            migration[:, :, group.asset_class] += amount * moved
-            left = left - moved
-        if group.revenue is not None:
-            revenue += (group.revenue[:, None] * amount * dt) * (group.revenue_phase[None, :steps] * left)
-    return migration, revenue
-
-
-def _c(values: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(values, dtype=np.float64)
+def _lanes(values: np.ndarray, dtype: type = np.float64) -> np.ndarray:
+    """Contiguous, the last axis filled up with zeros to a multiple of the kernel's lanes."""
+    values = np.ascontiguousarray(values, dtype=dtype)
+    short = -values.shape[-1] % LANES
+    if short:
+        values = np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, short)])
+    return values

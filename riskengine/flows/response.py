@@ -14,13 +14,12 @@ import numpy as np
 
 from riskengine.base.axes import ASSET_CLASSES, CURRENCIES
 from riskengine.base.errors import InputError, Problem
-from riskengine.flows.draws import ParameterDraws
+from riskengine.flows.draws import ParameterDraws, over_time
 from riskengine.flows.external_accounts import OFFICIAL, PRIVATE, ExternalAccounts
 from riskengine.flows.desired_orders import charge_fee, tax_purchases, withhold
 from riskengine.flows.orders import (
     HolderOrders,
     OrderGroup,
-    Proceeds,
     class_indices,
     compress,
     sector_indices,
@@ -61,13 +60,12 @@ def respond(
     Targets (accord, dollar depreciation) and imposed prices are handled where prices are made; a shock this
     room forgets is a failing test.
     """
-    shape = (draws.count, t.size)
-    orders = HolderOrders(foreign_2y=np.zeros(shape), residential=np.zeros(shape), commercial=np.zeros(shape))
-    left = accounts.by_sector[None].copy()
+    orders = HolderOrders()
+    left = accounts.by_sector[None]
     for i, shock in enumerate(scenario.shocks):
         match shock:
             case ForeignSelling():
-                left = _sell(orders, i, shock, accounts, draws, numbers, t, left)
+                left = _sell(orders, i, shock, accounts, draws, numbers, t, left, len(scenario.shocks) == 1)
             case OwnershipCap():
                 left = _cap_ownership(orders, i, shock, accounts, draws, numbers, t, left)
             case InflowSlowdown():
@@ -79,7 +77,7 @@ def respond(
             case CurrencyAccord():
                 bought = sum(amount for _, amount in shock.commitments_usd_bn)
                 if bought:
-                    held = regimes[i][:, None] * phase(shock.schedule, t)[None]
+                    held = over_time(regimes[i].astype(np.float64), phase(shock.schedule, t))
                     orders.extra_account.append(("demand commitments of the accord", bought * held))
             case WithholdingTax() | UserFee() | PurchaseTax():
                 pass  # desired orders, below: their base is what given orders leave
@@ -105,24 +103,24 @@ def respond(
 # ---------------------------------------------------------------- given orders
 def _sell(
     orders: HolderOrders, i: int, shock: ForeignSelling, accounts: ExternalAccounts, draws: ParameterDraws,
-    numbers: Numbers, t: np.ndarray, left: np.ndarray,
+    numbers: Numbers, t: np.ndarray, left: np.ndarray, alone: bool,
 ) -> np.ndarray:
+    """Orders of executed sales; returns what the holders have left, *left* itself when the shock is *alone*."""
     mask = select_holders(orders, accounts, shock.holders)
     sectors = sector_indices(shock.sector)
     classes = class_indices(shock.classes)
-    cells = select_cells(left, mask, sectors, classes)
+    chosen = np.ix_(np.arange(len(left)), sectors, np.flatnonzero(mask), classes)
+    cells = left[chosen]  # (P, sectors, holders, classes)
     held = cells.sum(axis=(1, 2, 3))
     if shock.share is not None:
-        wanted = numbers[i, "share"][:, None, None, None] * select_cells(
-            accounts.by_sector[None], mask, sectors, classes)
         fraction = numbers[i, "share"]
+        wanted = compress(fraction)[0][:, None, None, None] * accounts.by_sector[chosen[1:]]
     elif shock.amount is not None:
-        amount = numbers[i, "amount"]
         if not held.min() > 0:
             raise InputError(Problem("the named holders have nothing left to sell", field="holders",
                                      got=", ".join(shock.holders)))
-        wanted = (amount / held)[:, None, None, None] * cells
-        fraction = amount / held
+        fraction = numbers[i, "amount"] / held
+        wanted = compress(fraction)[0][:, None, None, None] * cells
     else:
         raise InputError(Problem("foreign selling needs an amount or a share"))
     sold = np.minimum(wanted, cells)
@@ -131,19 +129,29 @@ def _sell(
         orders.flags.append("foreign selling: holdings are exhausted, up to "
                             f"{short:,.0f} USD bn of the order is not "
                             "executed (nobody sells more than he holds)")
-    sold, constant = compress(sold)
-    for k in sectors:
-        for a in classes:
-            if np.any(sold[:, k, :, a]):
+    sold, _ = compress(sold)
+    for m, k in enumerate(sectors):
+        for n, a in enumerate(classes):
+            if np.any(sold[:, m, :, n]):
+                amounts = np.zeros((len(sold), mask.size))
+                amounts[:, mask] = sold[:, m, :, n]
                 orders.groups.append(OrderGroup(
-                    i, a, k, sold[:, k, :, a], use_proceeds(draws, k, shock.use_of_proceeds), True,
+                    i, a, k, amounts, use_proceeds(draws, k, shock.use_of_proceeds), True,
                     path=-phase(shock.schedule, t)))
     if set(classes) == set(range(len(ASSET_CLASSES))) and PRIVATE in sectors:
         scope = accounts.holdings[mask].sum() / accounts.holdings.sum()
-        change = -(fraction * scope)[:, None] * phase(shock.schedule, t)[None]
-        orders.residential = orders.residential + change
-        orders.commercial = orders.commercial + change
-    return left - sold if not constant or left.shape[0] > 1 else left - sold[:1]
+        change = over_time(-(fraction * scope), phase(shock.schedule, t))
+        orders.residential = _add(orders.residential, change)
+        orders.commercial = _add(orders.commercial, change)
+    if alone:
+        return left
+    left = np.repeat(left, len(sold), axis=0) if len(left) == 1 else left.copy()
+    left[np.arange(len(left))[:, None, None, None], *chosen[1:]] -= sold
+    return left
+
+
+def _add(total: np.ndarray | None, change: np.ndarray) -> np.ndarray:
+    return change if total is None else total + change
 
 
 def _cap_ownership(
@@ -160,7 +168,7 @@ def _cap_ownership(
         orders.flags.append(f"ownership cap: foreigners hold {share_now:.1f}% of "
                             f"{shock.asset_class}, below the limit: nothing is sold")
     share = np.divide(excess, held, out=np.zeros_like(excess), where=held > 0)
-    sold, _ = compress(share[:, None, None, None] * cells)
+    sold, _ = compress(compress(share)[0][:, None, None, None] * cells)
     speed = np.clip(t / shock.deadline_years, 0, 1) if shock.deadline_years > 0 else np.ones_like(t)
     for k in (PRIVATE, OFFICIAL):
         if np.any(sold[:, k, :, a]):
@@ -177,7 +185,7 @@ def _slow_inflow(
     mask = select_holders(orders, accounts, shock.holders)
     classes = class_indices(shock.classes)
     elapsed = phase_integral(shock.schedule, t)
-    nothing = Proceeds(np.zeros(draws.count), np.ones(draws.count))
+    nothing = use_proceeds(draws, PRIVATE, "abroad")
     total = accounts.holdings.sum(axis=0)
     scope = {a: accounts.purchases[a] * accounts.holdings[mask, a].sum() / total[a]
              for a in classes if total[a] > 0}
@@ -185,15 +193,16 @@ def _slow_inflow(
     for a in scope:
         for k in (PRIVATE, OFFICIAL):
             usual = accounts.purchases[a] * accounts.by_sector[k][:, a] * mask / total[a]
-            amounts, _ = compress(share[:, None] * usual[None])
+            amounts = compress(share)[0][:, None] * usual[None]
             orders.groups.append(OrderGroup(i, a, k, amounts, nothing, True, path=-elapsed, absent=True))
     if len(classes) == len(ASSET_CLASSES):
         part = accounts.holdings[mask].sum() / total.sum()
         property_ = accounts.real_estate
-        slower = -(share * part)[:, None] * elapsed[None]
-        orders.residential = (
-            orders.residential + slower * property_.residential_purchases / property_.residential)
-        orders.commercial = orders.commercial + slower * property_.commercial_purchases / property_.commercial
+        slower = over_time(-(share * part), elapsed)
+        orders.residential = _add(
+            orders.residential, slower * property_.residential_purchases / property_.residential)
+        orders.commercial = _add(
+            orders.commercial, slower * property_.commercial_purchases / property_.commercial)
 
 
 def _hedge(
@@ -204,7 +213,7 @@ def _hedge(
     domiciled = np.array([h.usd_domiciled for h in accounts.areas])
     private = accounts.by_sector[PRIVATE][:, list(class_indices(shock.classes))].sum(axis=1) * mask
     base = private[~domiciled].sum() + draws["conversion_usd_domiciled"] * private[domiciled].sum()
-    sold = (numbers[i, "change"] * base)[:, None] * phase(shock.schedule, t)[None]
+    sold = over_time(numbers[i, "change"] * base, phase(shock.schedule, t))
     orders.outside.append(("forward sales of dollars (hedge ratio)", sold))
 
 
@@ -222,10 +231,10 @@ def _tariff(
             orders.flags.append("tariff: the partners have no weight in the broad dollar, so nothing moves")
     size = weight * numbers[i, "rate"] / draws["tariff_reference_rate"]
     flow = np.where(haven, -draws["tariff_haven_inflow"], draws["tariff_flight_outflow"]) * size
-    progress = phase(shock.schedule, t)[None]
-    orders.outside.append(("safe haven (−) or flight (+) after the tariff", flow[:, None] * progress))
+    progress = phase(shock.schedule, t)
+    orders.outside.append(("safe haven (−) or flight (+) after the tariff", over_time(flow, progress)))
     easing = np.where(haven, -draws["tariff_foreign_easing"] * 1e-4, 0.0) * size
-    orders.foreign_2y = orders.foreign_2y + easing[:, None] * progress
+    orders.foreign_2y = _add(orders.foreign_2y, over_time(easing, progress))
     if shock.retaliation:
         orders.flags.append("tariff: retaliation changes no number here, tariffs reach the current account "
                             "only through the dollar")

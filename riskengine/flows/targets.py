@@ -20,10 +20,10 @@ from riskengine.flows.orders import SECTORS
 
 @dataclass(frozen=True, slots=True)
 class TargetSellers:
-    """M sellers; everything per dollar sold, (D, M) unless said.
+    """M sellers; everything per dollar sold, (M, D) unless said.
 
     names : M.  holder : (M, H) how a seller's orders spread over holders.  share : of the dollars needed.
-    capacity : USD bn of dollars.  to_class : (D, M, A) executed sales.  net : (D, M, A) the part US residents
+    capacity : USD bn of dollars.  to_class : (M, A, D) executed sales.  net : (M, A, D) the part US residents
     take.
     treasury : effect-weighted Treasury sales.  deposits, hedges, retained : proceeds that do not leave.
     """
@@ -42,8 +42,12 @@ class TargetSellers:
 
 def no_sellers(accounts: ExternalAccounts, draws: ParameterDraws) -> TargetSellers:
     """No target: an empty set of sellers."""
+    return draws.derive("no sellers", lambda: _no_sellers(accounts, draws), accounts)
+
+
+def _no_sellers(accounts: ExternalAccounts, draws: ParameterDraws) -> TargetSellers:
     d, a = draws.count, len(ASSET_CLASSES)
-    flat, deep = np.zeros((d, 0)), np.zeros((d, 0, a))
+    flat, deep = np.zeros((0, d)), np.zeros((0, a, d))
     return TargetSellers((), np.zeros((0, len(accounts.areas))), flat, flat, deep, deep, flat, flat, flat,
                          flat)
 
@@ -72,28 +76,32 @@ def accord_sellers(
         mix = np.repeat(np.array([[chosen.get(name, 0.0) for name in ASSET_CLASSES]]), len(members), axis=0)
         ratio = np.divide(official[members], mix, out=np.full(mix.shape, np.inf), where=mix > 0)
         most = ratio.min(axis=1)
-    taken = mix[None] * share_us[:, None, :]  # (D, M, A) per USD sold
-    per_dollar = 1.0 / taken.sum(axis=2)
-    to_class = mix[None] * per_dollar[:, :, None]
+    taken = mix[:, :, None] * share_us.T[None]  # (M, A, D) per USD sold
+    per_dollar = 1.0 / taken.sum(axis=1)
+    to_class = mix[:, :, None] * per_dollar[:, None]
     share = np.stack([
         share_by_currency[accounts.areas[h].currency]
         * official[h].sum() / held_by_currency[accounts.areas[h].currency] for h in members
-    ], axis=1)
+    ])
     zero = np.zeros_like(share)
     return TargetSellers(
         names=tuple(accounts.areas[h].name for h in members),
         holder=np.eye(len(accounts.areas))[members],
         share=share,
-        capacity=most[None] / per_dollar,
+        capacity=most[:, None] / per_dollar,
         to_class=to_class,
-        net=taken * per_dollar[:, :, None],
-        treasury=to_class[:, :, 0],
+        net=taken * per_dollar[:, None],
+        treasury=to_class[:, 0],
         deposits=zero, hedges=zero, retained=zero,
     )
 
 
 def all_foreigners(accounts: ExternalAccounts, draws: ParameterDraws) -> TargetSellers:
     """All foreigners sell in proportion to what they hold; only US residents can buy."""
+    return draws.derive("all foreigners", lambda: _all_foreigners(accounts, draws), accounts)
+
+
+def _all_foreigners(accounts: ExternalAccounts, draws: ParameterDraws) -> TargetSellers:
     total = accounts.holdings.sum()
     columns = currency_columns(accounts)
     converted = draws["conversion_usd_domiciled"]
@@ -113,19 +121,18 @@ def all_foreigners(accounts: ExternalAccounts, draws: ParameterDraws) -> TargetS
         dollars += unhedged - kept
     per_dollar = 1.0 / dollars
     mix = accounts.holdings.sum(axis=0) / total
-    to_class = (mix[None] * per_dollar[:, None])[:, None, :]
+    to_class = (mix[:, None] * per_dollar)[None]
     private = accounts.by_sector[PRIVATE][:, 0].sum() / accounts.holdings[:, 0].sum()
     weight = (1 - private) + private * draws["private_flow_weight_in_yields"]
-    column = np.newaxis
     return TargetSellers(
         names=("all foreigners",),
         holder=(accounts.holdings.sum(axis=1) / total)[None],
-        share=np.ones((draws.count, 1)),
-        capacity=(total * dollars)[:, column],
+        share=np.ones((1, draws.count)),
+        capacity=(total * dollars)[None],
         to_class=to_class,
         net=to_class,
-        treasury=to_class[:, :, 0] * weight[:, column],
-        deposits=(deposits * per_dollar)[:, column],
-        hedges=(hedges * per_dollar)[:, column],
-        retained=(retained * per_dollar)[:, column],
+        treasury=to_class[:, 0] * weight,
+        deposits=(deposits * per_dollar)[None],
+        hedges=(hedges * per_dollar)[None],
+        retained=(retained * per_dollar)[None],
     )

@@ -26,15 +26,19 @@ class Announcement:
     steps: int
 
     def price(self, path: np.ndarray, exempt: np.ndarray | None = None) -> np.ndarray:
-        """(D, T, …) price path of a flow-driven path (D, T + ahead, …); exempt : (D,) draws whose path
+        """(D, T) price path of a flow-driven path (D, T + ahead); exempt : (D,) draws whose path
         the scenario draws by hand."""
-        now = path[:, : self.steps]
+        now = path.T[: self.steps]
         if self.ahead == 0 or not self.weight.any():
-            return now
-        later = path[:, self.ahead : self.ahead + self.steps]
-        expected = np.empty_like(now)
-        for label in np.unique(self.regime):
-            members = self.regime == label
-            expected[members] = (later if members.all() else later[members]).mean(axis=0)
-        weight = self.weight if exempt is None else np.where(exempt, 0.0, self.weight)
-        return now + weight.reshape(-1, *[1] * (path.ndim - 1)) * (expected - now)
+            return now.T
+        later = path.T[self.ahead : self.ahead + self.steps]
+        if self.regime.any():
+            labels, place = np.unique(self.regime, return_inverse=True)
+            means = [later[:, self.regime == label].mean(axis=1) for label in labels]
+            moved = np.stack(means, axis=1)[:, place]
+            moved -= now
+        else:
+            moved = later.mean(axis=1)[:, None] - now
+        moved *= self.weight if exempt is None else np.where(exempt, 0.0, self.weight)
+        moved += now
+        return moved.T

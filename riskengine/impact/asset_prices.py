@@ -24,11 +24,19 @@ def flow_prices(
     accounts: ExternalAccounts, draws: ParameterDraws, dt: float, flow_channel: bool = True,
     risk_off: bool = False
 ) -> FlowPrices:
-    """Propagators per USD bn of orders.
+    """Propagators per USD bn of orders, made once per kind.
 
     flow_channel False: orders do not move yields (the claim that only expected policy does).  risk_off:
     dealers impaired, the impact part is multiplied, the long run is not.
     """
+    return draws.derive(
+        ("propagators", dt, flow_channel, risk_off),
+        lambda: _flow_prices(accounts, draws, dt, flow_channel, risk_off), accounts)
+
+
+def _flow_prices(
+    accounts: ExternalAccounts, draws: ParameterDraws, dt: float, flow_channel: bool, risk_off: bool
+) -> FlowPrices:
     cap = accounts.capitalisation
     # bp per 1% of outstanding → yield per unit fraction: 20 bp / 1% = 0.0020 / 0.01 = 0.20
     impact = draws["ust_impact_per_1pct_outstanding"] * 1e-4 / 0.01 / cap[0]
@@ -39,13 +47,13 @@ def flow_prices(
     if not flow_channel:
         impact, long_run = np.zeros_like(impact), np.zeros_like(long_run)
     elasticity = draws["ltdebt_demand_elasticity"]
-    per_order = np.zeros((draws.count, len(ASSET_CLASSES)))
+    per_order = np.zeros((len(ASSET_CLASSES), draws.count))
     for a, name in enumerate(ASSET_CLASSES):
         if name in ("agency", "corporate"):
-            per_order[:, a] = 1.0 / (elasticity * cap[a])
+            per_order[a] = 1.0 / (elasticity * cap[a])
         elif name == "equity":
-            per_order[:, a] = draws["equity_multiplier"] / cap[a]
-    return FlowPrices(impact, long_run, 2.0 ** (-dt / draws["propagator_half_life"]), per_order, duration)
+            per_order[a] = draws["equity_multiplier"] / cap[a]
+    return FlowPrices(impact, long_run, 2.0 ** (-dt / draws["propagator_half_life"]), per_order.T, duration)
 
 
 def implied_treasury_elasticity(impact_bp: float = 20.0, ratio: float = 0.30, duration: float = 6.0) -> float:

@@ -14,15 +14,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from riskengine.base.axes import CHANNELS, FACTORS
+from riskengine.base.axes import FACTORS
 from riskengine.base.units import Horizon
 from riskengine.factor_model import FactorModel
 from riskengine.flows.balance_of_payments import build_ledger
+from riskengine.flows.capital_flows import collect_flows
 from riskengine.flows.draws import ParameterDraws
 from riskengine.flows.external_accounts import ExternalAccounts
-from riskengine.flows.propagation import Map, Scratch, collect_flows
+from riskengine.flows.propagation import Map, Scratch
 from riskengine.impact.currencies import managed_reserve_share
-from riskengine.impact.price_paths import factor_moves, impose_moves, price_paths
+from riskengine.impact.price_paths import PricePaths, equity_index, factor_moves, impose_moves, price_paths
 from riskengine.impact.response import PolicyResponse, ResponseDraws, StepResponse
 from riskengine.impact.summary import find_flags, summarise_chain
 from riskengine.impact.treasury_yields import TEN, tenor_weights
@@ -40,6 +41,8 @@ def respond_to_policy(
     snapshot: MarketSnapshot,
     horizon: Horizon,
     history: History | None = None,
+    scratch: Scratch | None = None,
+    run: Map | None = None,
 ) -> PolicyResponse:
     """Everything the chain says about one scenario.
 
@@ -57,32 +60,32 @@ def respond_to_policy(
     ModelError : a promise of the method is violated (currencies cannot add up).
     """
     draws, dt, steps = parameters, horizon.dt, horizon.steps
-    priced = price_paths(scenario, accounts, draws, model, horizon)
-    moves, index, core = factor_moves(priced, accounts, model, snapshot, dt)
-    moves, core, pinned = impose_moves(priced, moves, core, model, horizon, history)
-    path = np.zeros((draws.count, steps, len(FACTORS)))
-    at_end = {name: np.zeros((draws.count, len(FACTORS))) for name in CHANNELS}
-    for k, channels in moves.items():
-        total = None
-        for channel, move in channels.items():
-            total = move if total is None else total + move
-            at_end[channel][:, k] = move[:, -1]
-        if total is not None:
-            path[:, :, k] = total
-    used = tuple(c for c in CHANNELS if at_end[c].any())
-    by_channel = np.stack([at_end[c] for c in used]) if used else np.zeros((1, draws.count, len(FACTORS)))
-    response = ResponseDraws(FACTORS, horizon, path, used or ("flow",), by_channel + 0.0, core, pinned)
+    priced = price_paths(scenario, accounts, draws, model, horizon, scratch, run)
+    moves, core = factor_moves(priced, accounts, model, snapshot, dt)
+    index = equity_index(moves)
+    core, pinned = impose_moves(priced, moves, core, model, horizon, history)
+    end = moves.at_end() or {"flow": np.zeros((len(FACTORS), draws.count))}
+    response = ResponseDraws(FACTORS, horizon, moves.path().T, tuple(end),
+                             np.stack(list(end.values())).transpose(0, 2, 1), core, pinned)
 
     orders, clearing = priced.orders, priced.clearing
     flows = collect_flows(priced.paths, orders, clearing, priced.pinned, steps, dt)
     flows = replace(flows, managed_share=managed_reserve_share(priced.pattern, draws))
-    treasury_flow = priced.flow_10y[:, :, None] * tenor_weights(draws)[None, None]
-    treasury_path = priced.path_2y[:, :, None] * priced.yield_betas[:, None, :]
-    treasury_path = treasury_path + priced.imposed_yields[:, :steps]
+    treasury_flow, treasury_path = _by_tenor(priced)
     chain = summarise_chain(accounts, orders, clearing, flows, priced.pinned.sellers, draws, priced.s,
-                            treasury_flow, treasury_path, sum(index.values()), priced.t[:steps])
+                            treasury_flow, treasury_path, index, priced.t[:steps])
     flags = find_flags(scenario, accounts, orders, flows, priced.s, priced.pinned, draws)
     return PolicyResponse(response, chain, build_ledger(flows, draws), flags)
+
+
+def _by_tenor(priced: PricePaths) -> tuple[np.ndarray, np.ndarray]:
+    """Yields in the flow channel and along the policy path, (D, T, 10) each."""
+    profile = tenor_weights(priced.draws)
+    flow, path = (np.empty((len(profile), *priced.s.T.shape)) for _ in range(2))
+    for j, weight in enumerate(profile):
+        np.multiply(priced.flow_10y.T, weight, out=flow[j])
+        path[j] = priced.treasury_path(j).T
+    return flow.T, path.T
 
 
 def ten_year_at_horizon(
@@ -112,10 +115,7 @@ def respond_at_steps(
     """
     keep = np.array(steps, dtype=np.int64)
     priced = price_paths(scenario, accounts, parameters, model, horizon, scratch, run)
-    moves, _, core = factor_moves(priced, accounts, model, snapshot, horizon.dt, keep)
-    moves, core, pinned = impose_moves(priced, moves, core, model, horizon, history, keep)
-    path = np.zeros((len(FACTORS), parameters.count, keep.size))
-    for k, channels in moves.items():
-        for move in channels.values():
-            path[k] += move
+    moves, core = factor_moves(priced, accounts, model, snapshot, horizon.dt, keep)
+    core, pinned = impose_moves(priced, moves, core, model, horizon, history, keep)
+    path = moves.path().transpose(0, 2, 1)
     return StepResponse(FACTORS, horizon, tuple(int(t) for t in steps), path, core, pinned)

@@ -39,13 +39,18 @@ class AccordPattern:
 
 def index_weights(draws: ParameterDraws) -> np.ndarray:
     """(21,) weights of the broad dollar."""
-    return np.array([draws.settings.index_weights.get(c, 0.0) for c in CURRENCIES])
+    return draws.derive("index weights", lambda: np.array(
+        [draws.settings.index_weights.get(c, 0.0) for c in CURRENCIES]))
 
 
 def currency_betas(draws: ParameterDraws, model: FactorModel) -> np.ndarray:
     """(D, 21) move per unit of the broad dollar: published where there is one, else the run's estimate ± its
     error."""
-    betas = np.empty((draws.count, len(CURRENCIES)))
+    return draws.derive("currency betas", lambda: _currency_betas(draws, model), model)
+
+
+def _currency_betas(draws: ParameterDraws, model: FactorModel) -> np.ndarray:
+    betas = np.empty((len(CURRENCIES), draws.count)).T
     for c, name in enumerate(CURRENCIES):
         published = f"currency_beta.{name}"
         if published in draws:
@@ -74,28 +79,29 @@ def currency_pattern(
     ------
     ModelError : the scale λ of the free currencies leaves 0.5 … 2.
     """
+    betas, by_currency, weights = betas.T, by_currency.T, weights[:, None]  # (21, D) inside
+    pattern = betas.copy()
     known = np.abs(outflow) > 1e-9
-    safe = np.where(known, outflow, 1.0)
-    unassigned = outflow - by_currency.sum(axis=1)
-    share = (by_currency + weights[None] * unassigned[:, None]) / safe[:, None]
-    tilted = weights >= SMALLEST_TILTED_WEIGHT
-    ratio = np.clip(share / np.where(tilted, weights, 1.0)[None] - 1, *TILT_RANGE)
-    lean = np.where(tilted[None] & known[:, None], ratio, 0.0)
-    pattern = betas * (1 + tilt[:, None] * lean)
-    held = np.repeat(fixed[None], len(betas), axis=0)
-    pattern = np.where(held, betas, pattern)
-    limit = clip[:, None] * np.abs(betas)
+    if known.any():
+        safe = np.where(known, outflow, 1.0)
+        share = (by_currency + weights * (outflow - by_currency.sum(axis=0))) / safe
+        tilted = np.flatnonzero((weights[:, 0] >= SMALLEST_TILTED_WEIGHT) & ~fixed)
+        lean = np.clip(share[tilted] / weights[tilted] - 1, *TILT_RANGE)
+        pattern[tilted] *= 1 + np.where(known, tilt, 0.0) * lean
+    held = np.repeat(fixed[:, None], pattern.shape[1], axis=1)
+    limit = clip * np.abs(betas)
     for _ in range(len(CURRENCIES) + 1):
-        room = 1.0 - (pattern * weights * held).sum(axis=1)
-        free = (pattern * weights * ~held).sum(axis=1)
+        weighted = pattern * weights
+        taken = np.where(held, weighted, 0.0).sum(axis=0)
+        room, free = 1.0 - taken, np.where(held, 0.0, weighted).sum(axis=0)
         scale = np.divide(room, free, out=np.full_like(room, np.nan), where=free != 0)
-        moved = np.where(held, pattern, pattern * scale[:, None])
+        moved = np.where(held, pattern, pattern * scale)
         over = ~held & (np.abs(moved) > limit * (1 + 1e-12))
         if not over.any():
             if np.any(~((scale >= LAMBDA_RANGE[0]) & (scale <= LAMBDA_RANGE[1]))):
                 raise ModelError(f"free currencies would have to be scaled by {np.nanmin(scale):.2f} … "
                                  f"{np.nanmax(scale):.2f} to add up to the broad dollar; accepted: 0.5 … 2")
-            return moved
+            return moved.T
         pattern = np.where(over, np.sign(moved) * limit, pattern)
         held |= over
     raise ModelError("the clip of the currencies does not settle")
@@ -111,7 +117,7 @@ def accord_pattern(
         raise InputError([Problem("unknown currency in an accord", got=c, accepted=", ".join(CURRENCIES))
                           for c in unknown or ["(none)"]])
     targets = [CURRENCIES.index(c) for c, _ in shock.targets]
-    moves = np.zeros_like(betas)
+    moves = np.zeros(betas.T.shape).T
     for c, (name, _) in zip(targets, shock.targets, strict=True):
         moves[:, c] = np.log1p(numbers[position, f"targets.{name}"])
     weight = weights[targets] if weights[targets].sum() > 0 else np.ones(len(targets))

@@ -16,11 +16,11 @@ from riskengine.base.axes import EQUITIES, FACTORS
 from riskengine.base.errors import InputError, Problem
 from riskengine.factor_model import FactorModel
 from riskengine.flows.draws import ParameterDraws
+from riskengine.impact.moves import Term
 from riskengine.market import MarketSnapshot
 
 INDEX = "SP500"
 REITS = "LISTED_REAL_ESTATE"
-CHANNELS = ("flow", "earnings", "term_premium", "policy_path")
 
 
 def policy_path_beta(model: FactorModel) -> float:
@@ -29,55 +29,39 @@ def policy_path_beta(model: FactorModel) -> float:
     return float(model.correlation[k, j] * model.vol_long_run[k] / model.vol_long_run[j])
 
 
-def equity_index(
-    flow: np.ndarray, s: np.ndarray, premium_10y: np.ndarray, path_2y: np.ndarray, draws: ParameterDraws,
-    snapshot: MarketSnapshot, model: FactorModel,
-) -> dict[str, np.ndarray]:
-    """Index by channel, each (D, T) log.
+def equity_terms(draws: ParameterDraws, snapshot: MarketSnapshot, model: FactorModel) -> tuple[Term, ...]:
+    """Terms of the index, every basket and listed real estate.
 
-    flow : M X/Cap.  s : broad dollar.  premium_10y : flow-channel 10-year.  path_2y : policy path of the
-    2-year.
+    Drivers: 'equity_orders' M X/Cap; 'dollar' the broad dollar; 'flow_10y' the flow channel of the 10-year;
+    'path_2y', 'path_10y' the policy path of the 2- and 10-year.
     """
-    translation = draws["eps_per_10pct_usd_fall"] / 10.0  # per unit of s, at the reference revenue share
-    share = market_input(snapshot, f"foreign_revenue_share.{INDEX}") / draws["revenue_share_reference"]
-    # lambda: % per 100 bp = log per 1.00 of yield
-    return {
-        "flow": flow,
-        "earnings": (translation * share)[:, None] * s,
-        "term_premium": -draws["equity_flow_term_premium"][:, None] * premium_10y,
-        "policy_path": policy_path_beta(model) * path_2y,
-    }
+    return draws.derive("equity", lambda: _equity_terms(draws, snapshot, model), snapshot, model)
 
 
-def equity_responses(
-    index: dict[str, np.ndarray], s: np.ndarray, flow_10y: np.ndarray, path_10y: np.ndarray,
-    draws: ParameterDraws,
-    snapshot: MarketSnapshot, model: FactorModel,
-) -> dict[str, dict[str, np.ndarray]]:
-    """factor label → channel → (D, T) log return, for every index and basket."""
+def _equity_terms(draws: ParameterDraws, snapshot: MarketSnapshot, model: FactorModel) -> tuple[Term, ...]:
+    one = np.ones(draws.count)
     reference = draws["revenue_share_reference"]
-    translation = draws["eps_per_10pct_usd_fall"] / 10.0
+    translation = draws["eps_per_10pct_usd_fall"] / 10.0  # per unit of s, at the reference revenue share
     home = market_input(snapshot, f"foreign_revenue_share.{INDEX}")
-    responses: dict[str, dict[str, np.ndarray]] = {}
+    # lambda: % per 100 bp = log per 1.00 of yield
+    index = (("flow", "equity_orders", one), ("earnings", "dollar", translation * (home / reference)),
+             ("term_premium", "flow_10y", -draws["equity_flow_term_premium"]),
+             ("policy_path", "path_2y", policy_path_beta(model) * one))
+    terms: list[Term] = []
     for name in EQUITIES:
-        if name == INDEX:
-            responses[f"EQ_{name}"] = dict(index)
-            continue
+        k = FACTORS.index(f"EQ_{name}")
+        loading = one
         if name == REITS:
-            beta = draws["reit_beta_spx"][:, None]
-            own = {channel: beta * index[channel] for channel in CHANNELS}
-            slope = draws["reit_per_100bp_10y"][:, None]  # % per 100 bp = log per 1.00
-            own["term_premium"] = own["term_premium"] + slope * flow_10y
-            own["policy_path"] = own["policy_path"] + slope * path_10y
-            responses[f"EQ_{name}"] = own
-            continue
-        loading = index_loading(name, snapshot, model)
-        abroad = market_input(snapshot, f"foreign_revenue_share.{name}") - home
-        imported = market_input(snapshot, f"imported_cost_share.{name}")
-        own = {channel: loading * index[channel] for channel in CHANNELS}
-        own["earnings"] = own["earnings"] + (translation * (abroad - imported) / reference)[:, None] * s
-        responses[f"EQ_{name}"] = own
-    return responses
+            loading = draws["reit_beta_spx"]
+            slope = draws["reit_per_100bp_10y"]  # % per 100 bp = log per 1.00
+            terms += [Term(k, "term_premium", "flow_10y", slope), Term(k, "policy_path", "path_10y", slope)]
+        elif name != INDEX:
+            loading = index_loading(name, snapshot, model) * one
+            abroad = market_input(snapshot, f"foreign_revenue_share.{name}") - home
+            imported = market_input(snapshot, f"imported_cost_share.{name}")
+            terms.append(Term(k, "earnings", "dollar", translation * (abroad - imported) / reference))
+        terms += [Term(k, channel, driver, loading * weight) for channel, driver, weight in index]
+    return tuple(terms)
 
 
 def index_loading(name: str, snapshot: MarketSnapshot, model: FactorModel) -> float:

@@ -18,6 +18,7 @@ from riskengine.base.axes import FACTORS
 from riskengine.base.errors import InputError, ModelError, Problem
 from riskengine.base.units import Horizon
 from riskengine.factor_model import FactorModel
+from riskengine.flows.draws import over_time
 from riskengine.flows.shock_numbers import Numbers, phase
 from riskengine.policy.scenario import Scenario
 from riskengine.policy.shocks import ConditionalStress, FactorShock, HistoricalReplay
@@ -54,7 +55,7 @@ def impose(
             k = FACTORS.index(shock.factor)
             if k in given:
                 raise InputError(Problem(f"scenario {scenario.name}: factor set twice", got=shock.factor))
-            given[k] = numbers[i, "move"][:, None] * phase(shock.schedule, t)[None]
+            given[k] = over_time(numbers[i, "move"], phase(shock.schedule, t))
     if not whole:
         return ImposedMoves(given, {})
     shock = whole[0]
@@ -66,7 +67,8 @@ def impose(
     else:
         moves = replay_moves(shock, history, t.size)
     followers = conditional_mean(moves, model, horizon)
-    return ImposedMoves({k: np.repeat(path[None], count, axis=0) for k, path in moves.items()}, followers)
+    one = np.ones(count)
+    return ImposedMoves({k: over_time(one, path) for k, path in moves.items()}, followers)
 
 
 def replay_moves(shock: HistoricalReplay, history: History | None, steps: int) -> dict[int, np.ndarray]:

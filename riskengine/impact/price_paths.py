@@ -19,11 +19,11 @@ from riskengine.base.errors import InputError, Problem
 from riskengine.base.units import BUSINESS_DAYS_PER_YEAR, Horizon
 from riskengine.factor_model import FactorModel
 from riskengine.flows.clearing import Clearing, clear
-from riskengine.flows.draws import ParameterDraws
+from riskengine.flows.draws import ParameterDraws, over_time
 from riskengine.flows.external_accounts import ExternalAccounts
 from riskengine.flows.orders import HolderOrders
 from riskengine.flows.propagation import (
-    PIN_FLOW, PIN_NONE, PIN_SENTIMENT, Map, PinnedDollar, Scratch, dollars_out, run_recursion,
+    PIN_FLOW, PIN_NONE, PIN_SENTIMENT, FlowPaths, Map, PinnedDollar, Scratch, dollars_out, run_recursion,
 )
 from riskengine.flows.response import respond
 from riskengine.flows.shock_numbers import Numbers, decide_regimes, phase, realise
@@ -33,34 +33,32 @@ from riskengine.impact.asset_prices import flow_prices
 from riskengine.impact.currencies import (
     AccordPattern, accord_pattern, currency_betas, currency_pattern, index_weights,
 )
-from riskengine.impact.equity import equity_index, equity_responses, market_input
+from riskengine.impact.equity import INDEX, equity_terms, market_input
 from riskengine.impact.imposed import impose
-from riskengine.impact.real_estate import homes_move, property_responses
+from riskengine.impact.moves import Moves, Term
+from riskengine.impact.real_estate import homes_move, phased, property_terms
 from riskengine.impact.treasury_yields import (
-    TEN, TENORS, TWO, imposed_path, path_betas, tenor_weights, two_year_per_dollar,
+    TEN, TENORS, TWO, imposed_paths, path_betas, tenor_weights, two_year_per_dollar,
 )
-from riskengine.kernels.propagate import Paths
 from riskengine.market import MarketSnapshot
 from riskengine.policy.scenario import Scenario
 from riskengine.policy.shocks import CurrencyAccord, DollarDepreciation
 
 _UST_ROW = FACTORS.index(f"UST_{TENORS[0]}")
-_OWN = ("FX", "UST", "EQ", "CAP")
-"""Kinds of factors whose response always comes from the chain."""
-
-Moves = Mapping[int, Mapping[str, np.ndarray]]
-"""factor → channel → (D, S) moves at the chosen steps."""
+_INDEX_ROW = FACTORS.index(f"EQ_{INDEX}")
+_OWN = np.array([label.split("_")[0] in ("FX", "UST", "EQ", "CAP") for label in FACTORS.labels])
+"""Factors whose response always comes from the chain."""
 
 
 @dataclass(frozen=True, slots=True)
 class PricePaths:
-    """One scenario's path from orders to prices; arrays (D, T) unless said.
+    """One scenario's path from orders to prices; arrays (D, T) unless said, the draws of a step together.
 
     t : (T + ahead,) years.  paths : recursion over T + ahead steps.  pattern : (D, 21) currencies per unit of
     s.
     s, flow_10y, equity_orders : prices of the broad dollar, the 10-year's flow channel and equity,
     announcement included.  path_2y : policy path of the 2-year through the dollar.  yield_betas : (D, 10).
-    imposed_yields : (D, T + ahead, 10).
+    imposed_yields : curve (10, D) and progress (T + ahead,) of every imposed policy path.
     """
 
     scenario: Scenario
@@ -72,19 +70,21 @@ class PricePaths:
     orders: HolderOrders
     clearing: Clearing
     pinned: PinnedDollar
-    paths: Paths
+    paths: FlowPaths
     pattern: np.ndarray
     s: np.ndarray
     flow_10y: np.ndarray
     equity_orders: np.ndarray
     path_2y: np.ndarray
     yield_betas: np.ndarray
-    imposed_yields: np.ndarray
+    imposed_yields: tuple[tuple[np.ndarray, np.ndarray], ...]
 
     def treasury_path(self, tenor: int, keep: np.ndarray | slice = slice(None)) -> np.ndarray:
         """(D, S) policy-path change of one tenor at the steps *keep*."""
-        own = self.imposed_yields[:, : self.steps, tenor][:, keep]
-        return self.path_2y[:, keep] * self.yield_betas[:, tenor, None] + own
+        path = self.path_2y.T[keep] * self.yield_betas[:, tenor]
+        for curve, progress in self.imposed_yields:
+            path += np.multiply.outer(progress[: self.steps][keep], curve[tenor])
+        return path.T
 
 
 def price_paths(
@@ -106,11 +106,16 @@ def price_paths(
     betas = currency_betas(draws, model)
     pinned, accord = _pin_dollar(scenario, accounts, draws, numbers, regimes, betas, t)
     yield_betas = path_betas(draws, model)
-    imposed_yields = imposed_path(scenario, draws, numbers, yield_betas, t)
+    imposed = imposed_paths(scenario, draws, numbers, yield_betas, t)
     per_dollar = two_year_per_dollar(draws)
     prices = flow_prices(accounts, draws, dt, scenario.flow_channel, scenario.risk_off)
-    paths = run_recursion(orders, clearing, pinned, prices, accounts, draws,
-                          imposed_yields[:, :, TWO] - orders.foreign_2y, per_dollar, dt, scratch, run)
+    differential = draws.nothing(t.size)
+    for curve, progress in imposed:
+        differential = differential + over_time(curve[TWO], progress)
+    if orders.foreign_2y is not None:
+        differential = differential - orders.foreign_2y
+    paths = run_recursion(orders, clearing, pinned, prices, accounts, draws, differential, per_dollar, dt, scratch,
+                          run)
     outflow, by_currency = dollars_out(paths, clearing, steps)
     pattern = _spread_over_currencies(accord, pinned.kind == PIN_FLOW, betas, by_currency, outflow, draws)
     share = draws["announcement_share"] * scenario.probability if ahead else np.zeros(draws.count)
@@ -119,58 +124,72 @@ def price_paths(
     s = announce.price(paths.s, by_hand)
     return PricePaths(
         scenario, draws, steps, t, numbers, regimes, orders, clearing, pinned, paths, pattern, s,
-        announce.price(paths.yield_10y), announce.price(prices.per_order[:, 3, None] * paths.orders[:, :, 3]),
-        per_dollar[:, None] * s, yield_betas, imposed_yields,
+        announce.price(paths.yield_10y), announce.price(prices.per_order[:, 3, None] * paths.orders[3]),
+        per_dollar[:, None] * s, yield_betas, imposed,
     )
 
 
 def factor_moves(
     priced: PricePaths, accounts: ExternalAccounts, model: FactorModel, snapshot: MarketSnapshot, dt: float,
     keep: np.ndarray | slice = slice(None),
-) -> tuple[Moves, dict[str, np.ndarray], np.ndarray]:
-    """Moves of every factor by channel at the steps *keep*, the equity index by channel, and the core (K,)
-    bool."""
+) -> tuple[Moves, np.ndarray]:
+    """Moves of every factor by channel at the steps *keep*, and the core (K,) bool."""
     draws, steps = priced.draws, priced.steps
-    s, flow_10y = priced.s[:, keep], priced.flow_10y[:, keep]
-    moves: dict[int, dict[str, np.ndarray]] = {
-        c: {"exchange_rate": s * priced.pattern[:, c, None]} for c in range(len(CURRENCIES))}
-    profile = tenor_weights(draws)
-    for j in range(len(TENORS)):
-        moves[_UST_ROW + j] = {"flow": flow_10y * profile[j], "policy_path": priced.treasury_path(j, keep)}
-    path = {j: moves[_UST_ROW + j]["policy_path"] for j in (TWO, TEN)}
-    index = equity_index(priced.equity_orders[:, keep], s, flow_10y, path[TWO], draws, snapshot, model)
-    responses = equity_responses(index, s, flow_10y, path[TEN], draws, snapshot, model)
-    core = np.array([label.split("_")[0] in _OWN for label in FACTORS.labels]) | model.core
-    for label, channels in responses.items():
-        moves[FACTORS.index(label)] = channels
-    ten = priced.flow_10y * profile[TEN] + priced.treasury_path(TEN)  # property remembers the whole path
-    residential, commercial = priced.orders.residential[:, :steps], priced.orders.commercial[:, :steps]
-    estate = property_responses(ten, residential, commercial, accounts.real_estate.exposure, draws, snapshot,
-                                dt, keep)
-    for label, channels in estate.items():
-        moves[FACTORS.index(label)] = channels
-    for name in METROS if residential.any() else ():
+    ten = priced.flow_10y * tenor_weights(draws)[TEN] + priced.treasury_path(TEN)  # property remembers the path
+    drivers = {
+        "dollar": priced.s.T[keep], "flow_10y": priced.flow_10y.T[keep],
+        "equity_orders": priced.equity_orders.T[keep], "dollar_2y": priced.path_2y.T[keep],
+        "path_2y": priced.treasury_path(TWO, keep).T, "path_10y": priced.treasury_path(TEN, keep).T,
+        "slow_10y": phased(ten, draws["cap_rate_phase_years"], dt, keep).T,
+    }
+    terms = [Term(c, "exchange_rate", "dollar", priced.pattern[:, c]) for c in range(len(CURRENCIES))]
+    terms += draws.derive("yields", lambda: _yield_terms(draws, priced.yield_betas), model)
+    for n, (curve, progress) in enumerate(priced.imposed_yields):
+        drivers[f"policy {n}"] = np.repeat(progress[:steps][keep][:, None], draws.count, axis=1)
+        terms += [Term(_UST_ROW + j, "policy_path", f"policy {n}", curve[j]) for j in range(len(TENORS))]
+    terms += equity_terms(draws, snapshot, model)
+    residential, commercial = (
+        None if x is None or not x[:, :steps].any() else x.T[:steps].T
+        for x in (priced.orders.residential, priced.orders.commercial))
+    of_property, buyers = property_terms(
+        *(None if x is None else x.T[keep].T for x in (residential, commercial)), accounts.real_estate.exposure,
+        draws, snapshot)
+    core = _OWN | model.core
+    for name in METROS if residential is not None else ():
         exposure = market_input(snapshot, f"metro_exposure.{name}")
         core[FACTORS.index(f"HOME_{name}")] |= homes_move(residential, exposure, draws)
-    return moves, index, core
+    return Moves(drivers | buyers, [*terms, *of_property]), core
+
+
+def _yield_terms(draws: ParameterDraws, betas: np.ndarray) -> list[Term]:
+    """Both channels of every tenor, without imposed paths."""
+    one, profile = np.ones(draws.count), tenor_weights(draws)
+    return [term for j in range(len(TENORS)) for term in (
+        Term(_UST_ROW + j, "flow", "flow_10y", profile[j] * one),
+        Term(_UST_ROW + j, "policy_path", "dollar_2y", betas[:, j]))]
+
+
+def equity_index(moves: Moves) -> np.ndarray:
+    """(D, S) log move of the index that the chain itself brings."""
+    return moves.of(_INDEX_ROW).T
 
 
 def impose_moves(
     priced: PricePaths, moves: Moves, core: np.ndarray, model: FactorModel, horizon: Horizon,
     history: Mapping[str, tuple[np.ndarray, np.ndarray]] | None, keep: np.ndarray | slice = slice(None),
-) -> tuple[dict[int, Mapping[str, np.ndarray]], np.ndarray, np.ndarray]:
-    """Prices the scenario sets itself in place of the chain's: (moves, core, pinned (K,) bool)."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Prices the scenario sets itself enter *moves* in place of the chain's: (core, pinned (K,) bool)."""
     count, steps = priced.draws.count, priced.steps
     imposed = impose(priced.scenario, priced.numbers, model, horizon, priced.t[:steps], count, history)
     pinned = _pinned_targets(priced.scenario, priced.regimes, priced.t[steps - 1])
-    moves, core = dict(moves), core.copy()
+    core = core.copy()
     for k, move in imposed.given.items():
-        moves[k] = {"imposed": move[:, keep]}
+        moves.given[k] = "imposed", move.T[keep]
         pinned[k] = core[k] = True
     for k, move in imposed.followers.items():
-        moves[k] = {"co_movement": np.repeat(move[None, keep], count, axis=0)}
+        moves.given[k] = "co_movement", move[keep][:, None]
         core[k] = True
-    return moves, core, pinned
+    return core, pinned
 
 
 # ---------------------------------------------------------------- parts
@@ -181,7 +200,7 @@ def _steps_ahead(scenario: Scenario, draws: ParameterDraws, horizon: Horizon) ->
         return 0
     if not draws["announcement_share"].any():
         return 0
-    years = float(np.median(draws["announcement_years"]))
+    years = draws.median("announcement_years")
     return round(years * BUSINESS_DAYS_PER_YEAR / horizon.step_days)
 
 
@@ -192,22 +211,21 @@ def _pin_dollar(
     """The broad dollar's target path, if the scenario has one."""
     targets = [(i, x) for i, x in enumerate(scenario.shocks) if isinstance(x,
         CurrencyAccord | DollarDepreciation)]
-    none = PinnedDollar(np.zeros((draws.count, t.size)), np.full(draws.count, PIN_NONE),
-                        no_sellers(accounts, draws))
+    none = PinnedDollar(draws.nothing(t.size), np.full(draws.count, PIN_NONE), no_sellers(accounts, draws))
     if not targets:
         return none, None
     if len(targets) > 1:
         raise InputError(Problem(f"scenario {scenario.name}: the dollar can have one target",
                                  got=f"{len(targets)} accords or depreciations"))
     i, shock = targets[0]
-    progress = phase(shock.schedule, t)[None]
+    progress = phase(shock.schedule, t)
     if isinstance(shock, CurrencyAccord):
         accord = accord_pattern(shock, i, numbers, draws, betas)
         holds = regimes[i]
         kind = np.where(holds, PIN_FLOW, PIN_NONE)
         sellers = accord_sellers(accounts, draws, accord.share)
-        return PinnedDollar(accord.s[:, None] * progress, kind, sellers), accord
-    s = np.log1p(numbers[i, "percent"])[:, None] * progress
+        return PinnedDollar(over_time(accord.s, progress), kind, sellers), accord
+    s = over_time(np.log1p(numbers[i, "percent"]), progress)
     if shock.cause == "flow":
         return PinnedDollar(s, np.full(draws.count, PIN_FLOW), all_foreigners(accounts, draws)), None
     if shock.cause == "sentiment":
@@ -229,8 +247,8 @@ def _spread_over_currencies(
     if accord is None:
         return pattern
     usable = np.abs(accord.s) > 1e-15
-    of_accord = accord.moves / np.where(usable, accord.s, 1.0)[:, None]
-    return np.where((usable & holds)[:, None], of_accord, pattern)
+    of_accord = accord.moves.T / np.where(usable, accord.s, 1.0)
+    return np.where(usable & holds, of_accord, pattern.T).T
 
 
 def _regime_labels(regimes: dict[int, np.ndarray], count: int) -> np.ndarray:

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from riskengine.base.axes import METROS, PROPERTY_TYPES
+from riskengine.base.axes import FACTORS, METROS, PROPERTY_TYPES
 from riskengine.flows.draws import ParameterDraws
 from riskengine.impact.equity import market_input
+from riskengine.impact.moves import Term
 from riskengine.market import MarketSnapshot
 
 
@@ -27,15 +28,17 @@ def phased(
     A change at u has its full effect at u + years and (t − u)/years of it before.
     """
     draws, steps = level.shape
-    sums = np.zeros((draws, steps + 1))
-    np.cumsum(level, axis=1, out=sums[:, 1:])
-    end = np.arange(1, steps + 1, dtype=np.float64)[keep][None]
-    start = np.maximum(end - years[:, None] / dt, 0.0)
+    sums = np.zeros((steps + 1, draws))
+    for row, after, step in zip(sums[:-1], sums[1:], level.T, strict=True):
+        np.add(row, step, out=after)
+    end = np.arange(1, steps + 1, dtype=np.float64)[keep][:, None]
+    start = np.maximum(end - years / dt, 0.0)
     whole = np.minimum(start.astype(np.int64), steps - 1)
     rest = start - whole
-    before = np.take_along_axis(sums, whole, axis=1)
-    before = before + rest * (np.take_along_axis(sums, whole + 1, axis=1) - before)
-    return (sums[:, 1:][:, keep] - before) * dt / years[:, None]
+    place = whole * draws + np.arange(draws)  # of (step, draw) in the flat array
+    before = sums.ravel()[place]
+    before += rest * (sums.ravel()[place + draws] - before)
+    return ((sums[1:][keep] - before) * (dt / years)).T
 
 
 def foreign_buyer_effect(change: np.ndarray, exposure: float, draws: ParameterDraws) -> np.ndarray:
@@ -50,30 +53,27 @@ def homes_move(residential: np.ndarray, exposure: float, draws: ParameterDraws) 
     return bool(np.any(residential[reacts]))
 
 
-def property_responses(
-    yield_10y: np.ndarray, residential: np.ndarray, commercial: np.ndarray, exposure: dict[str, float],
-    draws: ParameterDraws, snapshot: MarketSnapshot, dt: float, keep: np.ndarray | slice = slice(None),
-) -> dict[str, dict[str, np.ndarray]]:
-    """factor label → channel → (D, S) at the steps *keep*: cap rates (decimal) and house prices (log).
+def property_terms(
+    residential: np.ndarray | None, commercial: np.ndarray | None, exposure: dict[str, float],
+    draws: ParameterDraws, snapshot: MarketSnapshot,
+) -> tuple[tuple[Term, ...], dict[str, np.ndarray]]:
+    """Terms of cap rates (decimal) and house prices (log), and drivers made here, (S, D) each.
 
-    yield_10y : (D, T) change of the 10-year in both channels.  residential, commercial : (D, T) log change of
-    foreign capital.  exposure : of commercial types.
+    Driver 'slow_10y' is :func:`phased` of the 10-year in both channels.  residential, commercial : (D, S) log
+    change of foreign capital, None for no change.  exposure : of commercial types.
     """
-    slow = phased(yield_10y, draws["cap_rate_phase_years"], dt, keep)
-    any_commercial, any_residential = commercial.any(), residential.any()
-    commercial, residential = commercial[:, keep], residential[:, keep]
-    responses: dict[str, dict[str, np.ndarray]] = {}
-    for name in PROPERTY_TYPES:
-        channels = {"cap_rate": draws[f"caprate_beta_{name.lower()}"][:, None] * slow}
-        if any_commercial:
+    terms = [Term(FACTORS.index(f"CAP_{name}"), "cap_rate", "slow_10y", draws[f"caprate_beta_{name.lower()}"])
+             for name in PROPERTY_TYPES]
+    drivers: dict[str, np.ndarray] = {}
+    one = draws.derive("one", lambda: np.ones(draws.count))
+    if commercial is not None:
+        for name in PROPERTY_TYPES:
             level = market_input(snapshot, f"cap_rate.{name}")
             price = foreign_buyer_effect(commercial, exposure[name], draws)
-            channels["foreign_buyers"] = level * np.expm1(-price)
-        responses[f"CAP_{name}"] = channels
-    for name in METROS:
-        channels = {}
-        if any_residential:
+            drivers[f"buyers of CAP_{name}"] = level * np.expm1(-price).T
+    if residential is not None:
+        for name in METROS:
             metro = market_input(snapshot, f"metro_exposure.{name}")
-            channels["foreign_buyers"] = foreign_buyer_effect(residential, metro, draws)
-        responses[f"HOME_{name}"] = channels
-    return responses
+            drivers[f"buyers of HOME_{name}"] = foreign_buyer_effect(residential, metro, draws).T
+    terms += [Term(FACTORS.index(name.removeprefix("buyers of ")), "foreign_buyers", name, one) for name in drivers]
+    return tuple(terms), drivers

@@ -10,7 +10,8 @@ from riskengine.flows.balance_of_payments import split_current_account
 from riskengine.flows.clearing import Clearing
 from riskengine.flows.draws import ParameterDraws
 from riskengine.flows.external_accounts import ExternalAccounts
-from riskengine.flows.propagation import CapitalFlows, PinnedDollar
+from riskengine.flows.capital_flows import CapitalFlows
+from riskengine.flows.propagation import PinnedDollar
 from riskengine.flows.orders import SECTORS, HolderOrders
 from riskengine.flows.targets import TargetSellers
 from riskengine.impact.asset_prices import LINEAR_ORDERS
@@ -37,8 +38,8 @@ def summarise_chain(
     saving, investment, sectors = split_current_account(change, t, draws)
     outside = sum((x for _, x in flows.outside), np.zeros_like(s))
     return Chain(
-        gross_orders=flows.orders.sum(axis=2),
-        net_outflow=flows.net.sum(axis=2),
+        gross_orders=flows.orders.sum(axis=0),
+        net_outflow=flows.net.sum(axis=0),
         dollars_out=flows.proceeds["dollars"] + outside + flows.beyond,
         broad_dollar=s,
         treasury_flow=treasury_flow,
@@ -61,10 +62,10 @@ def holder_orders(
     """(H, A, 3) median, p16, p84 of cumulative orders at the horizon, purchases in other US classes
     included."""
     holders, classes = accounts.holdings.shape
-    count = flows.orders.shape[0]
+    count = flows.orders.shape[1]
     total = np.zeros((holders, classes, count))
     for g, group in enumerate(orders.groups):
-        f = flows.fraction[:, -1, g]
+        f = flows.fraction[g][:, -1]
         moved = group.amounts.T * f[None]  # (H, D)
         total[:, group.asset_class] += moved
         other = group.proceeds.other_us
@@ -73,16 +74,18 @@ def holder_orders(
             for a in np.flatnonzero(spread.any(axis=0)):
                 total[:, a] -= spread[:, a, None] * moved * other[None]
     if sellers.names:
-        by_seller = flows.target_dollars[:, -1, :, None] * sellers.to_class  # (D, M, A)
-        total -= np.einsum("dma,mh->had", by_seller, sellers.holder)
-    low, middle, high = np.percentile(total, (16, 50, 84), axis=2)
-    return np.stack([middle, low, high], axis=2)
+        by_seller = flows.target_dollars[:, :, -1][:, None] * sellers.to_class  # (M, A, D)
+        total -= np.einsum("mad,mh->had", by_seller, sellers.holder)
+    moved = total.any(axis=2)
+    bands = np.zeros((3, holders, classes))
+    bands[:, moved] = np.percentile(total[moved], (50, 16, 84), axis=1)
+    return bands.transpose(1, 2, 0)
 
 
 def absorbers(accounts: ExternalAccounts, clearing: Clearing, flows: CapitalFlows) -> tuple[tuple[str, float],
                                                                                             ...]:
     """Who bought at the horizon, USD bn (median), largest first; 'US residents' and the foreign buyers."""
-    bought = -np.median(flows.foreign_absorbed[:, -1], axis=0)  # (A,), sign of the sellers' orders
+    bought = -np.median(flows.foreign_absorbed[:, :, -1], axis=1)  # (A,), sign of the sellers' orders
     weights = np.zeros_like(accounts.holdings)
     for stock in clearing.absorbers.values():
         weights += stock
@@ -90,7 +93,7 @@ def absorbers(accounts: ExternalAccounts, clearing: Clearing, flows: CapitalFlow
     share = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
     rows = [(name, float(x)) for name, x in zip(accounts.holders, share @ bought,
                                                 strict=True) if abs(x) > 1e-9]
-    residents = -float(np.median(flows.net[:, -1].sum(axis=1)))
+    residents = -float(np.median(flows.net[:, :, -1].sum(axis=0)))
     if abs(residents) > 1e-9:
         rows.append(("US residents", residents))
     return tuple(sorted(rows, key=lambda row: -row[1]))
@@ -103,7 +106,7 @@ def find_flags(
     """Remarks a reader of the result must see."""
     flags = list(orders.flags)
     for a, name in enumerate(ASSET_CLASSES):
-        far = np.abs(flows.orders[:, :, a]).max(axis=1) > LINEAR_ORDERS * accounts.capitalisation[a]
+        far = np.abs(flows.orders[a]).max(axis=1) > LINEAR_ORDERS * accounts.capitalisation[a]
         if far.mean() >= REPORTED_SHARE:
             flags.append(f"outside the linear range: {name} orders exceed 10% of the market in "
                          f"{_percent(far)} of the draws")
@@ -140,9 +143,9 @@ def _overlapping_taxes(orders: HolderOrders, flows: CapitalFlows) -> list[str]:
             by_shock: dict[int, np.ndarray] = {}
             for g, group in enumerate(orders.groups):
                 if not group.given and (group.sector, group.asset_class) == (k, a):
-                    most = flows.fraction[:, :, g].min(axis=1)
+                    most = flows.fraction[g].min(axis=1)
                     by_shock[group.shock] = np.minimum(by_shock.get(group.shock, 0.0), most)
-            over = sum(by_shock.values(), np.zeros(flows.orders.shape[0])) < -1.0
+            over = sum(by_shock.values(), np.zeros(flows.orders.shape[1])) < -1.0
             if len(by_shock) > 1 and over.any():
                 flags.append(f"{name}: the taxes together would make {sector} holders sell more than they "
                              f"hold in {_percent(over)} of the draws")

@@ -28,35 +28,42 @@ PUBLISHED_BETA, PUBLISHED_SE = 0.87, 0.06
 def tenor_weights(draws: ParameterDraws) -> np.ndarray:
     """(10,) flow impact by tenor, the 10-year's propagator = 1; linear in maturity between the profile's
     points."""
-    profile = draws.settings.tenor_profiles[draws.settings.tenor_profile]
-    years = sorted((KEY_RATES[t], w) for t, w in profile.items())
-    return np.interp(YEARS, [y for y, _ in years], [w for _, w in years])
+    def make() -> np.ndarray:
+        profile = draws.settings.tenor_profiles[draws.settings.tenor_profile]
+        years = sorted((KEY_RATES[t], w) for t, w in profile.items())
+        return np.interp(YEARS, [y for y, _ in years], [w for _, w in years])
+
+    return draws.derive("tenor weights", make)
 
 
 def path_betas(draws: ParameterDraws, model: FactorModel) -> np.ndarray:
     """(D, 10) response of each tenor to the 2-year through the policy path: the run's estimates, shifted by
     the standard score of the drawn 10-year beta times their own errors."""
-    error = np.where(np.isfinite(model.path_beta_se), model.path_beta_se, 0.0)
-    score = (draws["ust_path_beta_10y_on_2y"] - PUBLISHED_BETA) / PUBLISHED_SE
-    betas = model.path_beta[None] + score[:, None] * error[None]
-    betas[:, TWO] = 1.0
-    return betas
+    def make() -> np.ndarray:
+        error = np.where(np.isfinite(model.path_beta_se), model.path_beta_se, 0.0)
+        score = (draws["ust_path_beta_10y_on_2y"] - PUBLISHED_BETA) / PUBLISHED_SE
+        betas = (model.path_beta[:, None] + error[:, None] * score).T
+        betas[:, TWO] = 1.0
+        return betas
+
+    return draws.derive("path betas", make, model)
 
 
 def two_year_per_dollar(draws: ParameterDraws) -> np.ndarray:
     """(D,) 2-year yield per log point of s: bp per 1% → 1e-4/0.01."""
-    return draws["path_2y_per_1pct_depreciation"] * 1e-4 / 0.01
+    return draws.derive("two-year per dollar", lambda: draws["path_2y_per_1pct_depreciation"] * 1e-4 / 0.01)
 
 
-def imposed_path(
+def imposed_paths(
     scenario: Scenario, draws: ParameterDraws, numbers: Numbers, betas: np.ndarray, t: np.ndarray
-) -> np.ndarray:
-    """(D, T, 10) change of yields through the policy paths of the scenario, decimals.
+) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+    """Changes of yields through the policy paths of the scenario: of each the curve (10, D), decimals, and its
+    progress (T,).
 
     Between given tenors linear in maturity; outside them the nearest given tenor times the ratio of path
     betas.
     """
-    total = np.zeros((draws.count, t.size, len(TENORS)))
+    paths: list[tuple[np.ndarray, np.ndarray]] = []
     for i, shock in enumerate(scenario.shocks):
         if not isinstance(shock, PolicyRatePath):
             continue
@@ -68,7 +75,7 @@ def imposed_path(
         given = sorted((TENORS.index(tenor), numbers[i, f"bp.{tenor}"] * 1e-4) for tenor, _ in shock.bp)
         places = [j for j, _ in given]
         values = np.stack([v for _, v in given], axis=1)  # (D, n)
-        curve = np.empty((draws.count, len(TENORS)))
+        curve = np.empty((len(TENORS), draws.count)).T
         for j in range(len(TENORS)):
             if j <= places[0] or j >= places[-1]:
                 near = 0 if j <= places[0] else -1
@@ -79,5 +86,5 @@ def imposed_path(
                 left = right - 1
                 w = (YEARS[j] - YEARS[places[left]]) / (YEARS[places[right]] - YEARS[places[left]])
                 curve[:, j] = (1 - w) * values[:, left] + w * values[:, right]
-        total += curve[:, None, :] * phase(shock.schedule, t)[None, :, None]
-    return total
+        paths.append((curve.T, phase(shock.schedule, t)))
+    return tuple(paths)

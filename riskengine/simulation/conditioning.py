@@ -64,9 +64,11 @@ def condition(response: ResponseDraws, model: FactorModel, spec: RunSpec) -> Sho
     _check_response(response, model, spec)
     core = response.core
     follow = ~core
-    followed = follow_core(draw_loadings(core, model, spec), np.ascontiguousarray(response.path[:, :, core]))
-    path = response.path.copy()
-    path[:, :, follow] = followed
+    moves = response.path.T  # (K, T, D)
+    path = moves.copy()
+    if follow.any():
+        path[follow] = follow_core(draw_loadings(core, model, spec), moves[core])
+    path = path.T
 
     channels = response.channels
     by_channel = response.by_channel
@@ -97,29 +99,29 @@ def condition_at_steps(
     if not core.all():
         if loadings is None:
             loadings = draw_loadings(core, model, spec)
-        moves = np.ascontiguousarray(response.path[core].transpose(1, 2, 0))
-        path[~core] = follow_core(loadings, moves).transpose(2, 0, 1)
+        moves = np.ascontiguousarray(response.path[core].transpose(0, 2, 1))
+        path[~core] = follow_core(loadings, moves).transpose(0, 2, 1)
     return path, _noise_map(model, response.horizon, response.pinned)
 
 
 def draw_loadings(core: np.ndarray, model: FactorModel, spec: RunSpec) -> np.ndarray:
-    """B_d of the factors outside *core* (K,) bool on those inside: (D, J, I), J core and I other factors; (1,
-    J, I) when all draws are equal."""
+    """B_d of the factors outside *core* (K,) bool on those inside: (I, J, D), I other and J core factors; (I,
+    J, 1) when all draws are equal."""
     follow = ~core
-    loadings = model.loadings[np.ix_(follow, core)].T[None]
+    loadings = model.loadings[np.ix_(follow, core)][:, :, None]
     factor = model.loadings_draw_factor
     if factor is not None and factor.shape[2] and spec.parameter_uncertainty:
-        spread = factor[np.ix_(follow, core)].transpose(1, 0, 2)
+        spread = factor[np.ix_(follow, core)]
         z = loading_normals(spec, spread.shape[2])
         for q in range(spread.shape[2]):
-            loadings = loadings + spread[None, :, :, q] * z[:, None, None, q]
+            loadings = loadings + spread[:, :, q, None] * z[:, q]
     return np.ascontiguousarray(loadings)
 
 
 def follow_core(loadings: np.ndarray, moves: np.ndarray) -> np.ndarray:
-    """(D, T, I) moves of the other factors for moves (D, T, J) of the core; loadings of
+    """(I, T, D) moves of the other factors for moves (J, T, D) of the core; loadings of
     :func:`draw_loadings`."""
-    followed = np.empty((*moves.shape[:2], loadings.shape[2]))
+    followed = np.empty((len(loadings), *moves.shape[1:]))
     follow(loadings, moves, followed)
     return followed
 
@@ -160,14 +162,12 @@ def _check_response(response: ResponseDraws, model: FactorModel, spec: RunSpec) 
     if response.path.shape != shape:
         problems.append(Problem("response path must be (draws, steps, factors)", got=str(response.path.shape),
                                 accepted=str(shape)))
-    elif not np.all(np.isfinite(response.path)):
+    elif not all(np.isfinite(rows).all() for rows in response.path.T):
         problems.append(Problem("response path must be finite"))
     if problems:
         raise InputError(problems)
     outside = ~response.core
-    twice = np.any(response.path[:, :, outside] != 0, axis=(0, 1)) | np.any(
-        response.by_channel[:, :, outside] != 0, axis=(0, 1)
-    )
+    twice = response.path.T[outside].any(axis=(1, 2)) | response.by_channel[:, :, outside].any(axis=(0, 1))
     if np.any(twice):
         names = [response.axis.labels[k] for k in np.flatnonzero(outside)[twice]]
         raise ModelError(f"factors outside the core carry a response of their own: {', '.join(names)}")
