@@ -63,7 +63,7 @@ def collect_flows(
     lines = _add_lines(orders, clearing, fraction, count, steps)
     own, bought, net = (lines[n * classes : (n + 1) * classes] for n in range(3))
     uses = {name: lines[3 * classes + n] for n, name in enumerate(USES)}
-    _, by_currency = dollars_out(paths, clearing, steps)
+    _, by_currency = dollars_out(paths, clearing)
     sellers, sold = pinned.sellers, paths.sold[:, :, :steps]
     target, target_net = np.zeros_like(own), np.zeros_like(own)
     for m in range(len(sellers.names)):

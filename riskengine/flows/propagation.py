@@ -28,6 +28,7 @@ from riskengine.kernels.propagate import (
     Orders,
     Paths,
     Prices,
+    ROW_DRAWS,
     Targets,
     propagate,
 )
@@ -52,8 +53,8 @@ class Scratch:
     clearings: Known = field(default_factory=dict)
 
 
-BLOCK_DRAWS = 4 * LANES
-"""Draws of one task when the recursion runs side by side: a multiple of the kernel's lanes."""
+BLOCK_DRAWS = 4 * ROW_DRAWS
+"""Draws of one task when the recursion runs side by side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,20 +82,23 @@ class FlowPrices:
 class FlowPaths(NamedTuple):
     """Results of the recursion by draw, (D, T) unless said.
 
-    fraction : f of every group of orders.  sold : (M, D, T) cumulative dollars by target seller.  needed :
-    dollars the pinned path asks for.  s : broad dollar.  current_account : from the dollar, USD bn a year.
-    position : of the intermediaries, USD bn.  yield_10y : flow channel, decimal.  orders : (A, D, T)
-    cumulative USD bn.
+    s : broad dollar.  yield_10y : flow channel, decimal.  equity : log price of equity through orders.
+    at_horizon : (D,) f of every group of orders at the horizon.
+    For the ledger, else None:  fraction : f of every group.  sold : (M, D, T) cumulative dollars by target
+    seller.  needed : dollars the pinned path asks for.  current_account : from the dollar, USD bn a year.
+    position : of the intermediaries, USD bn.  orders : (A, D, T) cumulative USD bn.
     """
 
-    fraction: tuple[np.ndarray, ...]
-    sold: np.ndarray
-    needed: np.ndarray
     s: np.ndarray
-    current_account: np.ndarray
-    position: np.ndarray
     yield_10y: np.ndarray
-    orders: np.ndarray
+    equity: np.ndarray
+    at_horizon: tuple[np.ndarray, ...]
+    fraction: tuple[np.ndarray, ...] | None
+    sold: np.ndarray | None
+    needed: np.ndarray | None
+    current_account: np.ndarray | None
+    position: np.ndarray | None
+    orders: np.ndarray | None
 
 
 def run_recursion(
@@ -109,44 +113,61 @@ def run_recursion(
     dt: float,
     scratch: Scratch | None = None,
     run: Map | None = None,
+    horizon: int | None = None,
+    flows: bool = True,
 ) -> FlowPaths:
     """Run the kernel; with *run* in blocks of draws side by side, the same bits (draws are independent).
 
     differential : (D, T) change of the US less the foreign 2-year yield that the scenario itself brings,
     decimals.
     path_2y : (D,) 2-year yield per log point of s.  With rate differentials off, ρ = 0.
+    horizon : steps up to the horizon, None for all.  flows : False leaves out what only the ledger needs.
     """
     count, steps = differential.shape
+    last = (steps if horizon is None else horizon) - 1
     sellers = pinned.sellers
     desired = [g for g, group in enumerate(orders.groups) if not group.given]
-    paths = _run_kernel(
+    out = _run_kernel(
+        count,
         _pack_orders(orders, clearing, desired, draws, steps, dt),
         Targets(*(_lanes(x) for x in (sellers.share, sellers.capacity, np.concatenate(
             [sellers.to_class, sellers.treasury[:, None]], axis=1)))),
         _pack_dollar(orders, pinned, accounts, draws, differential, path_2y, dt),
-        Prices(*(_lanes(x) for x in (prices.long_run, prices.impact - prices.long_run, prices.decay,
-                                     prices.per_order.T, prices.duration))),
-        _empty_paths(-(-count // LANES) * LANES, steps, len(desired), len(sellers.names), scratch), run,
+        draws.derive("packed", lambda: Prices(
+            _lanes(np.stack([prices.long_run, prices.impact - prices.long_run, prices.decay, prices.duration])),
+            _lanes(prices.per_order.T)), prices),
+        _empty_paths(_width(count), steps, len(desired), len(sellers.names), 0 if flows else last, flows, scratch),
+        run,
     )
-    fraction = [np.broadcast_to(g.path, (count, steps)) if g.given else None for g in orders.groups]
-    for n, g in enumerate(desired):
-        fraction[g] = paths.fraction[n, :, :count].T
-    flat = (paths.needed, paths.s, paths.current_account, paths.position, paths.yield_10y)
-    return FlowPaths(tuple(fraction), paths.sold[:, :, :count].transpose(0, 2, 1),
-                     *(x[:, :count].T for x in flat), paths.orders[:, :, :count].transpose(0, 2, 1))
+    place = {g: n for n, g in enumerate(desired)}
+
+    def of_group(g: int) -> np.ndarray:
+        path = orders.groups[g].path
+        return np.broadcast_to(path, (count, steps)) if g not in place else out.fraction[place[g], :, :count].T
+
+    at_horizon = tuple(
+        of_group(g)[:, last] if flows or g not in place else out.fraction[place[g], 0, :count]
+        for g in range(len(orders.groups)))
+    prices_of = (out.s[:, :count].T, out.yield_10y[:, :count].T, out.equity[:, :count].T, at_horizon)
+    if not flows:
+        return FlowPaths(*prices_of, None, None, None, None, None, None)
+    return FlowPaths(
+        *prices_of, tuple(of_group(g) for g in range(len(orders.groups))),
+        out.sold[:, :, :count].transpose(0, 2, 1), out.needed[:, :count].T, out.current_account[:, :count].T,
+        out.position[:, :count].T, out.orders[:, :, :count].transpose(0, 2, 1))
 
 
 def _run_kernel(
-    orders: Orders, targets: Targets, dollar: Dollar, prices: Prices, out: Paths, run: Map | None
+    count: int, orders: Orders, targets: Targets, dollar: Dollar, prices: Prices, out: Paths, run: Map | None
 ) -> Paths:
     def some(span: tuple[int, int]) -> None:
         propagate(orders, targets, dollar, prices, span, out)
 
-    width = out.s.shape[1]
+    end = -(-count // ROW_DRAWS) * ROW_DRAWS
     if run is None:
-        some((0, width))
+        some((0, end))
     else:
-        run(some, [(lo, min(lo + BLOCK_DRAWS, width)) for lo in range(0, width, BLOCK_DRAWS)])
+        run(some, [(lo, min(lo + BLOCK_DRAWS, end)) for lo in range(0, end, BLOCK_DRAWS)])
     return out
 
 
@@ -182,48 +203,55 @@ def _pack_dollar(
     orders: HolderOrders, pinned: PinnedDollar, accounts: ExternalAccounts, draws: ParameterDraws,
     differential: np.ndarray, path_2y: np.ndarray, dt: float,
 ) -> Dollar:
-    nothing = draws.nothing(differential.shape[1])
+    def through_time(flows: list[tuple[str, np.ndarray]]) -> np.ndarray:
+        if not flows:
+            return draws.derive("nothing packed", lambda: _lanes(np.zeros((1, draws.count))))
+        first, *others = (x for _, x in flows)
+        return _by_step(sum(others, first))
 
-    def fixed() -> tuple[np.ndarray, ...]:
+    def fixed() -> np.ndarray:
         gamma = draws["gamma_broad_per_gdp"] / accounts.gdp
         eta_gdp = draws["ca_per_10pct_depreciation"] / 10 * accounts.gdp
         theta = look_through(gamma, eta_gdp, draws["theta_threshold"])
         # rho: % of the dollar per 100 bp = log points per 1.00 of yield
         differentials = draws.settings.rate_differentials
         rho = draws["rho_broad_per_100bp_2y"] if differentials else np.zeros(draws.count)
-        return tuple(_lanes(x) for x in (gamma, eta_gdp, theta, rho, 1.0 + rho * path_2y))
+        return _lanes(np.stack([gamma, eta_gdp, theta, rho, 1.0 + rho * path_2y]))
 
     return Dollar(
-        *draws.derive("dollar", fixed, accounts, path_2y),
-        _by_step(sum((x for _, x in orders.outside), nothing)),
-        _by_step(sum((x for _, x in orders.extra_account), nothing)),
-        _by_step(differential), _by_step(pinned.s), _lanes(pinned.kind, np.int64),
+        draws.derive("dollar", fixed, accounts, path_2y),
+        through_time(orders.outside), through_time(orders.extra_account),
+        through_time([("", differential)] if differential.any() else []),
+        through_time([("", pinned.s)] if (pinned.kind != PIN_NONE).any() else []), _lanes(pinned.kind, np.int64),
         draws.derive(("j-curve", dt), lambda: jcurve_weights(dt, draws)), dt,
     )
 
 
-def _empty_paths(width: int, steps: int, groups: int, sellers: int, scratch: Scratch | None) -> Paths:
-    shape = (width, steps, groups, sellers)
+def _empty_paths(
+    width: int, steps: int, groups: int, sellers: int, first_fraction: int, flows: bool, scratch: Scratch | None
+) -> Paths:
+    kept, classes = (steps, len(ASSET_CLASSES)) if flows else (1, 0)
+    shape = (width, steps, groups, sellers, kept)
     if scratch is not None and shape in scratch.paths:
-        scratch.paths[shape].sold[:] = 0.0
-        return scratch.paths[shape]
-    needed, s, current_account, position, yield_10y = (np.empty((steps, width)) for _ in range(5))
-    out = Paths(np.empty((groups, steps, width)), np.zeros((sellers, steps, width)), needed, s,
-                current_account, position, yield_10y, np.empty((len(ASSET_CLASSES), steps, width)))
+        found = scratch.paths[shape]
+        found.sold[:] = 0.0
+        return found._replace(first_fraction=first_fraction)
+    s, yield_10y, equity = (np.empty((steps, width)) for _ in range(3))
+    needed, current_account, position = (np.empty((kept, width)) for _ in range(3))
+    out = Paths(s, yield_10y, equity, needed, current_account, position, np.zeros((sellers, kept, width)),
+                np.empty((classes, kept, width)), np.empty((groups, kept, width)), first_fraction)
     if scratch is not None:
         scratch.paths.clear()
         scratch.paths[shape] = out
     return out
 
 
-def dollars_out(paths: FlowPaths, clearing: Clearing, steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """Dollars that have left by the sales of the groups after *steps* steps: in all (D,), by home currency
-    (D, 21)."""
+def dollars_out(paths: FlowPaths, clearing: Clearing) -> tuple[np.ndarray, np.ndarray]:
+    """Dollars that have left by the sales of the groups at the horizon: in all (D,), by home currency (D, 21)."""
     total, by_currency = np.zeros(len(paths.s)), np.zeros((N_CURRENCIES, len(paths.s)))
-    for fraction, flows in zip(paths.fraction, clearing.groups, strict=True):
-        last = fraction[:, steps - 1]
-        total -= flows.dollars * last
-        by_currency -= flows.by_currency * last
+    for fraction, flows in zip(paths.at_horizon, clearing.groups, strict=True):
+        total -= flows.dollars * fraction
+        by_currency -= flows.by_currency * fraction
     return total, by_currency.T
 
 
@@ -233,9 +261,14 @@ def _by_step(values: np.ndarray) -> np.ndarray:
 
 
 def _lanes(values: np.ndarray, dtype: type = np.float64) -> np.ndarray:
-    """Contiguous, the last axis filled up with zeros to a multiple of the kernel's lanes."""
-    values = np.ascontiguousarray(values, dtype=dtype)
-    short = -values.shape[-1] % LANES
-    if short:
-        values = np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, short)])
-    return values
+    """Contiguous, the last axis filled up with zeros to :func:`_width`."""
+    count = values.shape[-1]
+    wide = np.zeros((*values.shape[:-1], _width(count)), dtype=dtype)
+    wide[..., :count] = values
+    return wide
+
+
+def _width(count: int) -> int:
+    """Length of rows in the kernel: a little more than whole blocks, so that rows do not fall on the same lines
+    of the cache."""
+    return -(-count // ROW_DRAWS) * ROW_DRAWS + LANES

@@ -94,7 +94,7 @@ def ten_year_at_horizon(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The 10-year yield at the horizon by channel, flow and policy path, each (D,) decimal: the last step of
     ``Chain.treasury_flow`` and ``treasury_path``, from prices alone (no other factor, ledger or summary)."""
-    priced = price_paths(scenario, accounts, parameters, model, horizon)
+    priced = price_paths(scenario, accounts, parameters, model, horizon, flows=False)
     last = np.array([horizon.steps - 1])
     flow = priced.flow_10y[:, last] * tenor_weights(parameters)[TEN]
     return flow[:, 0], priced.treasury_path(TEN, last)[:, 0]
@@ -114,7 +114,7 @@ def respond_at_steps(
     Raises what :func:`respond_to_policy` raises.
     """
     keep = np.array(steps, dtype=np.int64)
-    priced = price_paths(scenario, accounts, parameters, model, horizon, scratch, run)
+    priced = price_paths(scenario, accounts, parameters, model, horizon, scratch, run, flows=False)
     moves, core = factor_moves(priced, accounts, model, snapshot, horizon.dt, keep)
     core, pinned = impose_moves(priced, moves, core, model, horizon, history, keep)
     path = moves.path().transpose(0, 2, 1)

@@ -89,13 +89,13 @@ class PricePaths:
 
 def price_paths(
     scenario: Scenario, accounts: ExternalAccounts, draws: ParameterDraws, model: FactorModel,
-    horizon: Horizon, scratch: Scratch | None = None, run: Map | None = None,
+    horizon: Horizon, scratch: Scratch | None = None, run: Map | None = None, flows: bool = True,
 ) -> PricePaths:
     """Orders, clearing, the dollar and the flow channels; see :class:`PricePaths`.
 
     scratch : kept between calls with the same accounts and draws; ``paths`` are then valid until the next
     call.
-    run : ``Executor.map``, to run the recursion on its threads."""
+    run : ``Executor.map``, to run the recursion on its threads.  flows : False when no ledger is asked for."""
     dt, steps = horizon.dt, horizon.steps
     ahead = _steps_ahead(scenario, draws, horizon)
     t = np.arange(1, steps + ahead + 1) * dt
@@ -115,8 +115,8 @@ def price_paths(
     if orders.foreign_2y is not None:
         differential = differential - orders.foreign_2y
     paths = run_recursion(orders, clearing, pinned, prices, accounts, draws, differential, per_dollar, dt, scratch,
-                          run)
-    outflow, by_currency = dollars_out(paths, clearing, steps)
+                          run, steps, flows)
+    outflow, by_currency = dollars_out(paths, clearing)
     pattern = _spread_over_currencies(accord, pinned.kind == PIN_FLOW, betas, by_currency, outflow, draws)
     share = draws["announcement_share"] * scenario.probability if ahead else np.zeros(draws.count)
     announce = Announcement(share, ahead, _regime_labels(regimes, draws.count), steps)
@@ -124,7 +124,7 @@ def price_paths(
     s = announce.price(paths.s, by_hand)
     return PricePaths(
         scenario, draws, steps, t, numbers, regimes, orders, clearing, pinned, paths, pattern, s,
-        announce.price(paths.yield_10y), announce.price(prices.per_order[:, 3, None] * paths.orders[3]),
+        announce.price(paths.yield_10y), announce.price(paths.equity),
         per_dollar[:, None] * s, yield_betas, imposed,
     )
 

@@ -11,7 +11,7 @@ One step t of one draw, in this order:
     prices    z ← z 2^(−dt/half-life) + x;  dy = −(long_run X + (impact − long_run) z)/Cap   (METHOD 4)
 
 The vector form of a propagator is the convolution Σ_u G(t−u) x(u), G(τ) = r + (i − r) 2^(−τ/h).
-Arrays only, the draws along the last axis, D a multiple of LANES; shapes and units at the tuples.  Holders
+Arrays only, the draws along the last axis, D a multiple of ROW_DRAWS; shapes and units at the tuples.  Holders
 never appear: orders come in groups whose holders move in proportion, so that holder × time stays factored.
 """
 
@@ -29,30 +29,37 @@ from riskengine.kernels import kernel
 from riskengine.kernels.primitives import exp
 
 PIN_NONE, PIN_FLOW, PIN_SENTIMENT = 0, 1, 2
-LANES = 64
-"""Draws that run side by side."""
-REGISTER_LANES = 32
-"""Draws whose convolution stays in registers."""
+LANES = 16
+"""Draws of one vector operation."""
+ROW_DRAWS = 64
+"""Draws whose convolution stays in registers; the kernel takes D in multiples of it."""
+MOST_DRAWS = 512
+"""Draws that go through the steps together: their state stays in the second cache."""
+CLASSES = 4
+"""Asset classes A, Treasuries first."""
+LINES = CLASSES + 2
+TREASURY, DOLLARS = CLASSES, CLASSES + 1
+"""Lines behind the classes: Treasury orders weighted for yields, and dollars that leave."""
+GAMMA, ETA_GDP, THETA, RHO, DAMPING = range(5)
+STATES = 7
+Z, BEFORE, ABSORBED, ABSORBED_S, S_INTEGRAL, PIPELINE, RATE = range(STATES)
+"""State of a draw: decaying part of the propagator, Treasury orders so far, C, C_s, Σ s dt, θ P, ρ Δ."""
 
 
 class Dollar(NamedTuple):
     """Portfolio balance of the dollar.
 
-    gamma : (D,) log points per USD bn.  eta_gdp : (D,) USD bn a year per log point of s.  theta : (D,).
-    rho : (D,) log points per 1.00 of rate differential.  damping : (D,) 1 + ρ π, π the 2-year yield per log
-    point of s.
+    coefficients : (5, D), rows GAMMA log points per USD bn; ETA_GDP USD bn a year per log point of s; THETA;
+    RHO log points per 1.00 of rate differential; DAMPING 1 + ρ π, π the 2-year yield per log point of s.
     outside : (T, D) dollars leaving without securities, cumulative USD bn.  extra : (T, D) current account
     from outside the dollar, USD bn a year.  differential : (T, D) change of US less foreign 2-year yield,
     decimals.
+    These three may have one row, the same at all steps.
     pin : (T, D) imposed s.  pin_kind : (D,) PIN_NONE, PIN_FLOW or PIN_SENTIMENT.
     lags : (L,) J-curve weights, first lag first.  dt : years per step.
     """
 
-    gamma: np.ndarray
-    eta_gdp: np.ndarray
-    theta: np.ndarray
-    rho: np.ndarray
-    damping: np.ndarray
+    coefficients: np.ndarray
     outside: np.ndarray
     extra: np.ndarray
     differential: np.ndarray
@@ -98,70 +105,364 @@ class Targets(NamedTuple):
 class Prices(NamedTuple):
     """Propagators.
 
-    long_run : (D,) yield per USD bn (decimal).  gap : (D,) impact − long_run.  decay : (D,) 2^(−dt/half-life).
-    per_order : (A, D) log price per USD bn of classes without decay (0 for Treasuries).
-    duration : (D,) of Treasuries, years; 0 switches their price feedback off.
+    coefficients : (4, D), rows long_run, yield per USD bn (decimal); gap = impact − long_run; decay
+    2^(−dt/half-life); duration of Treasuries, years (0 switches their price feedback off).
+    per_order : (A, D) log price per USD bn of classes without decay (0 for Treasuries, the first class).
     """
 
-    long_run: np.ndarray
-    gap: np.ndarray
-    decay: np.ndarray
+    coefficients: np.ndarray
     per_order: np.ndarray
-    duration: np.ndarray
 
 
 class Paths(NamedTuple):
-    """Results: fraction (G, T, D) f; sold (M, T, D) cumulative dollars by target seller; needed (T, D)
-    dollars the pinned path asks for; s (T, D); current_account (T, D) from the dollar, USD bn a year;
-    position (T, D) of the intermediaries, USD bn; yield_10y (T, D) flow channel, decimal; orders (A, T, D)
-    cumulative USD bn."""
+    """Results.
 
-    fraction: np.ndarray
-    sold: np.ndarray
-    needed: np.ndarray
+    For prices, all steps: s (T, D); yield_10y (T, D) flow channel, decimal; equity (T, D) log price of equity
+    through orders.
+    For flows, N = T steps, or N = 1 row that is written over: needed (N, D) dollars the pinned path asks
+    for; current_account (N, D) from the dollar, USD bn a year; position (N, D) of the intermediaries, USD bn;
+    sold (M, N, D) cumulative dollars by target seller; orders (A or 0, N, D) cumulative USD bn.
+    fraction : (G, F, D) f at the steps from first_fraction on.
+    """
+
     s: np.ndarray
+    yield_10y: np.ndarray
+    equity: np.ndarray
+    needed: np.ndarray
     current_account: np.ndarray
     position: np.ndarray
-    yield_10y: np.ndarray
+    sold: np.ndarray
     orders: np.ndarray
+    fraction: np.ndarray
+    first_fraction: int
+
+
+class _Lanes:
+    """LANES float64 of an intrinsic under construction; formulas below read as on numbers."""
+
+    def __init__(self, builder: ir.IRBuilder, value: ir.Value):
+        self.builder, self.value = builder, value
+
+    def _with(self, operation: str, other: _Lanes) -> _Lanes:
+        return _Lanes(self.builder, getattr(self.builder, operation)(self.value, other.value))
+
+    def __add__(self, other: _Lanes) -> _Lanes:
+        return self._with("fadd", other)
+
+    def __sub__(self, other: _Lanes) -> _Lanes:
+        return self._with("fsub", other)
+
+    def __mul__(self, other: _Lanes) -> _Lanes:
+        return self._with("fmul", other)
+
+    def __truediv__(self, other: _Lanes) -> _Lanes:
+        return self._with("fdiv", other)
+
+    def __neg__(self) -> _Lanes:
+        return _Lanes(self.builder, self.builder.fneg(self.value))
+
+    def positive_or_zero(self) -> _Lanes:
+        """max(x, 0)."""
+        zero = ir.Constant(_VECTOR, [0.0] * LANES)
+        above = self.builder.fcmp_ordered(">", self.value, zero)
+        return _Lanes(self.builder, self.builder.select(above, self.value, zero))
+
+    def where_positive(self, sign: _Lanes) -> _Lanes:
+        """x where *sign* > 0, else 0."""
+        zero = ir.Constant(_VECTOR, [0.0] * LANES)
+        above = self.builder.fcmp_ordered(">", sign.value, zero)
+        return _Lanes(self.builder, self.builder.select(above, self.value, zero))
+
+
+_VECTOR, _INDEX = ir.VectorType(ir.DoubleType(), LANES), ir.IntType(64)
+
+
+def _spread(builder: ir.IRBuilder, number: ir.Value) -> _Lanes:
+    undefined = ir.Constant(_VECTOR, ir.Undefined)
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+    first = builder.insert_element(undefined, number, ir.Constant(ir.IntType(32), 0))
+    return _Lanes(builder, builder.shuffle_vector(first, undefined, zeros))
+
+
+class _Rows:
+    """Rows of lanes in a contiguous float64 array of any shape, addressed from element *start* on."""
+
+    def __init__(self, context, builder: ir.IRBuilder, kind: types.Array, value: ir.Value, start: ir.Value):
+        array = context.make_array(kind)(context, builder, value)
+        self.builder, self.data, self.start = builder, array.data, start
+        self.width = builder.extract_value(array.shape, kind.ndim - 1)
+
+    def place(self, row: int | ir.Value, lane: ir.Value) -> ir.Value:
+        """Address of *lane* in the row *row* rows further on."""
+        builder = self.builder
+        row = ir.Constant(_INDEX, row) if isinstance(row, int) else row
+        offset = builder.add(builder.add(self.start, builder.mul(row, self.width)), lane)
+        return builder.bitcast(builder.gep(self.data, [offset]), _VECTOR.as_pointer())
+
+    def load(self, row: int | ir.Value, lane: ir.Value) -> _Lanes:
+        return _Lanes(self.builder, self.builder.load(self.place(row, lane), align=8))
+
+    def store(self, x: _Lanes, row: int | ir.Value, lane: ir.Value) -> None:
+        self.builder.store(x.value, self.place(row, lane), align=8)
+
+
+def _each_lane(body):
+    """The code of an intrinsic: *body*(context, builder, kinds, arguments, lane) for every LANES draws of the
+    count that is the last argument."""
+
+    def generate(context, builder, signature, arguments):
+        zero, step = ir.Constant(_INDEX, 0), ir.Constant(_INDEX, LANES)
+        with cgutils.for_range_slice(builder, zero, arguments[-1], step, _INDEX) as (lane, _):
+            body(context, builder, signature.args, arguments, lane)
+        return context.get_dummy_value()
+
+    return generate
 
 
 @intrinsic
-def _weighted_rows(typing_context, weights, x, start, first, last, column, out):
-    """out[column + i] = Σ_u weights[start − u] x[u, column + i], first ≤ u < last in this order by fused
-    multiply-add, i < REGISTER_LANES; float64, contiguous."""
-    vector = ir.VectorType(ir.DoubleType(), REGISTER_LANES)
-    index = ir.IntType(64)
+def _convolve(typing_context, lags, s, t, out, at, count):
+    """out[at + i] = Σ_u lags[t − 1 − u] s[u, i], u < t, the earliest first, by fused multiply-add; i < count."""
 
     def generate(context, builder, signature, arguments):
-        table, source, target = (context.make_array(signature.args[n])(context, builder, arguments[n])
-                                 for n in (0, 1, 6))
-        start, first, last, column = arguments[2:6]
-        width = builder.extract_value(source.shape, 1)
+        kinds, zero, one = signature.args, ir.Constant(_INDEX, 0), ir.Constant(_INDEX, 1)
+        table = context.make_array(kinds[0])(context, builder, arguments[0])
+        source = _Rows(context, builder, kinds[1], arguments[1], zero)
+        target = _Rows(context, builder, kinds[3], arguments[3], arguments[4])
+        last = arguments[2]
         multiply_add = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fma.v{REGISTER_LANES}f64")
-        undefined = ir.Constant(vector, ir.Undefined)
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), REGISTER_LANES), [0] * REGISTER_LANES)
-        total = cgutils.alloca_once_value(builder, ir.Constant(vector, [0.0] * REGISTER_LANES))
-        with cgutils.for_range_slice(builder, first, last, ir.Constant(index, 1), index) as (u, _):
-            weight = builder.load(builder.gep(table.data, [builder.sub(start, u)]))
-            place = builder.gep(source.data, [builder.add(builder.mul(u, width), column)])
-            row = builder.load(builder.bitcast(place, vector.as_pointer()), align=8)
-            spread = builder.insert_element(undefined, weight, ir.Constant(ir.IntType(32), 0))
-            spread = builder.shuffle_vector(spread, undefined, zeros)
-            builder.store(builder.call(multiply_add, [spread, row, builder.load(total)]), total)
-        place = builder.bitcast(builder.gep(target.data, [column]), vector.as_pointer())
-        builder.store(builder.load(total), place, align=8)
+            builder.module, ir.FunctionType(_VECTOR, [_VECTOR] * 3), f"llvm.fma.v{LANES}f64")
+        early = builder.sub(last, builder.extract_value(table.shape, 0))
+        first = builder.select(builder.icmp_signed(">", early, zero), early, zero)
+        totals = [cgutils.alloca_once(builder, _VECTOR) for _ in range(0, ROW_DRAWS, LANES)]
+        step = ir.Constant(_INDEX, ROW_DRAWS)
+        with cgutils.for_range_slice(builder, zero, arguments[5], step, _INDEX) as (draw, _):
+            lanes = [builder.add(draw, ir.Constant(_INDEX, k)) for k in range(0, ROW_DRAWS, LANES)]
+            for total in totals:
+                builder.store(ir.Constant(_VECTOR, [0.0] * LANES), total)
+            with cgutils.for_range_slice(builder, first, last, one, _INDEX) as (u, _):
+                lag = builder.sub(builder.sub(last, one), u)
+                weight = _spread(builder, builder.load(builder.gep(table.data, [lag])))
+                for total, lane in zip(totals, lanes, strict=True):
+                    row = source.load(u, lane)
+                    builder.store(builder.call(multiply_add, [weight.value, row.value, builder.load(total)]), total)
+            for total, lane in zip(totals, lanes, strict=True):
+                target.store(_Lanes(builder, builder.load(total)), 0, lane)
         return context.get_dummy_value()
 
-    return types.void(weights, x, start, first, last, column, out), generate
+    return types.void(lags, s, t, out, at, count), generate
+
+
+@intrinsic
+def _add_scaled_lines(typing_context, weight, lines, at, total, count):
+    """total[r] += weight · lines[r] for every line; they start at element *at*."""
+
+    def body(context, builder, kinds, arguments, lane):
+        lines = _Rows(context, builder, kinds[1], arguments[1], arguments[2])
+        total = _Rows(context, builder, kinds[3], arguments[3], ir.Constant(_INDEX, 0))
+        weight = _spread(builder, arguments[0])
+        for r in range(LINES):
+            total.store(total.load(r, lane) + weight * lines.load(r, lane), r, lane)
+
+    return types.void(weight, lines, at, total, count), _each_lane(body)
+
+
+@intrinsic
+def _add_lines(typing_context, x, start, lines, at, total, count):
+    """total[r] += x · lines[r] for every line; x starts at element *start*, the lines at *at*."""
+
+    def body(context, builder, kinds, arguments, lane):
+        factor = _Rows(context, builder, kinds[0], arguments[0], arguments[1]).load(0, lane)
+        lines = _Rows(context, builder, kinds[2], arguments[2], arguments[3])
+        total = _Rows(context, builder, kinds[4], arguments[4], ir.Constant(_INDEX, 0))
+        for r in range(LINES):
+            total.store(total.load(r, lane) + lines.load(r, lane) * factor, r, lane)
+
+    return types.void(x, start, lines, at, total, count), _each_lane(body)
+
+
+@intrinsic
+def _aim(typing_context, wedge, elasticity, at, price, start, goal, count):
+    """goal = −ε max(wedge + price, 0) where wedge > 0, else 0; wedge and ε at element *at*, price at *start*."""
+
+    def body(context, builder, kinds, arguments, lane):
+        wedge, elasticity, price, goal = (
+            _Rows(context, builder, kinds[n], arguments[n], start)
+            for n, start in ((0, arguments[2]), (1, arguments[2]), (3, arguments[4]), (5, ir.Constant(_INDEX, 0))))
+        w = wedge.load(0, lane)
+        cost = (w + price.load(0, lane)).positive_or_zero().where_positive(w)
+        goal.store(-elasticity.load(0, lane) * cost, 0, lane)
+
+    return types.void(wedge, elasticity, at, price, start, goal, count), _each_lane(body)
+
+
+@intrinsic
+def _approach(typing_context, goal, speed, at, f, start, count):
+    """f ← f + κ (goal − f); f at element *start*, κ at *at*."""
+
+    def body(context, builder, kinds, arguments, lane):
+        goal, speed, f = (_Rows(context, builder, kinds[n], arguments[n], start) for n, start in (
+            (0, ir.Constant(_INDEX, 0)), (1, arguments[2]), (3, arguments[4])))
+        old = f.load(0, lane)
+        f.store(old + speed.load(0, lane) * (goal.load(0, lane) - old), 0, lane)
+
+    return types.void(goal, speed, at, f, start, count), _each_lane(body)
+
+
+@intrinsic
+def _settle(typing_context, coefficients, first, extra, of_extra, differential, of_differential, dt, total, state,
+            account, position, at, s, now, count):
+    """The dollar of one step.  of_extra, of_differential, at, now : elements of the step's first draw in extra,
+    differential, account and position, s.
+
+    CA = η GDP × convolution (in *account*);  C_s ← C_s + CA dt;  C ← C + (CA + extra) dt
+    s = (Γ (X$ − C − θ (η GDP Σ s dt − C_s)) − ρ Δ)/(1 + ρ π)
+    """
+
+    def body(context, builder, kinds, arguments, lane):
+        def rows(n, start):
+            return _Rows(context, builder, kinds[n], arguments[n], start)
+
+        first, at, zero = arguments[1], arguments[11], ir.Constant(_INDEX, 0)
+        gamma, eta_gdp, theta, rho, damping = (rows(0, first).load(k, lane) for k in range(5))
+        extra, differential = rows(2, arguments[3]).load(0, lane), rows(4, arguments[5]).load(0, lane)
+        dt, state, dollars = _spread(builder, arguments[6]), rows(8, zero), rows(7, zero).load(DOLLARS, lane)
+        account = rows(9, at).load(0, lane) * eta_gdp
+        absorbed_s = state.load(ABSORBED_S, lane) + account * dt
+        absorbed = state.load(ABSORBED, lane) + (account + extra) * dt
+        pipeline = theta * (eta_gdp * state.load(S_INTEGRAL, lane) - absorbed_s)
+        position, rate = dollars - absorbed, rho * differential
+        rows(9, at).store(account, 0, lane)
+        rows(10, at).store(position, 0, lane)
+        for row, x in ((ABSORBED_S, absorbed_s), (ABSORBED, absorbed), (PIPELINE, pipeline), (RATE, rate)):
+            state.store(x, row, lane)
+        rows(12, arguments[13]).store((gamma * (position - pipeline) - rate) / damping, 0, lane)
+
+    return types.void(coefficients, first, extra, of_extra, differential, of_differential, dt, total, state, account,
+                      position, at, s, now, count), _each_lane(body)
+
+
+@intrinsic
+def _move_prices(typing_context, coefficients, per_order, first, s, now, dt, total, state, dlog_price, at, yield_10y,
+                 equity, count):
+    """z ← z 2^(−dt/half-life) + x;  dy = −(long_run X + gap z);  log prices of all classes; Σ s dt."""
+
+    def body(context, builder, kinds, arguments, lane):
+        def rows(n, start):
+            return _Rows(context, builder, kinds[n], arguments[n], start)
+
+        first, at, zero = arguments[2], arguments[9], ir.Constant(_INDEX, 0)
+        long_run, gap, decay, duration = (rows(0, first).load(k, lane) for k in range(4))
+        now, state, total = rows(3, arguments[4]).load(0, lane), rows(7, zero), rows(6, zero)
+        treasury, prices, per_order = total.load(TREASURY, lane), rows(8, zero), rows(1, first)
+        z = state.load(Z, lane) * decay + (treasury - state.load(BEFORE, lane))
+        dy = -(long_run * treasury + gap * z)
+        state.store(state.load(S_INTEGRAL, lane) + now * _spread(builder, arguments[5]), S_INTEGRAL, lane)
+        state.store(z, Z, lane)
+        state.store(treasury, BEFORE, lane)
+        rows(10, at).store(dy, 0, lane)
+        prices.store(per_order.load(0, lane) * total.load(0, lane) - duration * dy, 0, lane)
+        for a in range(1, CLASSES):
+            price = per_order.load(a, lane) * total.load(a, lane)
+            prices.store(price, a, lane)
+        rows(11, at).store(price, 0, lane)
+
+    return types.void(coefficients, per_order, first, s, now, dt, total, state, dlog_price, at, yield_10y, equity,
+                      count), _each_lane(body)
+
+
+@intrinsic
+def _keep_row(typing_context, x, start, out, at, count):
+    """out[at + i] = x[start + i]."""
+
+    def body(context, builder, kinds, arguments, lane):
+        source = _Rows(context, builder, kinds[0], arguments[0], arguments[1])
+        _Rows(context, builder, kinds[2], arguments[2], arguments[3]).store(source.load(0, lane), 0, lane)
+
+    return types.void(x, start, out, at, count), _each_lane(body)
 
 
 @kernel
-def _convolve(lags, s, t, out):
-    """out[i] = Σ_u lags[t − 1 − u] s[u, i], u < t, the earliest first."""
-    for column in range(0, LANES, REGISTER_LANES):
-        _weighted_rows(lags, s, t - 1, max(0, t - lags.shape[0]), t, column, out)
+def _meet_pins(dollar, targets, here, t, kept, now, state, total, out):
+    """Imposed paths of s, and the sales of the official sellers that bring the dollars they need, of the draws
+    *here*."""
+    kind, pin = dollar.pin_kind[here], dollar.pin[t, here]
+    gamma, damping = dollar.coefficients[GAMMA, here], dollar.coefficients[DAMPING, here]
+    need, position = out.needed[kept, here], out.position[kept, here]
+    pipeline, rate = state[PIPELINE], state[RATE]
+    for i in range(kind.size):
+        now[i] = now[i] if kind[i] == PIN_NONE else pin[i]
+    for i in range(kind.size):
+        need[i] = now[i] * damping[i] + rate[i]
+    for i in range(kind.size):
+        need[i] = need[i] / gamma[i] + pipeline[i]
+    for i in range(kind.size):
+        need[i] = need[i] - position[i] if kind[i] == PIN_FLOW else 0.0
+    for i in range(kind.size):
+        position[i] += need[i]
+    for m in range(targets.share.shape[0]):
+        share, capacity, sold = targets.share[m, here], targets.capacity[m, here], out.sold[m, kept, here]
+        for i in range(kind.size):
+            most = min(need[i] * share[i], capacity[i])
+            sold[i] = most if kind[i] == PIN_FLOW else 0.0
+        for r in range(targets.lines.shape[1]):
+            lines, row = targets.lines[m, r, here], total[r]
+            for i in range(kind.size):
+                row[i] -= lines[i] * sold[i]
+
+
+@kernel
+def propagate(
+    orders: Orders, targets: Targets, dollar: Dollar, prices: Prices, span: tuple[int, int], out: Paths
+) -> None:
+    """Run the draws span[0] … span[1] − 1, multiples of ROW_DRAWS, through all steps; *out* is filled there.
+
+    Each draw sees the same operations in the same order wherever it stands.
+    """
+    for first in range(span[0], span[1], MOST_DRAWS):
+        _run_draws(orders, targets, dollar, prices, (first, min(first + MOST_DRAWS, span[1])), out)
+
+
+@kernel
+def _run_draws(orders, targets, dollar, prices, span, out):
+    first, count = span[0], span[1] - span[0]
+    here, wide = slice(span[0], span[1]), count + LANES  # rows apart from the same lines of the cache
+    (steps, draws), groups, given = out.s.shape, orders.lines.shape[0], orders.path.shape[0]
+    f, s, goal = np.zeros((groups, wide)), np.empty((steps, wide)), np.empty(wide)
+    dlog_price, total, state = np.zeros((CLASSES, wide)), np.empty((LINES, wide)), np.zeros((STATES, wide))
+    free = True
+    for i in range(span[0], span[1]):
+        free &= dollar.pin_kind[i] == PIN_NONE
+    for t in range(steps):
+        kept = t if out.position.shape[0] > 1 else 0
+        at, kept_at = t * draws + first, kept * draws + first
+        total[:] = 0.0
+        _keep_row(dollar.outside, at if dollar.outside.shape[0] > 1 else first, total, DOLLARS * wide, count)
+        for p in range(given):
+            _add_scaled_lines(orders.path[p, t], orders.path_lines, p * LINES * draws + first, total, count)
+        for g in range(groups):
+            mine, due = g * draws + first, orders.phase[g, t]
+            _aim(orders.wedge, orders.elasticity, mine, dlog_price, orders.asset_class[g] * wide, goal, count)
+            for i in range(count):
+                goal[i] = due * (exp(goal[i]) - 1.0)
+            _approach(goal, orders.speed, mine, f, g * wide, count)
+            _add_lines(f, g * wide, orders.lines, g * LINES * draws + first, total, count)
+        if 0 <= t - out.first_fraction < out.fraction.shape[1]:
+            for g in range(groups):
+                place = (g * out.fraction.shape[1] + t - out.first_fraction) * draws + first
+                _keep_row(f, g * wide, out.fraction, place, count)
+        _convolve(dollar.lags, s, t, out.current_account, kept_at, count)
+        _settle(dollar.coefficients, first, dollar.extra, at if dollar.extra.shape[0] > 1 else first,
+                dollar.differential, at if dollar.differential.shape[0] > 1 else first, dollar.dt, total, state,
+                out.current_account, out.position, kept_at, s, t * wide, count)
+        if free:
+            out.needed[kept, here] = 0.0
+        else:
+            _meet_pins(dollar, targets, here, t, kept, s[t], state, total, out)
+        _keep_row(s, t * wide, out.s, at, count)
+        _move_prices(prices.coefficients, prices.per_order, first, s, t * wide, dollar.dt, total, state, dlog_price,
+                     at, out.yield_10y, out.equity, count)
+        for a in range(out.orders.shape[0]):
+            _keep_row(total, a * wide, out.orders, a * out.orders.shape[1] * draws + kept_at, count)
 
 
 @kernel
@@ -176,140 +477,6 @@ def _add_product(x, y, out):
     """out[i] += x[i] · y[i]."""
     for i in range(out.shape[0]):
         out[i] += x[i] * y[i]
-
-
-@kernel
-def _adjust(wedge, elasticity, speed, price, due, goal, f):
-    """Desired orders of one group: f ← f + κ (goal − f)."""
-    for i in range(f.shape[0]):
-        cost = wedge[i] + price[i]
-        goal[i] = max(cost, 0.0) if wedge[i] > 0.0 else 0.0
-    for i in range(f.shape[0]):
-        goal[i] = due * (exp(-elasticity[i] * goal[i]) - 1.0)
-    for i in range(f.shape[0]):
-        f[i] += speed[i] * (goal[i] - f[i])
-
-
-@kernel
-def _meet_targets(targets, kind, need, first, t, total, sold):
-    """Sales of the official sellers that bring the dollars *need* of the draws pinned by flows; a work row
-    holds them with the sign of orders."""
-    rows, here = targets.lines.shape[1], slice(first, first + LANES)
-    orders = np.empty(LANES)
-    for m in range(targets.share.shape[0]):
-        share, capacity, row = targets.share[m, here], targets.capacity[m, here], sold[m, t, here]
-        for i in range(LANES):
-            most = min(need[i] * share[i], capacity[i])
-            row[i] = most if kind[i] == PIN_FLOW else 0.0
-        for i in range(LANES):
-            orders[i] = -row[i]
-        for r in range(rows):
-            _add_product(targets.lines[m, r, here], orders, total[r])
-
-
-@kernel
-def propagate(
-    orders: Orders, targets: Targets, dollar: Dollar, prices: Prices, span: tuple[int, int], out: Paths
-) -> None:
-    """Run the draws span[0] … span[1] − 1, multiples of LANES, through all steps; *out* is filled there.
-
-    Draws go in tiles of LANES and the inner loops run over the lanes: each draw sees the same operations in
-    the same order wherever it stands.
-    """
-    classes, steps = out.orders.shape[0], out.orders.shape[1]
-    groups, rows, given = orders.lines.shape[0], orders.lines.shape[1], orders.path.shape[0]
-    dt = dollar.dt
-    f, s = np.empty((groups, LANES)), np.empty((steps, LANES))
-    dlog_price, total = np.empty((classes, LANES)), np.empty((rows, LANES))
-    state = np.empty((8, LANES))
-    z, before, absorbed, absorbed_s = state[0], state[1], state[2], state[3]
-    s_integral, pipeline, rate, goal = state[4], state[5], state[6], state[7]
-    treasury, dollars = total[classes], total[classes + 1]
-    for first in range(span[0], span[1], LANES):
-        here = slice(first, first + LANES)
-        gamma, eta_gdp, theta, rho = (
-            dollar.gamma[here], dollar.eta_gdp[here], dollar.theta[here], dollar.rho[here])
-        damping, kind = dollar.damping[here], dollar.pin_kind[here]
-        long_run, gap, decay = prices.long_run[here], prices.gap[here], prices.decay[here]
-        duration = prices.duration[here]
-        free = True
-        for i in range(LANES):
-            free &= kind[i] == PIN_NONE
-        f[:] = 0.0
-        dlog_price[:] = 0.0
-        state[:] = 0.0
-        for t in range(steps):
-            total[: classes + 1] = 0.0
-            dollars[:] = dollar.outside[t, here]
-            for p in range(given):
-                for r in range(rows):
-                    _add_scaled(orders.path[p, t], orders.path_lines[p, r, here], total[r])
-            for g in range(groups):
-                price = dlog_price[orders.asset_class[g]]
-                _adjust(orders.wedge[g, here], orders.elasticity[g, here], orders.speed[g, here], price,
-                        orders.phase[g, t], goal, f[g])
-                out.fraction[g, t, here] = f[g]
-                for r in range(rows):
-                    _add_product(orders.lines[g, r, here], f[g], total[r])
-
-            account, extra = out.current_account[t, here], dollar.extra[t, here]
-            _convolve(dollar.lags, s, t, account)
-            for i in range(LANES):
-                account[i] *= eta_gdp[i]
-            for i in range(LANES):
-                absorbed_s[i] += account[i] * dt
-            for i in range(LANES):
-                absorbed[i] += (account[i] + extra[i]) * dt
-            differential = dollar.differential[t, here]
-            for i in range(LANES):
-                rate[i] = rho[i] * differential[i]
-            for i in range(LANES):
-                pipeline[i] = eta_gdp[i] * s_integral[i] - absorbed_s[i]
-            for i in range(LANES):
-                pipeline[i] *= theta[i]
-            position, now = out.position[t, here], s[t]
-            for i in range(LANES):
-                position[i] = dollars[i] - absorbed[i]
-            for i in range(LANES):
-                now[i] = position[i] - pipeline[i]
-            for i in range(LANES):
-                now[i] = gamma[i] * now[i] - rate[i]
-            for i in range(LANES):
-                now[i] /= damping[i]
-            need = out.needed[t, here]
-            need[:] = 0.0
-            if not free:
-                pin = dollar.pin[t, here]
-                for i in range(LANES):
-                    now[i] = now[i] if kind[i] == PIN_NONE else pin[i]
-                for i in range(LANES):
-                    need[i] = now[i] * damping[i] + rate[i]
-                for i in range(LANES):
-                    need[i] = need[i] / gamma[i] + pipeline[i]
-                for i in range(LANES):
-                    need[i] = need[i] - position[i] if kind[i] == PIN_FLOW else 0.0
-                for i in range(LANES):
-                    position[i] += need[i]
-                _meet_targets(targets, kind, need, first, t, total, out.sold)
-            out.s[t, here] = now
-            for i in range(LANES):
-                s_integral[i] += now[i] * dt
-            for i in range(LANES):
-                z[i] = z[i] * decay[i] + (treasury[i] - before[i])
-            before[:] = treasury
-            dy = out.yield_10y[t, here]
-            for i in range(LANES):
-                dy[i] = long_run[i] * treasury[i]
-            for i in range(LANES):
-                dy[i] = -(dy[i] + gap[i] * z[i])
-            for a in range(classes):
-                out.orders[a, t, here] = total[a]
-                price, per_order, order = dlog_price[a], prices.per_order[a, here], total[a]
-                for i in range(LANES):
-                    price[i] = per_order[i] * order[i]
-            price = dlog_price[0]
-            for i in range(LANES):
-                price[i] -= duration[i] * dy[i]
 
 
 @kernel
