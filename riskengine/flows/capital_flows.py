@@ -13,7 +13,7 @@ from riskengine.base.axes import ASSET_CLASSES
 from riskengine.flows.clearing import Clearing, GroupFlows
 from riskengine.flows.orders import HolderOrders, OrderGroup
 from riskengine.flows.propagation import FlowPaths, PinnedDollar, dollars_out
-from riskengine.kernels.propagate import combine
+from riskengine.kernels.moves import combine
 
 USES = ("sold", "other_us", "deposits", "hedges", "retained", "defended", "dollars")
 """What becomes of a sale: sold = the sum of all that follow."""

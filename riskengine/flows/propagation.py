@@ -19,16 +19,16 @@ from riskengine.flows.draws import ParameterDraws
 from riskengine.flows.external_accounts import ExternalAccounts
 from riskengine.flows.orders import HolderOrders
 from riskengine.flows.targets import TargetSellers
+from riskengine.kernels.lanes import LANES
 from riskengine.kernels.propagate import (
-    LANES,
     PIN_FLOW,
     PIN_NONE,
     PIN_SENTIMENT,
+    ROW_DRAWS,
     Dollar,
     Orders,
     Paths,
     Prices,
-    ROW_DRAWS,
     Targets,
     propagate,
 )
@@ -53,7 +53,7 @@ class Scratch:
     clearings: Known = field(default_factory=dict)
 
 
-BLOCK_DRAWS = 4 * ROW_DRAWS
+BLOCK_DRAWS = 2 * ROW_DRAWS
 """Draws of one task when the recursion runs side by side."""
 
 

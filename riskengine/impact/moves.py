@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from riskengine.base.axes import CHANNELS, FACTORS
-from riskengine.kernels.propagate import combine
+from riskengine.kernels.moves import combine
 
 
 class Term(NamedTuple):

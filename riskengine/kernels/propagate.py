@@ -1,5 +1,5 @@
 """Causal recursions of the chain over parameter draws: orders, the dollar against the current account,
-yields; and the sums that turn their paths into moves of factors.
+yields.
 
 One step t of one draw, in this order:
 
@@ -26,14 +26,13 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from riskengine.kernels import kernel
+from riskengine.kernels.lanes import INDEX, LANES, VECTOR, Lanes, Rows, each_lane, spread
 from riskengine.kernels.primitives import exp
 
 PIN_NONE, PIN_FLOW, PIN_SENTIMENT = 0, 1, 2
-LANES = 16
-"""Draws of one vector operation."""
-ROW_DRAWS = 64
+ROW_DRAWS = 128
 """Draws whose convolution stays in registers; the kernel takes D in multiples of it."""
-MOST_DRAWS = 512
+MOST_DRAWS = 256
 """Draws that go through the steps together: their state stays in the second cache."""
 CLASSES = 4
 """Asset classes A, Treasuries first."""
@@ -137,116 +136,34 @@ class Paths(NamedTuple):
     first_fraction: int
 
 
-class _Lanes:
-    """LANES float64 of an intrinsic under construction; formulas below read as on numbers."""
-
-    def __init__(self, builder: ir.IRBuilder, value: ir.Value):
-        self.builder, self.value = builder, value
-
-    def _with(self, operation: str, other: _Lanes) -> _Lanes:
-        return _Lanes(self.builder, getattr(self.builder, operation)(self.value, other.value))
-
-    def __add__(self, other: _Lanes) -> _Lanes:
-        return self._with("fadd", other)
-
-    def __sub__(self, other: _Lanes) -> _Lanes:
-        return self._with("fsub", other)
-
-    def __mul__(self, other: _Lanes) -> _Lanes:
-        return self._with("fmul", other)
-
-    def __truediv__(self, other: _Lanes) -> _Lanes:
-        return self._with("fdiv", other)
-
-    def __neg__(self) -> _Lanes:
-        return _Lanes(self.builder, self.builder.fneg(self.value))
-
-    def positive_or_zero(self) -> _Lanes:
-        """max(x, 0)."""
-        zero = ir.Constant(_VECTOR, [0.0] * LANES)
-        above = self.builder.fcmp_ordered(">", self.value, zero)
-        return _Lanes(self.builder, self.builder.select(above, self.value, zero))
-
-    def where_positive(self, sign: _Lanes) -> _Lanes:
-        """x where *sign* > 0, else 0."""
-        zero = ir.Constant(_VECTOR, [0.0] * LANES)
-        above = self.builder.fcmp_ordered(">", sign.value, zero)
-        return _Lanes(self.builder, self.builder.select(above, self.value, zero))
-
-
-_VECTOR, _INDEX = ir.VectorType(ir.DoubleType(), LANES), ir.IntType(64)
-
-
-def _spread(builder: ir.IRBuilder, number: ir.Value) -> _Lanes:
-    undefined = ir.Constant(_VECTOR, ir.Undefined)
-    zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-    first = builder.insert_element(undefined, number, ir.Constant(ir.IntType(32), 0))
-    return _Lanes(builder, builder.shuffle_vector(first, undefined, zeros))
-
-
-class _Rows:
-    """Rows of lanes in a contiguous float64 array of any shape, addressed from element *start* on."""
-
-    def __init__(self, context, builder: ir.IRBuilder, kind: types.Array, value: ir.Value, start: ir.Value):
-        array = context.make_array(kind)(context, builder, value)
-        self.builder, self.data, self.start = builder, array.data, start
-        self.width = builder.extract_value(array.shape, kind.ndim - 1)
-
-    def place(self, row: int | ir.Value, lane: ir.Value) -> ir.Value:
-        """Address of *lane* in the row *row* rows further on."""
-        builder = self.builder
-        row = ir.Constant(_INDEX, row) if isinstance(row, int) else row
-        offset = builder.add(builder.add(self.start, builder.mul(row, self.width)), lane)
-        return builder.bitcast(builder.gep(self.data, [offset]), _VECTOR.as_pointer())
-
-    def load(self, row: int | ir.Value, lane: ir.Value) -> _Lanes:
-        return _Lanes(self.builder, self.builder.load(self.place(row, lane), align=8))
-
-    def store(self, x: _Lanes, row: int | ir.Value, lane: ir.Value) -> None:
-        self.builder.store(x.value, self.place(row, lane), align=8)
-
-
-def _each_lane(body):
-    """The code of an intrinsic: *body*(context, builder, kinds, arguments, lane) for every LANES draws of the
-    count that is the last argument."""
-
-    def generate(context, builder, signature, arguments):
-        zero, step = ir.Constant(_INDEX, 0), ir.Constant(_INDEX, LANES)
-        with cgutils.for_range_slice(builder, zero, arguments[-1], step, _INDEX) as (lane, _):
-            body(context, builder, signature.args, arguments, lane)
-        return context.get_dummy_value()
-
-    return generate
-
-
 @intrinsic
 def _convolve(typing_context, lags, s, t, out, at, count):
     """out[at + i] = Σ_u lags[t − 1 − u] s[u, i], u < t, the earliest first, by fused multiply-add; i < count."""
 
     def generate(context, builder, signature, arguments):
-        kinds, zero, one = signature.args, ir.Constant(_INDEX, 0), ir.Constant(_INDEX, 1)
+        kinds, zero, one = signature.args, ir.Constant(INDEX, 0), ir.Constant(INDEX, 1)
         table = context.make_array(kinds[0])(context, builder, arguments[0])
-        source = _Rows(context, builder, kinds[1], arguments[1], zero)
-        target = _Rows(context, builder, kinds[3], arguments[3], arguments[4])
+        source = Rows(context, builder, kinds[1], arguments[1], zero)
+        target = Rows(context, builder, kinds[3], arguments[3], arguments[4])
         last = arguments[2]
         multiply_add = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(_VECTOR, [_VECTOR] * 3), f"llvm.fma.v{LANES}f64")
+            builder.module, ir.FunctionType(VECTOR, [VECTOR] * 3), f"llvm.fma.v{LANES}f64")
         early = builder.sub(last, builder.extract_value(table.shape, 0))
         first = builder.select(builder.icmp_signed(">", early, zero), early, zero)
-        totals = [cgutils.alloca_once(builder, _VECTOR) for _ in range(0, ROW_DRAWS, LANES)]
-        step = ir.Constant(_INDEX, ROW_DRAWS)
-        with cgutils.for_range_slice(builder, zero, arguments[5], step, _INDEX) as (draw, _):
-            lanes = [builder.add(draw, ir.Constant(_INDEX, k)) for k in range(0, ROW_DRAWS, LANES)]
+        totals = [cgutils.alloca_once(builder, VECTOR) for _ in range(0, ROW_DRAWS, LANES)]
+        step = ir.Constant(INDEX, ROW_DRAWS)
+        with cgutils.for_range_slice(builder, zero, arguments[5], step, INDEX) as (draw, _):
+            lanes = [builder.add(draw, ir.Constant(INDEX, k)) for k in range(0, ROW_DRAWS, LANES)]
             for total in totals:
-                builder.store(ir.Constant(_VECTOR, [0.0] * LANES), total)
-            with cgutils.for_range_slice(builder, first, last, one, _INDEX) as (u, _):
+                builder.store(ir.Constant(VECTOR, [0.0] * LANES), total)
+            with cgutils.for_range_slice(builder, first, last, one, INDEX) as (u, _):
                 lag = builder.sub(builder.sub(last, one), u)
-                weight = _spread(builder, builder.load(builder.gep(table.data, [lag])))
+                weight = spread(builder, builder.load(builder.gep(table.data, [lag])))
                 for total, lane in zip(totals, lanes, strict=True):
                     row = source.load(u, lane)
                     builder.store(builder.call(multiply_add, [weight.value, row.value, builder.load(total)]), total)
             for total, lane in zip(totals, lanes, strict=True):
-                target.store(_Lanes(builder, builder.load(total)), 0, lane)
+                target.store(Lanes(builder, builder.load(total)), 0, lane)
         return context.get_dummy_value()
 
     return types.void(lags, s, t, out, at, count), generate
@@ -257,13 +174,13 @@ def _add_scaled_lines(typing_context, weight, lines, at, total, count):
     """total[r] += weight · lines[r] for every line; they start at element *at*."""
 
     def body(context, builder, kinds, arguments, lane):
-        lines = _Rows(context, builder, kinds[1], arguments[1], arguments[2])
-        total = _Rows(context, builder, kinds[3], arguments[3], ir.Constant(_INDEX, 0))
-        weight = _spread(builder, arguments[0])
+        lines = Rows(context, builder, kinds[1], arguments[1], arguments[2])
+        total = Rows(context, builder, kinds[3], arguments[3], ir.Constant(INDEX, 0))
+        weight = spread(builder, arguments[0])
         for r in range(LINES):
             total.store(total.load(r, lane) + weight * lines.load(r, lane), r, lane)
 
-    return types.void(weight, lines, at, total, count), _each_lane(body)
+    return types.void(weight, lines, at, total, count), each_lane(body)
 
 
 @intrinsic
@@ -271,13 +188,13 @@ def _add_lines(typing_context, x, start, lines, at, total, count):
     """total[r] += x · lines[r] for every line; x starts at element *start*, the lines at *at*."""
 
     def body(context, builder, kinds, arguments, lane):
-        factor = _Rows(context, builder, kinds[0], arguments[0], arguments[1]).load(0, lane)
-        lines = _Rows(context, builder, kinds[2], arguments[2], arguments[3])
-        total = _Rows(context, builder, kinds[4], arguments[4], ir.Constant(_INDEX, 0))
+        factor = Rows(context, builder, kinds[0], arguments[0], arguments[1]).load(0, lane)
+        lines = Rows(context, builder, kinds[2], arguments[2], arguments[3])
+        total = Rows(context, builder, kinds[4], arguments[4], ir.Constant(INDEX, 0))
         for r in range(LINES):
             total.store(total.load(r, lane) + lines.load(r, lane) * factor, r, lane)
 
-    return types.void(x, start, lines, at, total, count), _each_lane(body)
+    return types.void(x, start, lines, at, total, count), each_lane(body)
 
 
 @intrinsic
@@ -286,13 +203,13 @@ def _aim(typing_context, wedge, elasticity, at, price, start, goal, count):
 
     def body(context, builder, kinds, arguments, lane):
         wedge, elasticity, price, goal = (
-            _Rows(context, builder, kinds[n], arguments[n], start)
-            for n, start in ((0, arguments[2]), (1, arguments[2]), (3, arguments[4]), (5, ir.Constant(_INDEX, 0))))
+            Rows(context, builder, kinds[n], arguments[n], start)
+            for n, start in ((0, arguments[2]), (1, arguments[2]), (3, arguments[4]), (5, ir.Constant(INDEX, 0))))
         w = wedge.load(0, lane)
         cost = (w + price.load(0, lane)).positive_or_zero().where_positive(w)
         goal.store(-elasticity.load(0, lane) * cost, 0, lane)
 
-    return types.void(wedge, elasticity, at, price, start, goal, count), _each_lane(body)
+    return types.void(wedge, elasticity, at, price, start, goal, count), each_lane(body)
 
 
 @intrinsic
@@ -300,12 +217,12 @@ def _approach(typing_context, goal, speed, at, f, start, count):
     """f ← f + κ (goal − f); f at element *start*, κ at *at*."""
 
     def body(context, builder, kinds, arguments, lane):
-        goal, speed, f = (_Rows(context, builder, kinds[n], arguments[n], start) for n, start in (
-            (0, ir.Constant(_INDEX, 0)), (1, arguments[2]), (3, arguments[4])))
+        goal, speed, f = (Rows(context, builder, kinds[n], arguments[n], start) for n, start in (
+            (0, ir.Constant(INDEX, 0)), (1, arguments[2]), (3, arguments[4])))
         old = f.load(0, lane)
         f.store(old + speed.load(0, lane) * (goal.load(0, lane) - old), 0, lane)
 
-    return types.void(goal, speed, at, f, start, count), _each_lane(body)
+    return types.void(goal, speed, at, f, start, count), each_lane(body)
 
 
 @intrinsic
@@ -320,12 +237,12 @@ def _settle(typing_context, coefficients, first, extra, of_extra, differential, 
 
     def body(context, builder, kinds, arguments, lane):
         def rows(n, start):
-            return _Rows(context, builder, kinds[n], arguments[n], start)
+            return Rows(context, builder, kinds[n], arguments[n], start)
 
-        first, at, zero = arguments[1], arguments[11], ir.Constant(_INDEX, 0)
+        first, at, zero = arguments[1], arguments[11], ir.Constant(INDEX, 0)
         gamma, eta_gdp, theta, rho, damping = (rows(0, first).load(k, lane) for k in range(5))
         extra, differential = rows(2, arguments[3]).load(0, lane), rows(4, arguments[5]).load(0, lane)
-        dt, state, dollars = _spread(builder, arguments[6]), rows(8, zero), rows(7, zero).load(DOLLARS, lane)
+        dt, state, dollars = spread(builder, arguments[6]), rows(8, zero), rows(7, zero).load(DOLLARS, lane)
         account = rows(9, at).load(0, lane) * eta_gdp
         absorbed_s = state.load(ABSORBED_S, lane) + account * dt
         absorbed = state.load(ABSORBED, lane) + (account + extra) * dt
@@ -338,7 +255,7 @@ def _settle(typing_context, coefficients, first, extra, of_extra, differential, 
         rows(12, arguments[13]).store((gamma * (position - pipeline) - rate) / damping, 0, lane)
 
     return types.void(coefficients, first, extra, of_extra, differential, of_differential, dt, total, state, account,
-                      position, at, s, now, count), _each_lane(body)
+                      position, at, s, now, count), each_lane(body)
 
 
 @intrinsic
@@ -348,15 +265,15 @@ def _move_prices(typing_context, coefficients, per_order, first, s, now, dt, tot
 
     def body(context, builder, kinds, arguments, lane):
         def rows(n, start):
-            return _Rows(context, builder, kinds[n], arguments[n], start)
+            return Rows(context, builder, kinds[n], arguments[n], start)
 
-        first, at, zero = arguments[2], arguments[9], ir.Constant(_INDEX, 0)
+        first, at, zero = arguments[2], arguments[9], ir.Constant(INDEX, 0)
         long_run, gap, decay, duration = (rows(0, first).load(k, lane) for k in range(4))
         now, state, total = rows(3, arguments[4]).load(0, lane), rows(7, zero), rows(6, zero)
         treasury, prices, per_order = total.load(TREASURY, lane), rows(8, zero), rows(1, first)
         z = state.load(Z, lane) * decay + (treasury - state.load(BEFORE, lane))
         dy = -(long_run * treasury + gap * z)
-        state.store(state.load(S_INTEGRAL, lane) + now * _spread(builder, arguments[5]), S_INTEGRAL, lane)
+        state.store(state.load(S_INTEGRAL, lane) + now * spread(builder, arguments[5]), S_INTEGRAL, lane)
         state.store(z, Z, lane)
         state.store(treasury, BEFORE, lane)
         rows(10, at).store(dy, 0, lane)
@@ -367,7 +284,7 @@ def _move_prices(typing_context, coefficients, per_order, first, s, now, dt, tot
         rows(11, at).store(price, 0, lane)
 
     return types.void(coefficients, per_order, first, s, now, dt, total, state, dlog_price, at, yield_10y, equity,
-                      count), _each_lane(body)
+                      count), each_lane(body)
 
 
 @intrinsic
@@ -375,10 +292,10 @@ def _keep_row(typing_context, x, start, out, at, count):
     """out[at + i] = x[start + i]."""
 
     def body(context, builder, kinds, arguments, lane):
-        source = _Rows(context, builder, kinds[0], arguments[0], arguments[1])
-        _Rows(context, builder, kinds[2], arguments[2], arguments[3]).store(source.load(0, lane), 0, lane)
+        source = Rows(context, builder, kinds[0], arguments[0], arguments[1])
+        Rows(context, builder, kinds[2], arguments[2], arguments[3]).store(source.load(0, lane), 0, lane)
 
-    return types.void(x, start, out, at, count), _each_lane(body)
+    return types.void(x, start, out, at, count), each_lane(body)
 
 
 @kernel
@@ -463,46 +380,3 @@ def _run_draws(orders, targets, dollar, prices, span, out):
                      at, out.yield_10y, out.equity, count)
         for a in range(out.orders.shape[0]):
             _keep_row(total, a * wide, out.orders, a * out.orders.shape[1] * draws + kept_at, count)
-
-
-@kernel
-def _add_scaled(weight, x, out):
-    """out[i] += weight · x[i]."""
-    for i in range(out.shape[0]):
-        out[i] += weight * x[i]
-
-
-@kernel
-def _add_product(x, y, out):
-    """out[i] += x[i] · y[i]."""
-    for i in range(out.shape[0]):
-        out[i] += x[i] * y[i]
-
-
-@kernel
-def combine(rows, drivers, weights, moves, out):
-    """out[rows[n], t, d] += weights[n, d] · moves[drivers[n], t, d], n ascending.
-
-    rows, drivers : (N,) int64.  weights : (N, D).  moves : (J, T, D).  out : (R, T, D), zeros at first.
-    """
-    for t in range(moves.shape[1]):
-        for n in range(rows.shape[0]):
-            _add_product(weights[n], moves[drivers[n], t], out[rows[n], t])
-
-
-@kernel
-def follow(loadings, moves, out):
-    """out[i, t, d] = Σ_j loadings[i, j, d] · moves[j, t, d], j ascending.
-
-    loadings : (I, J, D), or (I, J, 1) shared by all draws.  moves : (J, T, D).  out : (I, T, D).
-    """
-    shared = loadings.shape[2] == 1
-    for i in range(out.shape[0]):
-        for t in range(moves.shape[1]):
-            row = out[i, t]
-            row[:] = 0.0
-            for j in range(moves.shape[0]):
-                if shared:
-                    _add_scaled(loadings[i, j, 0], moves[j, t], row)
-                else:
-                    _add_product(loadings[i, j], moves[j, t], row)

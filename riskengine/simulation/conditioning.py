@@ -22,7 +22,7 @@ from riskengine.base.sampling import RunSpec
 from riskengine.base.units import Horizon
 from riskengine.factor_model import FactorModel
 from riskengine.impact.response import ResponseDraws, StepResponse
-from riskengine.kernels.propagate import follow
+from riskengine.kernels.moves import follow
 from riskengine.simulation.draws import loading_normals
 
 _SINGULAR = 1e-10

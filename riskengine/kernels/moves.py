@@ -1,0 +1,53 @@
+"""Moves of factors by draw as sums over a few drivers, and of the factors that follow them.
+
+    combine   out_r(t) = Σ_n weight_n x_n(t)          follow   out_i(t) = Σ_j B_ij x_j(t)
+
+The draws lie along the last axis; terms are added in ascending order, product and sum rounded apart.
+"""
+
+from __future__ import annotations
+
+from riskengine.kernels import kernel
+
+
+@kernel
+def _add_scaled(weight, x, out):
+    """out[i] += weight · x[i]."""
+    for i in range(out.shape[0]):
+        out[i] += weight * x[i]
+
+
+@kernel
+def _add_product(x, y, out):
+    """out[i] += x[i] · y[i]."""
+    for i in range(out.shape[0]):
+        out[i] += x[i] * y[i]
+
+
+@kernel
+def combine(rows, drivers, weights, moves, out):
+    """out[rows[n], t, d] += weights[n, d] · moves[drivers[n], t, d], n ascending.
+
+    rows, drivers : (N,) int64.  weights : (N, D).  moves : (J, T, D).  out : (R, T, D), zeros at first.
+    """
+    for t in range(moves.shape[1]):
+        for n in range(rows.shape[0]):
+            _add_product(weights[n], moves[drivers[n], t], out[rows[n], t])
+
+
+@kernel
+def follow(loadings, moves, out):
+    """out[i, t, d] = Σ_j loadings[i, j, d] · moves[j, t, d], j ascending.
+
+    loadings : (I, J, D), or (I, J, 1) shared by all draws.  moves : (J, T, D).  out : (I, T, D).
+    """
+    shared = loadings.shape[2] == 1
+    for i in range(out.shape[0]):
+        for t in range(moves.shape[1]):
+            row = out[i, t]
+            row[:] = 0.0
+            for j in range(moves.shape[0]):
+                if shared:
+                    _add_scaled(loadings[i, j, 0], moves[j, t], row)
+                else:
+                    _add_product(loadings[i, j], moves[j, t], row)
