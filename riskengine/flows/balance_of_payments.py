@@ -94,54 +94,63 @@ def build_ledger(flows: CapitalFlows, draws: ParameterDraws) -> Ledger:
     """
     names: list[str] = []
     identity: list[str] = []
-    lines: list[np.ndarray] = []
+    lines: list[tuple[np.ndarray, int]] = []
 
-    def put(kind: str, name: str, cumulative: np.ndarray, needed: bool = False) -> None:
+    def put(kind: str, name: str, cumulative: np.ndarray, sign: int = 1, needed: bool = False) -> None:
         if needed or cumulative.any():
             names.append(name)
             identity.append(kind)
-            lines.append(cumulative)
+            lines.append((cumulative.T, sign))
 
     for a, name in enumerate(ASSET_CLASSES):
         kind = f"securities.{name}"
         put(kind, f"{name}: sellers", flows.own_orders[a], needed=True)
         put(kind, f"{name}: bought by sellers of other classes", flows.reallocated[a])
-        put(kind, f"{name}: official targets", -flows.target_sold[a])
-        put(kind, f"{name}: holders that migrate", -flows.migration[a])
+        put(kind, f"{name}: official targets", flows.target_sold[a], -1)
+        put(kind, f"{name}: holders that migrate", flows.migration[a], -1)
         put(kind, f"{name}: untaxed paper of the same borrowers", flows.migration[a])
-        put(kind, f"{name}: other foreigners", -flows.foreign_absorbed[a], needed=True)
-        put(kind, f"{name}: US residents", -flows.net[a], needed=True)
+        put(kind, f"{name}: other foreigners", flows.foreign_absorbed[a], -1, needed=True)
+        put(kind, f"{name}: US residents", flows.net[a], -1, needed=True)
 
     uses = flows.proceeds
     migrated = flows.migration.sum(axis=0)
     put("proceeds", "sale to US residents", uses["sold"], needed=True)
     put("proceeds", "sale of migrating holders", migrated)
-    put("proceeds", "migration to untaxed paper", -migrated)
-    put("proceeds", "other US classes", -uses["other_us"])
-    put("proceeds", "dollar deposits", -uses["deposits"])
-    put("proceeds", "hedges unwound (no dollar leaves)", -uses["hedges"])
-    put("proceeds", "kept in dollars by USD-domiciled funds", -uses["retained"])
-    put("proceeds", "sold to own residents (defence of the currency)", -uses["defended"])
-    put("proceeds", "abroad: out of the dollar", -uses["dollars"], needed=True)
+    put("proceeds", "migration to untaxed paper", migrated, -1)
+    put("proceeds", "other US classes", uses["other_us"], -1)
+    put("proceeds", "dollar deposits", uses["deposits"], -1)
+    put("proceeds", "hedges unwound (no dollar leaves)", uses["hedges"], -1)
+    put("proceeds", "kept in dollars by USD-domiciled funds", uses["retained"], -1)
+    put("proceeds", "sold to own residents (defence of the currency)", uses["defended"], -1)
+    put("proceeds", "abroad: out of the dollar", uses["dollars"], -1, needed=True)
 
     put("dollars", "abroad: out of the dollar", uses["dollars"], needed=True)
     for name, outside in flows.outside:
         put("dollars", name, outside)
     put("dollars", "official targets beyond holdings (swap lines, forwards)", flows.beyond)
-    put("dollars", "intermediaries", -flows.position, needed=True)
-    put("dollars", "current account", -np.cumsum(flows.current_account * flows.dt, axis=1), needed=True)
+    put("dollars", "intermediaries", flows.position, -1, needed=True)
+    put("dollars", "current account", _accumulate(flows.current_account * flows.dt), -1, needed=True)
     for name, extra in flows.extra_account:
-        put("dollars", f"current account: {name}", -np.cumsum(extra * flows.dt, axis=1))
+        put("dollars", f"current account: {name}", _accumulate(extra * flows.dt), -1)
 
-    put("income", "tax and fee revenue, a current transfer", np.cumsum(flows.revenue, axis=1), needed=True)
-    put("income", "paid out of dollar balances by non-residents", -np.cumsum(flows.revenue, axis=1),
-        needed=True)
+    revenue = _accumulate(flows.revenue)
+    put("income", "tax and fee revenue, a current transfer", revenue, needed=True)
+    put("income", "paid out of dollar balances by non-residents", revenue, -1, needed=True)
 
     put("memo", "US purchases abroad fall", draws["us_purchases_abroad"][:, None] * uses["dollars"])
     put("memo", "of the intermediaries: managed and pegged currencies' reserves",
         flows.managed_share[:, None] * flows.position)
     steps = np.empty((len(lines), *flows.position.T.shape))
-    for step, cumulative in zip(steps, lines, strict=True):
-        step[0] = cumulative.T[0]
-        np.subtract(cumulative.T[1:], cumulative.T[:-1], out=step[1:])
+    for step, (cumulative, sign) in zip(steps, lines, strict=True):
+        np.multiply(cumulative[0], sign, out=step[0])
+        before, after = cumulative[:-1], cumulative[1:]
+        np.subtract(*((after, before) if sign > 0 else (before, after)), out=step[1:])
     return Ledger(tuple(names), tuple(identity), steps.T)
+
+
+def _accumulate(per_step: np.ndarray) -> np.ndarray:
+    """Σ over the steps so far, (D, T)."""
+    total = per_step.T.copy()
+    for before, now in zip(total[:-1], total[1:], strict=True):
+        now += before
+    return total.T

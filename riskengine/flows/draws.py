@@ -89,6 +89,10 @@ class ParameterDraws:
             found = self.derived[key] = (of, make())  # *of* is kept, so its ids stay its own
         return found[1]
 
+    def __reduce__(self) -> tuple:
+        """A copy for a file or another process starts without derived values: identities end here."""
+        return ParameterDraws, (self.values, self.shock_scores, self.regime_scores, self.uncertain, self.settings)
+
     def median(self, name: str) -> float:
         """Median of one parameter over the draws."""
         return self.derive(("median", name), lambda: float(np.median(self[name])))

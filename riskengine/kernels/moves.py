@@ -36,18 +36,19 @@ def combine(rows, drivers, weights, moves, out):
 
 
 @kernel
-def follow(loadings, moves, out):
-    """out[i, t, d] = Σ_j loadings[i, j, d] · moves[j, t, d], j ascending.
+def follow(loadings, leaders, followers, moves):
+    """moves[followers[i], t, d] = Σ_j loadings[i, j, d] · moves[leaders[j], t, d], j ascending.
 
-    loadings : (I, J, D), or (I, J, 1) shared by all draws.  moves : (J, T, D).  out : (I, T, D).
+    loadings : (I, J, D), or (I, J, 1) shared by all draws.  leaders : (J,), followers : (I,) int64, none in both.
+    moves : (K, T, D).
     """
     shared = loadings.shape[2] == 1
-    for i in range(out.shape[0]):
+    for i in range(followers.shape[0]):
         for t in range(moves.shape[1]):
-            row = out[i, t]
+            row = moves[followers[i], t]
             row[:] = 0.0
-            for j in range(moves.shape[0]):
+            for j in range(leaders.shape[0]):
                 if shared:
-                    _add_scaled(loadings[i, j, 0], moves[j, t], row)
+                    _add_scaled(loadings[i, j, 0], moves[leaders[j], t], row)
                 else:
-                    _add_product(loadings[i, j], moves[j, t], row)
+                    _add_product(loadings[i, j], moves[leaders[j], t], row)

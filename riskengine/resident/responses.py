@@ -24,6 +24,8 @@ from riskengine.resident.cache import Response
 from riskengine.resident.positions import Fixing
 from riskengine.simulation import condition_at_steps, draw_loadings, pinned_carry
 
+KEPT_CHAINS = 2
+"""Whole chains kept, with ledger and summary, until their response is read off."""
 KEPT_RESPONSES = 32
 """Responses kept, the least recently used leaves first; one is (K + F) × D numbers."""
 
@@ -36,6 +38,7 @@ class Responses:
         self.world, self.spec, self.horizon = world, spec, horizon
         self._run = executor.map if isinstance(executor, Threads) else None
         self._kept: OrderedDict[tuple[Scenario, tuple[Fixing, ...]], Response] = OrderedDict()
+        self._whole: OrderedDict[Scenario, PreparedScenario] = OrderedDict()
         self._draws: ParameterDraws | None = None
         self._loadings: dict[bytes, np.ndarray] = {}
         self._scratch = Scratch()
@@ -59,9 +62,16 @@ class Responses:
         return found
 
     def compute(self, scenario: Scenario, fixings: Sequence[Fixing]) -> Response:
-        """The chain at the horizon and at *fixings* only, without ledger and summary; the engine's bits."""
+        """The chain at the horizon and at *fixings* only, without ledger and summary; the engine's bits.
+
+        Read off the whole chain where :meth:`prepare` has just run it."""
         world, spec, horizon = self.world, self.spec, self.horizon
         model = world.model(horizon)
+        whole = self._whole.get(scenario)
+        if whole is not None:
+            path = whole.shocks.path
+            at = {(k, step): np.ascontiguousarray(path[:, step, k]) for k, step in fixings}
+            return self._response(path[:, -1].T, at, whole.shocks.noise_map, whole.shocks.pinned, fixings)
         steps = sorted({step for _, step in fixings} | {horizon.steps - 1})
         with self._lock:
             response = respond_at_steps(
@@ -74,11 +84,17 @@ class Responses:
         path, noise_map = condition_at_steps(response, model, spec, self._loadings[key])
         place = {step: n for n, step in enumerate(steps)}
         at = {(k, step): np.ascontiguousarray(path[k, :, place[step]]) for k, step in fixings}
+        return self._response(path[:, :, -1], at, noise_map, response.pinned, fixings)
+
+    def _response(
+        self, end: np.ndarray, at: dict[Fixing, np.ndarray], noise_map: np.ndarray | None, pinned: np.ndarray,
+        fixings: Sequence[Fixing],
+    ) -> Response:
         carry: dict[Fixing, np.ndarray] = {}
         if noise_map is not None:
-            rows = pinned_carry(response.pinned, horizon, model, tuple(fixings))
+            rows = pinned_carry(pinned, self.horizon, self.world.model(self.horizon), tuple(fixings))
             carry = dict(zip(fixings, rows, strict=True))
-        return Response(np.ascontiguousarray(path[:, :, -1]), at, noise_map, carry)
+        return Response(np.ascontiguousarray(end), at, noise_map, carry)
 
     def parameter_draws(self) -> ParameterDraws:
         """Draws of every parameter, made once."""
@@ -88,7 +104,10 @@ class Responses:
 
     def prepare(self, scenario: Scenario) -> PreparedScenario:
         """The whole chain of one scenario, ledger and summary included."""
-        return prepare(scenario, self.world, self.spec, self.parameter_draws())
+        found = self._whole[scenario] = prepare(scenario, self.world, self.spec, self.parameter_draws())
+        while len(self._whole) > KEPT_CHAINS:
+            self._whole.popitem(last=False)
+        return found
 
     def memory(self) -> int:
         """Bytes held."""

@@ -21,9 +21,8 @@ from typing import Any, TypeVar
 from riskengine.base.errors import InputError, Problem
 from riskengine.base.sampling import RunSpec
 from riskengine.base.units import Horizon
-from riskengine.engine.paths import PreparedScenario, World, policy_draws, prepare
+from riskengine.engine.paths import PreparedScenario, World
 from riskengine.execution import Executor, Serial
-from riskengine.impact.parameters import ParameterDraws
 from riskengine.instruments.portfolio import Portfolio, Position, describe
 from riskengine.instruments.trade_text import parse_trade
 from riskengine.policy.night import Limit
@@ -90,7 +89,6 @@ class Session:
         self._prepared: OrderedDict[Hashable, Any] = OrderedDict()
         self._chains: OrderedDict[Hashable, Any] = OrderedDict()
         self._baselines: OrderedDict[Hashable, Slice] = OrderedDict()
-        self._draws: OrderedDict[Hashable, ParameterDraws] = OrderedDict()
         self._lowered: OrderedDict[Hashable, LoweredPosition] = OrderedDict()
         self._checks: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock = RLock()
@@ -107,6 +105,9 @@ class Session:
         with self._lock:
             first, second, trades = self._read(request)
             horizons = self._horizons(request, first, second)
+            for scenario in (first, second):
+                if request.detail and scenario is not None:
+                    self._prepare(scenario)  # the whole chain first: prices are then read off it
             before_state, before = self._state_before(first, horizons[0], request.detail)
             after_state, book_state = self._state_after(request, second, horizons[1], trades)
             after_state, after = self._view(after_state, second, request.detail, (before_state, before))
@@ -233,11 +234,7 @@ class Session:
 
     def _prepare(self, scenario: Scenario) -> PreparedScenario:
         return _kept(self._prepared, scenario, KEPT_SCENARIOS,
-                     lambda: prepare(scenario, self.world, self.spec, self._policy_draws()))
-
-    def _policy_draws(self) -> ParameterDraws:
-        """Draws of the chain's parameters, made once: the same for every scenario and horizon."""
-        return _kept(self._draws, "draws", 1, lambda: policy_draws(self.world, self.spec))
+                     lambda: self._hold(scenario.horizon).setting.responses.prepare(scenario))
 
     def _state_before(
         self, scenario: Scenario | None, horizon: Horizon, detail: bool

@@ -64,10 +64,9 @@ def condition(response: ResponseDraws, model: FactorModel, spec: RunSpec) -> Sho
     _check_response(response, model, spec)
     core = response.core
     follow = ~core
-    moves = response.path.T  # (K, T, D)
-    path = moves.copy()
+    path = response.path.T.copy()  # (K, T, D)
     if follow.any():
-        path[follow] = follow_core(draw_loadings(core, model, spec), moves[core])
+        follow_core(draw_loadings(core, model, spec), core, path)
     path = path.T
 
     channels = response.channels
@@ -95,13 +94,10 @@ def condition_at_steps(
     loadings : draw_loadings of response.core when the caller keeps them, else computed.
     """
     core = response.core
-    path = response.path.copy()
+    path = response.path.transpose(0, 2, 1).copy()  # (K, S, D)
     if not core.all():
-        if loadings is None:
-            loadings = draw_loadings(core, model, spec)
-        moves = np.ascontiguousarray(response.path[core].transpose(0, 2, 1))
-        path[~core] = follow_core(loadings, moves).transpose(0, 2, 1)
-    return path, _noise_map(model, response.horizon, response.pinned)
+        follow_core(draw_loadings(core, model, spec) if loadings is None else loadings, core, path)
+    return path.transpose(0, 2, 1), _noise_map(model, response.horizon, response.pinned)
 
 
 def draw_loadings(core: np.ndarray, model: FactorModel, spec: RunSpec) -> np.ndarray:
@@ -118,12 +114,10 @@ def draw_loadings(core: np.ndarray, model: FactorModel, spec: RunSpec) -> np.nda
     return np.ascontiguousarray(loadings)
 
 
-def follow_core(loadings: np.ndarray, moves: np.ndarray) -> np.ndarray:
-    """(I, T, D) moves of the other factors for moves (J, T, D) of the core; loadings of
+def follow_core(loadings: np.ndarray, core: np.ndarray, path: np.ndarray) -> None:
+    """Fill the moves of the factors outside *core* (K,) bool in *path* (K, T, D); loadings of
     :func:`draw_loadings`."""
-    followed = np.empty((len(loadings), *moves.shape[1:]))
-    follow(loadings, moves, followed)
-    return followed
+    follow(loadings, np.flatnonzero(core), np.flatnonzero(~core), path)
 
 
 def fixing_map(
