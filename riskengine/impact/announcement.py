@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from riskengine.kernels.moves import look_ahead
+
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
@@ -31,14 +33,7 @@ class Announcement:
         now = path.T[: self.steps]
         if self.ahead == 0 or not self.weight.any():
             return now.T
-        later = path.T[self.ahead : self.ahead + self.steps]
-        if self.regime.any():
-            labels, place = np.unique(self.regime, return_inverse=True)
-            means = [later[:, self.regime == label].mean(axis=1) for label in labels]
-            moved = np.stack(means, axis=1)[:, place]
-            moved -= now
-        else:
-            moved = later.mean(axis=1)[:, None] - now
-        moved *= self.weight if exempt is None else np.where(exempt, 0.0, self.weight)
-        moved += now
-        return moved.T
+        weight = self.weight if exempt is None else np.where(exempt, 0.0, self.weight)
+        price = np.empty(now.shape)
+        look_ahead(path.T, self.ahead, weight, self.regime, price)
+        return price.T

@@ -1,11 +1,14 @@
 """Moves of factors by draw as sums over a few drivers, and of the factors that follow them.
 
-    combine   out_r(t) = Σ_n weight_n x_n(t)          follow   out_i(t) = Σ_j B_ij x_j(t)
+    combine     out_r(t) = Σ_n weight_n x_n(t)          follow   out_i(t) = Σ_j B_ij x_j(t)
+    look_ahead  out(t) = x(t) + weight (E[x(t + ahead)] − x(t)),  E the mean over the draws of a regime
 
 The draws lie along the last axis; terms are added in ascending order, product and sum rounded apart.
 """
 
 from __future__ import annotations
+
+import numpy as np
 
 from riskengine.kernels import kernel
 
@@ -52,3 +55,26 @@ def follow(loadings, leaders, followers, moves):
                     _add_scaled(loadings[i, j, 0], moves[leaders[j], t], row)
                 else:
                     _add_product(loadings[i, j], moves[leaders[j], t], row)
+
+
+@kernel
+def look_ahead(path, ahead, weight, regime, out):
+    """out[t, d] = x + weight[d] (mean of path[t + ahead] over the draws of d's regime − x), x = path[t, d].
+
+    path : (≥ T + ahead, D).  weight : (D,).  regime : (D,) int64 from 0 on.  out : (T, D).
+    """
+    regimes = 0
+    for d in range(regime.shape[0]):
+        regimes = max(regimes, regime[d] + 1)
+    count, mean = np.zeros(regimes), np.empty(regimes)
+    for d in range(regime.shape[0]):
+        count[regime[d]] += 1.0
+    for t in range(out.shape[0]):
+        now, later, price = path[t], path[t + ahead], out[t]
+        mean[:] = 0.0
+        for d in range(price.shape[0]):
+            mean[regime[d]] += later[d]
+        for r in range(regimes):
+            mean[r] /= count[r]
+        for d in range(price.shape[0]):
+            price[d] = now[d] + weight[d] * (mean[regime[d]] - now[d])

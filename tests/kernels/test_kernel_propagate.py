@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from riskengine.kernels.moves import combine, follow
+from riskengine.kernels.moves import combine, follow, look_ahead
 from riskengine.kernels.propagate import (
     CLASSES, LINES, PIN_FLOW, PIN_NONE, PIN_SENTIMENT, ROW_DRAWS, Dollar, Orders, Paths, Prices, Targets, propagate,
 )
@@ -143,3 +143,15 @@ def test_followers(own):
     assert np.array_equal(moves[leaders], before[leaders])
     expected = np.einsum("ijd,jtd->itd", np.broadcast_to(loadings, (2, 3, 20)), before[leaders])
     assert moves[followers] == pytest.approx(expected, rel=1e-12, abs=1e-13)
+
+
+def test_look_ahead():
+    draw = np.random.default_rng(3).standard_normal
+    path, weight, regime = draw((9, 40)), draw(40), np.arange(40) % 3
+    regime[regime == 1] = 0  # a label nobody has
+    out = np.empty((5, 40))
+    look_ahead(path, 4, weight, regime, out)
+    for label in (0, 2):
+        here = regime == label
+        expected = path[4:][:, here].mean(axis=1, keepdims=True)
+        assert out[:, here] == pytest.approx(path[:5, here] + weight[here] * (expected - path[:5, here]), rel=1e-12)
