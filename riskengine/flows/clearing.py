@@ -164,11 +164,11 @@ def _clear(orders: HolderOrders, accounts: ExternalAccounts, draws: ParameterDra
 def _group_flows(
     group: OrderGroup, share: np.ndarray, reallocation: np.ndarray, columns: np.ndarray, draws: ParameterDraws
 ) -> GroupFlows:
-    """share : (A, D) of US residents.  reallocation : (H, A).  columns : (H, 23)."""
+    """share : (A, D) of US residents.  reallocation : (H, A).  columns : (H, 23); bought per other_us."""
     a, k = group.asset_class, group.sector
     classes = reallocation.shape[1]
     own = columns.T @ group.amounts.T  # (23, P)
-    bought = [(columns * reallocation[:, b, None]).T @ group.amounts.T for b in range(classes)]  # per other_us
+    bought = [(columns * reallocation[:, b, None]).T @ group.amounts.T for b in range(classes)]
     own_total, bought_total = own.sum(axis=0), [x.sum(axis=0) for x in bought]  # (P,)
     other_us, out = group.proceeds.other_us, group.proceeds.abroad
     hedge = draws.derive(("hedge", k), lambda: np.ascontiguousarray(hedge_ratios(draws, k).T))  # (A, D)

@@ -91,7 +91,8 @@ class ParameterDraws:
 
     def __reduce__(self) -> tuple:
         """A copy for a file or another process starts without derived values: identities end here."""
-        return ParameterDraws, (self.values, self.shock_scores, self.regime_scores, self.uncertain, self.settings)
+        return ParameterDraws, (self.values, self.shock_scores, self.regime_scores, self.uncertain,
+                                self.settings)
 
     def median(self, name: str) -> float:
         """Median of one parameter over the draws."""
@@ -103,8 +104,8 @@ class ParameterDraws:
 
 
 def over_time(size: np.ndarray, progress: np.ndarray) -> np.ndarray:
-    """size (D,) × progress (T,) as (D, T); in memory the draws of one step lie together, as in every (D, T) of
-    the chain."""
+    """size (D,) × progress (T,) as (D, T); in memory the draws of one step lie together, as in every (D, T)
+    of the chain."""
     return np.multiply.outer(progress, size).T
 
 

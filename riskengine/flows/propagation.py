@@ -133,17 +133,17 @@ def run_recursion(
         Targets(*(_lanes(x) for x in (sellers.share, sellers.capacity, np.concatenate(
             [sellers.to_class, sellers.treasury[:, None]], axis=1)))),
         _pack_dollar(orders, pinned, accounts, draws, differential, path_2y, dt),
-        draws.derive("packed", lambda: Prices(
-            _lanes(np.stack([prices.long_run, prices.impact - prices.long_run, prices.decay, prices.duration])),
-            _lanes(prices.per_order.T)), prices),
-        _empty_paths(_width(count), steps, len(desired), len(sellers.names), 0 if flows else last, flows, scratch),
+        draws.derive("propagators packed", lambda: _pack_prices(prices), prices),
+        _empty_paths((_width(count), steps, len(desired), len(sellers.names)), 0 if flows else last, flows,
+                     scratch),
         run,
     )
     place = {g: n for n, g in enumerate(desired)}
 
     def of_group(g: int) -> np.ndarray:
-        path = orders.groups[g].path
-        return np.broadcast_to(path, (count, steps)) if g not in place else out.fraction[place[g], :, :count].T
+        if g in place:
+            return out.fraction[place[g], :, :count].T
+        return np.broadcast_to(orders.groups[g].path, (count, steps))
 
     at_horizon = tuple(
         of_group(g)[:, last] if flows or g not in place else out.fraction[place[g], 0, :count]
@@ -222,16 +222,25 @@ def _pack_dollar(
         draws.derive("dollar", fixed, accounts, path_2y),
         through_time(orders.outside), through_time(orders.extra_account),
         through_time([("", differential)] if differential.any() else []),
-        through_time([("", pinned.s)] if (pinned.kind != PIN_NONE).any() else []), _lanes(pinned.kind, np.int64),
+        through_time([("", pinned.s)] if (pinned.kind != PIN_NONE).any() else []),
+        _lanes(pinned.kind, np.int64),
         draws.derive(("j-curve", dt), lambda: jcurve_weights(dt, draws)), dt,
     )
 
 
+def _pack_prices(prices: FlowPrices) -> Prices:
+    gap = prices.impact - prices.long_run
+    return Prices(_lanes(np.stack([prices.long_run, gap, prices.decay, prices.duration])),
+                  _lanes(prices.per_order.T))
+
+
 def _empty_paths(
-    width: int, steps: int, groups: int, sellers: int, first_fraction: int, flows: bool, scratch: Scratch | None
+    size: tuple[int, int, int, int], first_fraction: int, flows: bool, scratch: Scratch | None
 ) -> Paths:
+    """size : draws, steps, groups with desired orders, sellers."""
+    width, steps, groups, sellers = size
     kept, classes = (steps, len(ASSET_CLASSES)) if flows else (1, 0)
-    shape = (width, steps, groups, sellers, kept)
+    shape = (*size, kept)
     if scratch is not None and shape in scratch.paths:
         found = scratch.paths[shape]
         found.sold[:] = 0.0
@@ -247,7 +256,8 @@ def _empty_paths(
 
 
 def dollars_out(paths: FlowPaths, clearing: Clearing) -> tuple[np.ndarray, np.ndarray]:
-    """Dollars that have left by the sales of the groups at the horizon: in all (D,), by home currency (D, 21)."""
+    """Dollars that have left by the sales of the groups at the horizon: in all (D,), by home currency
+    (D, 21)."""
     total, by_currency = np.zeros(len(paths.s)), np.zeros((N_CURRENCIES, len(paths.s)))
     for fraction, flows in zip(paths.at_horizon, clearing.groups, strict=True):
         total -= flows.dollars * fraction
@@ -269,6 +279,6 @@ def _lanes(values: np.ndarray, dtype: type = np.float64) -> np.ndarray:
 
 
 def _width(count: int) -> int:
-    """Length of rows in the kernel: a little more than whole blocks, so that rows do not fall on the same lines
-    of the cache."""
+    """Length of rows in the kernel: a little more than whole blocks, so that rows do not fall on the same
+    lines of the cache."""
     return -(-count // ROW_DRAWS) * ROW_DRAWS + LANES

@@ -105,7 +105,8 @@ def _sell(
     orders: HolderOrders, i: int, shock: ForeignSelling, accounts: ExternalAccounts, draws: ParameterDraws,
     numbers: Numbers, t: np.ndarray, left: np.ndarray, alone: bool,
 ) -> np.ndarray:
-    """Orders of executed sales; returns what the holders have left, *left* itself when the shock is *alone*."""
+    """Orders of executed sales; returns what the holders have left, *left* itself when the shock is
+    *alone*."""
     mask = select_holders(orders, accounts, shock.holders)
     sectors = sector_indices(shock.sector)
     classes = class_indices(shock.classes)
@@ -189,7 +190,8 @@ def _slow_inflow(
     total = accounts.holdings.sum(axis=0)
     scope = {a: accounts.purchases[a] * accounts.holdings[mask, a].sum() / total[a]
              for a in classes if total[a] > 0}
-    share = numbers[i, "share"] if shock.share is not None else numbers[i, "amount_per_year"] / sum(scope.values())
+    share = (numbers[i, "share"] if shock.share is not None
+             else numbers[i, "amount_per_year"] / sum(scope.values()))
     for a in scope:
         for k in (PRIVATE, OFFICIAL):
             usual = accounts.purchases[a] * accounts.by_sector[k][:, a] * mask / total[a]

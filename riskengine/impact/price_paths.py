@@ -95,7 +95,8 @@ def price_paths(
 
     scratch : kept between calls with the same accounts and draws; ``paths`` are then valid until the next
     call.
-    run : ``Executor.map``, to run the recursion on its threads.  flows : False when no ledger is asked for."""
+    run : ``Executor.map``, to run the recursion on its threads.  flows : False when no ledger is asked
+    for."""
     dt, steps = horizon.dt, horizon.steps
     ahead = _steps_ahead(scenario, draws, horizon)
     t = np.arange(1, steps + ahead + 1) * dt
@@ -114,13 +115,14 @@ def price_paths(
         differential = differential + over_time(curve[TWO], progress)
     if orders.foreign_2y is not None:
         differential = differential - orders.foreign_2y
-    paths = run_recursion(orders, clearing, pinned, prices, accounts, draws, differential, per_dollar, dt, scratch,
-                          run, steps, flows)
+    paths = run_recursion(orders, clearing, pinned, prices, accounts, draws, differential, per_dollar, dt,
+                          scratch, run, steps, flows)
     outflow, by_currency = dollars_out(paths, clearing)
     pattern = _spread_over_currencies(accord, pinned.kind == PIN_FLOW, betas, by_currency, outflow, draws)
     share = draws["announcement_share"] * scenario.probability if ahead else np.zeros(draws.count)
     announce = Announcement(share, ahead, _regime_labels(regimes, draws.count), steps)
-    by_hand = (pinned.kind != PIN_NONE) & (accord is None)  # the user's own path of the price; an accord is a plan
+    # A target by hand is the user's own path of the price; an accord is a plan.
+    by_hand = (pinned.kind != PIN_NONE) & (accord is None)
     s = announce.price(paths.s, by_hand)
     return PricePaths(
         scenario, draws, steps, t, numbers, regimes, orders, clearing, pinned, paths, pattern, s,
@@ -135,7 +137,8 @@ def factor_moves(
 ) -> tuple[Moves, np.ndarray]:
     """Moves of every factor by channel at the steps *keep*, and the core (K,) bool."""
     draws, steps = priced.draws, priced.steps
-    ten = priced.flow_10y * tenor_weights(draws)[TEN] + priced.treasury_path(TEN)  # property remembers the path
+    # Property remembers the whole path of the 10-year.
+    ten = priced.flow_10y * tenor_weights(draws)[TEN] + priced.treasury_path(TEN)
     drivers = {
         "dollar": priced.s.T[keep], "flow_10y": priced.flow_10y.T[keep],
         "equity_orders": priced.equity_orders.T[keep], "dollar_2y": priced.path_2y.T[keep],
@@ -152,8 +155,8 @@ def factor_moves(
         None if x is None or not x[:, :steps].any() else x.T[:steps].T
         for x in (priced.orders.residential, priced.orders.commercial))
     of_property, buyers = property_terms(
-        *(None if x is None else x.T[keep].T for x in (residential, commercial)), accounts.real_estate.exposure,
-        draws, snapshot)
+        *(None if x is None else x.T[keep].T for x in (residential, commercial)),
+        accounts.real_estate.exposure, draws, snapshot)
     core = _OWN | model.core
     for name in METROS if residential is not None else ():
         exposure = market_input(snapshot, f"metro_exposure.{name}")

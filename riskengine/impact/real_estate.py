@@ -49,7 +49,8 @@ def foreign_buyer_effect(change: np.ndarray, exposure: float, draws: ParameterDr
 
 def homes_move(residential: np.ndarray, exposure: float, draws: ParameterDraws) -> bool:
     """Does foreign capital (D, T) move house prices of this exposure in any draw at any step?"""
-    reacts = (draws["house_price_per_1pct_foreign_capital"] * exposure != 0) & (draws["foreign_buyer_cap"] != 0)
+    effect = draws["house_price_per_1pct_foreign_capital"] * exposure
+    reacts = (effect != 0) & (draws["foreign_buyer_cap"] != 0)
     return bool(np.any(residential[reacts]))
 
 
@@ -75,5 +76,6 @@ def property_terms(
         for name in METROS:
             metro = market_input(snapshot, f"metro_exposure.{name}")
             drivers[f"buyers of HOME_{name}"] = foreign_buyer_effect(residential, metro, draws).T
-    terms += [Term(FACTORS.index(name.removeprefix("buyers of ")), "foreign_buyers", name, one) for name in drivers]
+    for name in drivers:
+        terms.append(Term(FACTORS.index(name.removeprefix("buyers of ")), "foreign_buyers", name, one))
     return tuple(terms), drivers

@@ -57,8 +57,8 @@ def two_year_per_dollar(draws: ParameterDraws) -> np.ndarray:
 def imposed_paths(
     scenario: Scenario, draws: ParameterDraws, numbers: Numbers, betas: np.ndarray, t: np.ndarray
 ) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
-    """Changes of yields through the policy paths of the scenario: of each the curve (10, D), decimals, and its
-    progress (T,).
+    """Changes of yields through the policy paths of the scenario: of each the curve (10, D), decimals, and
+    its progress (T,).
 
     Between given tenors linear in maturity; outside them the nearest given tenor times the ratio of path
     betas.

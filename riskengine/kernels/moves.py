@@ -42,8 +42,8 @@ def combine(rows, drivers, weights, moves, out):
 def follow(loadings, leaders, followers, moves):
     """moves[followers[i], t, d] = Σ_j loadings[i, j, d] · moves[leaders[j], t, d], j ascending.
 
-    loadings : (I, J, D), or (I, J, 1) shared by all draws.  leaders : (J,), followers : (I,) int64, none in both.
-    moves : (K, T, D).
+    loadings : (I, J, D), or (I, J, 1) shared by all draws.  leaders : (J,), followers : (I,) int64, none in
+    both.  moves : (K, T, D).
     """
     shared = loadings.shape[2] == 1
     for i in range(followers.shape[0]):

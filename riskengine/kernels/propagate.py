@@ -11,8 +11,9 @@ One step t of one draw, in this order:
     prices    z ← z 2^(−dt/half-life) + x;  dy = −(long_run X + (impact − long_run) z)/Cap   (METHOD 4)
 
 The vector form of a propagator is the convolution Σ_u G(t−u) x(u), G(τ) = r + (i − r) 2^(−τ/h).
-Arrays only, the draws along the last axis, D a multiple of ROW_DRAWS; shapes and units at the tuples.  Holders
-never appear: orders come in groups whose holders move in proportion, so that holder × time stays factored.
+Arrays only, the draws along the last axis, D a multiple of ROW_DRAWS; shapes and units at the tuples.
+Holders never appear: orders come in groups whose holders move in proportion, so that holder × time stays
+factored.
 """
 
 from __future__ import annotations
@@ -138,7 +139,8 @@ class Paths(NamedTuple):
 
 @intrinsic
 def _convolve(typing_context, lags, s, t, out, at, count):
-    """out[at + i] = Σ_u lags[t − 1 − u] s[u, i], u < t, the earliest first, by fused multiply-add; i < count."""
+    """out[at + i] = Σ_u lags[t − 1 − u] s[u, i], u < t, i < count, the earliest u first, by fused
+    multiply-add."""
 
     def generate(context, builder, signature, arguments):
         kinds, zero, one = signature.args, ir.Constant(INDEX, 0), ir.Constant(INDEX, 1)
@@ -160,8 +162,8 @@ def _convolve(typing_context, lags, s, t, out, at, count):
                 lag = builder.sub(builder.sub(last, one), u)
                 weight = spread(builder, builder.load(builder.gep(table.data, [lag])))
                 for total, lane in zip(totals, lanes, strict=True):
-                    row = source.load(u, lane)
-                    builder.store(builder.call(multiply_add, [weight.value, row.value, builder.load(total)]), total)
+                    terms = [weight.value, source.load(u, lane).value, builder.load(total)]
+                    builder.store(builder.call(multiply_add, terms), total)
             for total, lane in zip(totals, lanes, strict=True):
                 target.store(Lanes(builder, builder.load(total)), 0, lane)
         return context.get_dummy_value()
@@ -199,12 +201,14 @@ def _add_lines(typing_context, x, start, lines, at, total, count):
 
 @intrinsic
 def _aim(typing_context, wedge, elasticity, at, price, start, goal, count):
-    """goal = −ε max(wedge + price, 0) where wedge > 0, else 0; wedge and ε at element *at*, price at *start*."""
+    """goal = −ε max(wedge + price, 0) where wedge > 0, else 0; wedge and ε at element *at*, price at
+    *start*."""
 
     def body(context, builder, kinds, arguments, lane):
         wedge, elasticity, price, goal = (
             Rows(context, builder, kinds[n], arguments[n], start)
-            for n, start in ((0, arguments[2]), (1, arguments[2]), (3, arguments[4]), (5, ir.Constant(INDEX, 0))))
+            for n, start in ((0, arguments[2]), (1, arguments[2]), (3, arguments[4]),
+                             (5, ir.Constant(INDEX, 0))))
         w = wedge.load(0, lane)
         cost = (w + price.load(0, lane)).positive_or_zero().where_positive(w)
         goal.store(-elasticity.load(0, lane) * cost, 0, lane)
@@ -226,10 +230,10 @@ def _approach(typing_context, goal, speed, at, f, start, count):
 
 
 @intrinsic
-def _settle(typing_context, coefficients, first, extra, of_extra, differential, of_differential, dt, total, state,
-            account, position, at, s, now, count):
-    """The dollar of one step.  of_extra, of_differential, at, now : elements of the step's first draw in extra,
-    differential, account and position, s.
+def _settle(typing_context, coefficients, first, extra, of_extra, differential, of_differential, dt, total,
+            state, account, position, at, s, now, count):
+    """The dollar of one step.  of_extra, of_differential, at, now : elements of the step's first draw in
+    extra, differential, account and position, s.
 
     CA = η GDP × convolution (in *account*);  C_s ← C_s + CA dt;  C ← C + (CA + extra) dt
     s = (Γ (X$ − C − θ (η GDP Σ s dt − C_s)) − ρ Δ)/(1 + ρ π)
@@ -254,13 +258,13 @@ def _settle(typing_context, coefficients, first, extra, of_extra, differential, 
             state.store(x, row, lane)
         rows(12, arguments[13]).store((gamma * (position - pipeline) - rate) / damping, 0, lane)
 
-    return types.void(coefficients, first, extra, of_extra, differential, of_differential, dt, total, state, account,
-                      position, at, s, now, count), each_lane(body)
+    return types.void(coefficients, first, extra, of_extra, differential, of_differential, dt, total, state,
+                      account, position, at, s, now, count), each_lane(body)
 
 
 @intrinsic
-def _move_prices(typing_context, coefficients, per_order, first, s, now, dt, total, state, dlog_price, at, yield_10y,
-                 equity, count):
+def _move_prices(typing_context, coefficients, per_order, first, s, now, dt, total, state, dlog_price, at,
+                 yield_10y, equity, count):
     """z ← z 2^(−dt/half-life) + x;  dy = −(long_run X + gap z);  log prices of all classes; Σ s dt."""
 
     def body(context, builder, kinds, arguments, lane):
@@ -283,8 +287,8 @@ def _move_prices(typing_context, coefficients, per_order, first, s, now, dt, tot
             prices.store(price, a, lane)
         rows(11, at).store(price, 0, lane)
 
-    return types.void(coefficients, per_order, first, s, now, dt, total, state, dlog_price, at, yield_10y, equity,
-                      count), each_lane(body)
+    return types.void(coefficients, per_order, first, s, now, dt, total, state, dlog_price, at, yield_10y,
+                      equity, count), each_lane(body)
 
 
 @intrinsic
@@ -300,8 +304,8 @@ def _keep_row(typing_context, x, start, out, at, count):
 
 @kernel
 def _meet_pins(dollar, targets, here, t, kept, now, state, total, out):
-    """Imposed paths of s, and the sales of the official sellers that bring the dollars they need, of the draws
-    *here*."""
+    """Imposed paths of s, and the sales of the official sellers that bring the dollars they need, of the
+    draws *here*."""
     kind, pin = dollar.pin_kind[here], dollar.pin[t, here]
     gamma, damping = dollar.coefficients[GAMMA, here], dollar.coefficients[DAMPING, here]
     need, position = out.needed[kept, here], out.position[kept, here]
@@ -368,15 +372,16 @@ def _run_draws(orders, targets, dollar, prices, span, out):
                 place = (g * out.fraction.shape[1] + t - out.first_fraction) * draws + first
                 _keep_row(f, g * wide, out.fraction, place, count)
         _convolve(dollar.lags, s, t, out.current_account, kept_at, count)
-        _settle(dollar.coefficients, first, dollar.extra, at if dollar.extra.shape[0] > 1 else first,
-                dollar.differential, at if dollar.differential.shape[0] > 1 else first, dollar.dt, total, state,
-                out.current_account, out.position, kept_at, s, t * wide, count)
+        of_extra = at if dollar.extra.shape[0] > 1 else first
+        of_differential = at if dollar.differential.shape[0] > 1 else first
+        _settle(dollar.coefficients, first, dollar.extra, of_extra, dollar.differential, of_differential,
+                dollar.dt, total, state, out.current_account, out.position, kept_at, s, t * wide, count)
         if free:
             out.needed[kept, here] = 0.0
         else:
             _meet_pins(dollar, targets, here, t, kept, s[t], state, total, out)
         _keep_row(s, t * wide, out.s, at, count)
-        _move_prices(prices.coefficients, prices.per_order, first, s, t * wide, dollar.dt, total, state, dlog_price,
-                     at, out.yield_10y, out.equity, count)
+        _move_prices(prices.coefficients, prices.per_order, first, s, t * wide, dollar.dt, total, state,
+                     dlog_price, at, out.yield_10y, out.equity, count)
         for a in range(out.orders.shape[0]):
             _keep_row(total, a * wide, out.orders, a * out.orders.shape[1] * draws + kept_at, count)

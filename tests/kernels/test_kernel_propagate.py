@@ -7,7 +7,8 @@ import pytest
 
 from riskengine.kernels.moves import combine, follow, look_ahead
 from riskengine.kernels.propagate import (
-    CLASSES, LINES, PIN_FLOW, PIN_NONE, PIN_SENTIMENT, ROW_DRAWS, Dollar, Orders, Paths, Prices, Targets, propagate,
+    CLASSES, LINES, PIN_FLOW, PIN_NONE, PIN_SENTIMENT, ROW_DRAWS, Dollar, Orders, Paths, Prices, Targets,
+    propagate,
 )
 
 STEPS, LAGS, DT = 30, 12, 1 / 52
@@ -21,14 +22,15 @@ def make_inputs(pinned: bool, seed: int = 5) -> tuple[Orders, Targets, Dollar, P
     lines = draw(-50.0, 400.0, (5, LINES, DRAWS))
     orders = Orders(
         -draw(0.0, 1.0, (2, STEPS)), draw(-50.0, 300.0, (2, LINES, DRAWS)), np.array([0, 3, 1, 0, 2]),
-        draw(0.0, 1.0, (5, STEPS)), draw(-0.02, 0.1, (5, DRAWS)), draw(0.0, 0.2, (5, DRAWS)), draw(1.0, 4.0, (5, DRAWS)),
-        lines)
-    targets = Targets(draw(0.1, 0.5, (3, DRAWS)), draw(20.0, 300.0, (3, DRAWS)), draw(0.1, 1.0, (3, LINES - 1, DRAWS)))
-    coefficients = np.stack([draw(2e-5, 2e-4, DRAWS), draw(2e3, 4e3, DRAWS), draw(0.0, 0.3, DRAWS), draw(0.0, 4.0, DRAWS),
-                             draw(1.0, 1.2, DRAWS)])
+        draw(0.0, 1.0, (5, STEPS)), draw(-0.02, 0.1, (5, DRAWS)), draw(0.0, 0.2, (5, DRAWS)),
+        draw(1.0, 4.0, (5, DRAWS)), lines)
+    targets = Targets(draw(0.1, 0.5, (3, DRAWS)), draw(20.0, 300.0, (3, DRAWS)),
+                      draw(0.1, 1.0, (3, LINES - 1, DRAWS)))
+    coefficients = np.stack([draw(2e-5, 2e-4, DRAWS), draw(2e3, 4e3, DRAWS), draw(0.0, 0.3, DRAWS),
+                             draw(0.0, 4.0, DRAWS), draw(1.0, 1.2, DRAWS)])
     kind = np.resize([PIN_NONE, PIN_FLOW, PIN_SENTIMENT], DRAWS) if pinned else np.full(DRAWS, PIN_NONE)
-    dollar = Dollar(coefficients, draw(-80.0, 80.0, shape), draw(-50.0, 50.0, (1, DRAWS)), draw(-0.01, 0.01, shape),
-                    draw(0.0, 0.1, shape), kind, draw(-0.05, 0.2, LAGS), DT)
+    dollar = Dollar(coefficients, draw(-80.0, 80.0, shape), draw(-50.0, 50.0, (1, DRAWS)),
+                    draw(-0.01, 0.01, shape), draw(0.0, 0.1, shape), kind, draw(-0.05, 0.2, LAGS), DT)
     prices = Prices(np.stack([draw(1e-7, 1e-6, DRAWS), draw(1e-6, 3e-6, DRAWS), draw(0.8, 0.99, DRAWS),
                               draw(4.0, 7.0, DRAWS)]), draw(0.0, 1e-4, (CLASSES, DRAWS)))
     return orders, targets, dollar, prices
@@ -38,7 +40,8 @@ def run(inputs, spans=((0, DRAWS),), flows=True) -> Paths:
     kept, classes = (STEPS, CLASSES) if flows else (1, 0)
     flat, rows = ((STEPS, DRAWS),) * 3, ((kept, DRAWS),) * 3
     out = Paths(*(np.full(shape, np.nan) for shape in (*flat, *rows)), np.zeros((3, kept, DRAWS)),
-                np.full((classes, kept, DRAWS), np.nan), np.full((5, kept, DRAWS), np.nan), 0 if flows else STEPS - 1)
+                np.full((classes, kept, DRAWS), np.nan), np.full((5, kept, DRAWS), np.nan),
+                0 if flows else STEPS - 1)
     for span in spans:
         propagate(*inputs, span, out)
     return out
@@ -54,8 +57,8 @@ def plain(inputs, d: int) -> dict[str, np.ndarray]:
     found: dict[str, list] = {name: [] for name in Paths._fields[:-1]}
     for t in range(STEPS):
         cost = orders.wedge[:, d] + price[orders.asset_class]
-        wanted = np.where((orders.wedge[:, d] > 0) & (cost > 0),
-                          orders.phase[:, t] * (np.exp(-orders.elasticity[:, d] * np.maximum(cost, 0)) - 1), 0.0)
+        response = np.exp(-orders.elasticity[:, d] * np.maximum(cost, 0)) - 1
+        wanted = np.where((orders.wedge[:, d] > 0) & (cost > 0), orders.phase[:, t] * response, 0.0)
         f = f + orders.speed[:, d] * (wanted - f)
         total = orders.path[:, t] @ orders.path_lines[:, :, d] + f @ orders.lines[:, :, d]
         leaving = total[CLASSES + 1] + dollar.outside[t, d]
@@ -79,9 +82,11 @@ def plain(inputs, d: int) -> dict[str, np.ndarray]:
         price = prices.per_order[:, d] * total[:CLASSES]
         equity = price[3]
         price[0] -= duration * dy
-        for name, value in (("fraction", f), ("sold", sold), ("needed", need), ("s", s[-1]), ("orders", total[:CLASSES]),
-                            ("current_account", account[-1]), ("position", leaving + need - absorbed),
-                            ("yield_10y", dy), ("equity", equity)):
+        for name, value in (
+            ("fraction", f), ("sold", sold), ("needed", need), ("s", s[-1]), ("orders", total[:CLASSES]),
+            ("current_account", account[-1]), ("position", leaving + need - absorbed), ("yield_10y", dy),
+            ("equity", equity),
+        ):
             found[name].append(value)
     return {name: np.array(value).T for name, value in found.items()}
 
@@ -115,7 +120,8 @@ def test_prices_without_the_ledger_are_the_same_bits():
 def test_doubling_given_orders_doubles_everything_exactly():
     orders, targets, dollar, prices = make_inputs(False)
     alone = orders._replace(asset_class=orders.asset_class[:0], lines=orders.lines[:0])
-    quiet = dollar._replace(outside=0 * dollar.outside, extra=0 * dollar.extra, differential=0 * dollar.differential)
+    quiet = dollar._replace(outside=0 * dollar.outside, extra=0 * dollar.extra,
+                            differential=0 * dollar.differential)
     one = run((alone, targets, quiet, prices))
     two = run((alone._replace(path=2 * alone.path), targets, quiet, prices))
     for name in ("s", "yield_10y", "equity", "current_account", "position", "orders"):
@@ -154,4 +160,5 @@ def test_look_ahead():
     for label in (0, 2):
         here = regime == label
         expected = path[4:][:, here].mean(axis=1, keepdims=True)
-        assert out[:, here] == pytest.approx(path[:5, here] + weight[here] * (expected - path[:5, here]), rel=1e-12)
+        now = path[:5, here]
+        assert out[:, here] == pytest.approx(now + weight[here] * (expected - now), rel=1e-12)

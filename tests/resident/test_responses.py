@@ -1,4 +1,4 @@
-"""A full answer runs the chain once: the response is read off the whole chain, with the bits of the quick one."""
+"""A full answer runs the chain once: the response is read off it, with the bits of the quick one."""
 
 from __future__ import annotations
 
