@@ -1,4 +1,4 @@
-"""Values derived from parameter draws: made once, by the identity of what they depend on; copies start anew."""
+"""Values derived from parameter draws: made once, by identity of what they depend on; copies start anew."""
 
 from __future__ import annotations
 
