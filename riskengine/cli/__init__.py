@@ -23,7 +23,9 @@ def run(arguments: Sequence[str]) -> int:
     if not debug:
         warnings.simplefilter("ignore")  # the libraries' own; what the user must know is in data quality
     try:
-        result = _dispatch(arguments)
+        from riskengine.cli.commands import app
+
+        result = app(args=arguments, prog_name="riskengine", standalone_mode=False)
         sys.stdout.flush()
         return result if isinstance(result, int) else OK
     except KeyboardInterrupt:
@@ -38,19 +40,6 @@ def run(arguments: Sequence[str]) -> int:
             raise
         say(_message(error))
         return ERROR
-
-
-def _dispatch(arguments: Sequence[str]) -> object:
-    """Call the command; typer loads pydantic to coerce parameters, the most frequent lines do without."""
-    from riskengine.cli.commands import PLAIN, app
-    from riskengine.cli.plain_lines import read_line
-
-    for words, command in PLAIN.items():
-        if tuple(arguments[: len(words)]) == words:
-            values = read_line(command, arguments[len(words):])
-            if values is not None:
-                return command(**values)
-    return app(args=list(arguments), prog_name="riskengine", standalone_mode=False)
 
 
 def _interrupted() -> int:

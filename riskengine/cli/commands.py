@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -247,10 +246,3 @@ app.add_typer(backtest_app, name="backtest")
 what_if.register(app)
 desk.register(app)
 stress.register(app)
-
-PLAIN: dict[tuple[str, ...], Callable[..., object]] = {
-    ("scenarios", "list"): scenarios_list, ("scenarios", "show"): scenarios_show,
-    ("what-if",): what_if.what_if, ("reverse",): stress.reverse, ("hedge",): stress.hedge,
-    ("resident", "status"): what_if.resident_status, ("resident", "stop"): what_if.resident_stop,
-}
-"""Commands whose plain lines are read without typer's coercion (``plain_lines``)."""
