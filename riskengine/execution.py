@@ -66,15 +66,33 @@ class Threads(_Closing):
         self._pool: ThreadPoolExecutor | None = None
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self.count, thread_name_prefix="riskengine")
-        futures = [self._pool.submit(function, item) for item in items]
-        try:
-            return [future.result() for future in futures]
-        except BaseException:
+        """Each thread, the calling one among them, takes the next item when it is done with one."""
+        waiting = list(items)
+        results: list[Any] = [None] * len(waiting)
+        failed: dict[int, BaseException] = {}
+        numbers = iter(range(len(waiting)))  # next() on it is atomic: each number goes to one thread
+
+        def work() -> None:
+            for n in numbers:
+                try:
+                    results[n] = function(waiting[n])
+                except BaseException as error:  # raised below, by the caller
+                    failed[n] = error
+                    for _ in numbers:
+                        pass  # nobody takes another
+
+        helpers = min(self.count, len(waiting)) - 1
+        if helpers > 0 and self._pool is None:
+            self._pool = ThreadPoolExecutor(self.count - 1, thread_name_prefix="riskengine")
+        futures = [self._pool.submit(work) for _ in range(helpers)] if self._pool is not None else []
+        work()
+        if not any(isinstance(error, KeyboardInterrupt) for error in failed.values()):
             for future in futures:
-                future.cancel()
-            raise
+                if not future.cancel():  # one that has not begun finds nothing to do any more
+                    future.result()
+        if failed:
+            raise failed[min(failed)]  # the first in the order of the items: all before it have been begun
+        return results
 
     def close(self) -> None:
         if self._pool is not None:

@@ -168,7 +168,7 @@ def _with_sign(value, sign):
 
 
 @kernel
-def _aligned(rows):
+def aligned_tile(rows):
     """(rows, TILE) float64, not filled, that starts on a cache line: a load of 64 bytes never touches two."""
     size = rows * TILE
     memory = np.empty(size + 8)
@@ -295,6 +295,47 @@ def _add_properties(index, terms, x, y):
             target[t] = fma(q, max(noi / max(cap + move[t], floor) - debt, 0.0), target[t])
 
 
+class Scratch(NamedTuple):
+    """Rows of a tile: values (PANEL, TILE) of nodes; grown, wider, narrower (R, TILE); poison (TILE,)."""
+
+    values: np.ndarray
+    grown: np.ndarray
+    wider: np.ndarray
+    narrower: np.ndarray
+    poison: np.ndarray
+
+
+@kernel
+def make_scratch(rows):
+    """Room for value_tile with *rows* of moves."""
+    return Scratch(aligned_tile(PANEL), aligned_tile(rows), aligned_tile(rows), aligned_tile(rows),
+                   aligned_tile(1)[0])
+
+
+@kernel
+def value_tile(legs, nodes, x, scratch, y):
+    """y (G, TILE) ← P&L by group on the moves x (R, TILE) of a tile: factors, then fixings."""
+    poison = scratch.poison
+    # a move that is not a number, or infinite, makes the whole path's P&L not a number
+    for t in range(TILE):
+        poison[t] = 0.0
+    for k in range(x.shape[0]):
+        for t in range(TILE):
+            poison[t] += 0.0 * x[k, t]
+    for g in range(y.shape[0]):
+        for t in range(TILE):
+            y[g, t] = legs.constant[g] + poison[t]
+    _add_nodes(nodes, x, scratch.values, y)
+    _add_pairs(legs.pair_index, legs.pair_terms, x, y)
+    _add_triples(legs.triple_index, legs.triple_terms, x, y)
+    _raise_rows(legs.option_index, 1, 1.0, x, scratch.grown)
+    _raise_rows(legs.option_index, 4, 1.0, x, scratch.wider)
+    _raise_rows(legs.option_index, 4, -1.0, x, scratch.narrower)
+    _add_options(legs.option_index, legs.option_terms, x, scratch.grown, scratch.wider, scratch.narrower, y)
+    _add_payoffs(legs.payoff_index, legs.payoff_terms, x, y)
+    _add_properties(legs.property_index, legs.property_terms, x, y)
+
+
 @kernel
 def reprice(legs, nodes, moves, fixing_moves, part, out):
     """Write the P&L by group of paths part[0] … part[1] − 1 into the same columns of out.
@@ -306,8 +347,7 @@ def reprice(legs, nodes, moves, fixing_moves, part, out):
     fixings = fixing_moves.shape[0]
     groups = out.shape[0]
     inputs = factors + fixings
-    x, grown, wider, narrower = _aligned(inputs), _aligned(inputs), _aligned(inputs), _aligned(inputs)
-    y, values, poison = _aligned(groups), _aligned(PANEL), _aligned(1)[0]
+    x, y, scratch = aligned_tile(inputs), aligned_tile(groups), make_scratch(inputs)
     x[:] = 0.0
     for start in range(part[0], part[1], TILE):
         count = min(TILE, part[1] - start)
@@ -317,24 +357,7 @@ def reprice(legs, nodes, moves, fixing_moves, part, out):
         for k in range(fixings):
             for t in range(count):
                 x[factors + k, t] = fixing_moves[k, start + t]
-        # a move that is not a number, or infinite, makes the whole path's P&L not a number
-        for t in range(TILE):
-            poison[t] = 0.0
-        for k in range(factors + fixings):
-            for t in range(TILE):
-                poison[t] += 0.0 * x[k, t]
-        for g in range(groups):
-            for t in range(TILE):
-                y[g, t] = legs.constant[g] + poison[t]
-        _add_nodes(nodes, x, values, y)
-        _add_pairs(legs.pair_index, legs.pair_terms, x, y)
-        _add_triples(legs.triple_index, legs.triple_terms, x, y)
-        _raise_rows(legs.option_index, 1, 1.0, x, grown)
-        _raise_rows(legs.option_index, 4, 1.0, x, wider)
-        _raise_rows(legs.option_index, 4, -1.0, x, narrower)
-        _add_options(legs.option_index, legs.option_terms, x, grown, wider, narrower, y)
-        _add_payoffs(legs.payoff_index, legs.payoff_terms, x, y)
-        _add_properties(legs.property_index, legs.property_terms, x, y)
+        value_tile(legs, nodes, x, scratch, y)
         for g in range(groups):
             for t in range(count):
                 out[g, start + t] = y[g, t]

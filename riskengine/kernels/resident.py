@@ -19,18 +19,19 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
 from riskengine.kernels import kernel
 from riskengine.kernels.primitives import fma
+from riskengine.kernels.quanta import sum_quanta, void_pointer
 from riskengine.kernels.tails import QUANTUM, add_pairwise, select
 
 TILE = 240
 """Paths per tile: a multiple of 16, no power of two."""
-_BLOCK = 64
-_PILOT = 2048
-_DIGITS = 2048
+BLOCK = 64
+"""Neighbours compared at once: the bits of one word."""
+PILOT = 2048
+MOST_BUCKETS = 4096
 
 
 class CachedMoves(NamedTuple):
@@ -70,21 +71,11 @@ class Quadratic(NamedTuple):
 
 
 @intrinsic
-def _void_pointer(typing_context, address):
-    """An address as a pointer, for numba.carray."""
-
-    def generate(context, builder, signature, arguments):
-        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
-
-    return types.voidptr(types.uint64), generate
-
-
-@intrinsic
-def _not_above(typing_context, x, first, threshold):
+def not_above(typing_context, x, first, threshold):
     """Bit i of the result: x[first + i] ≤ threshold, for 64 neighbours of a contiguous vector."""
     scalar = {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}[x.dtype]
     size = x.dtype.bitwidth // 8
-    vector = ir.VectorType(scalar, _BLOCK)
+    vector = ir.VectorType(scalar, BLOCK)
 
     def generate(context, builder, signature, arguments):
         array = context.make_array(signature.args[0])(context, builder, arguments[0])
@@ -92,15 +83,15 @@ def _not_above(typing_context, x, first, threshold):
         values = builder.load(builder.bitcast(place, vector.as_pointer()), align=size)
         undefined = ir.Constant(vector, ir.Undefined)
         spread = builder.insert_element(undefined, arguments[2], ir.Constant(ir.IntType(32), 0))
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), _BLOCK), [0] * _BLOCK)
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), BLOCK), [0] * BLOCK)
         spread = builder.shuffle_vector(spread, undefined, zeros)
-        return builder.bitcast(builder.fcmp_ordered("<=", values, spread), ir.IntType(_BLOCK))
+        return builder.bitcast(builder.fcmp_ordered("<=", values, spread), ir.IntType(BLOCK))
 
     return types.uint64(x, types.int64, x.dtype), generate
 
 
 @intrinsic
-def _lowest_bit(typing_context, word):
+def lowest_bit(typing_context, word):
     """Position of the lowest set bit of a word that is not zero."""
 
     def generate(context, builder, signature, arguments):
@@ -110,7 +101,7 @@ def _lowest_bit(typing_context, word):
 
 
 @intrinsic
-def _ordered_bits(typing_context, x):
+def ordered_bits(typing_context, x):
     """A word that orders like the float x (no NaN): sign flipped for x ≥ 0, all bits for x < 0; 0 and −0
     differ."""
     size = x.bitwidth
@@ -126,8 +117,8 @@ def _ordered_bits(typing_context, x):
 
 
 @intrinsic
-def _value_of_bits(typing_context, key, like):
-    """Inverse of _ordered_bits for the type of *like*."""
+def value_of_bits(typing_context, key, like):
+    """Inverse of ordered_bits for the type of *like*."""
     size = like.bitwidth
 
     def generate(context, builder, signature, arguments):
@@ -165,7 +156,7 @@ def load_moves(moves, begin, width, x):
             shift = moves.shift[r]
             draw = moves.draw[begin : begin + width]
             for t in range(width):
-                row[t] += shift[draw[t]]
+                row[t] += shift[np.uint64(draw[t])]
 
 
 @kernel
@@ -202,7 +193,7 @@ def revalue_quadratic(moves, book, low, high, rows, total):
             total[begin : begin + width] = 0.0
         for g in range(rows.shape[0]):
             add_terms(book, g, x, y)
-            out = numba.carray(_void_pointer(rows[g]), (paths,), np.float32)[begin : begin + width]
+            out = numba.carray(void_pointer(rows[g]), (paths,), np.float32)[begin : begin + width]
             for t in range(width):
                 out[t] = y[t]
             if wanted:
@@ -220,48 +211,12 @@ def add_rows(rows, low, high, total):
         sums = total[begin:end]
         sums[:] = 0.0
         for g in range(rows.shape[0]):
-            row = numba.carray(_void_pointer(rows[g]), (paths,), np.float32)[begin:end]
+            row = numba.carray(void_pointer(rows[g]), (paths,), np.float32)[begin:end]
             for t in range(end - begin):
                 sums[t] += np.float64(row[t])
 
 
 # ---------------------------------------------------------------- tails
-@kernel
-def sum_quanta(x):
-    """Σ x through the tree of kernels.tails.sum_by_tree, to the bit; eight quanta side by side."""
-    paths = x.shape[0]
-    quanta = (paths + QUANTUM - 1) // QUANTUM
-    leaves = np.zeros(quanta)
-    whole = paths // QUANTUM
-    done = whole - whole % 8
-    for q in range(0, done, 8):
-        a = b = c = d = e = f = g = h = 0.0
-        at = q * QUANTUM
-        for i in range(at, at + QUANTUM):
-            a += x[i]
-            b += x[i + QUANTUM]
-            c += x[i + 2 * QUANTUM]
-            d += x[i + 3 * QUANTUM]
-            e += x[i + 4 * QUANTUM]
-            f += x[i + 5 * QUANTUM]
-            g += x[i + 6 * QUANTUM]
-            h += x[i + 7 * QUANTUM]
-        leaves[q] = a
-        leaves[q + 1] = b
-        leaves[q + 2] = c
-        leaves[q + 3] = d
-        leaves[q + 4] = e
-        leaves[q + 5] = f
-        leaves[q + 6] = g
-        leaves[q + 7] = h
-    for q in range(done, quanta):
-        part = 0.0
-        for i in range(q * QUANTUM, min((q + 1) * QUANTUM, paths)):
-            part += x[i]
-        leaves[q] = part
-    return add_pairwise(leaves)
-
-
 @kernel
 def keep_not_above(x, threshold, kept, ends):
     """Values x ≤ threshold in path order; ends[q] how many up to the end of quantum q; returns how many, or
@@ -272,11 +227,11 @@ def keep_not_above(x, threshold, kept, ends):
         if count + QUANTUM > kept.shape[0]:
             return -1
         high = min((q + 1) * QUANTUM, paths)
-        whole = high - (high - q * QUANTUM) % _BLOCK
-        for begin in range(q * QUANTUM, whole, _BLOCK):
-            bits = _not_above(x, begin, threshold)
+        whole = high - (high - q * QUANTUM) % BLOCK
+        for begin in range(q * QUANTUM, whole, BLOCK):
+            bits = not_above(x, begin, threshold)
             while bits != np.uint64(0):
-                kept[count] = x[begin + np.int64(_lowest_bit(bits))]
+                kept[count] = x[begin + np.int64(lowest_bit(bits))]
                 count += 1
                 bits = bits & (bits - np.uint64(1))
         for i in range(whole, high):
@@ -288,35 +243,80 @@ def keep_not_above(x, threshold, kept, ends):
 
 
 @kernel
-def sort_keys(keys, spare, passes):
-    """Sort *keys* (n,) uint64, ascending, by *passes* digits of 11 bits; *spare* (n,) is overwritten."""
-    n = keys.shape[0]
-    places = np.empty(_DIGITS, dtype=np.int64)
-    for step in range(passes):
-        shift = np.uint64(11 * step)
-        places[:] = 0
-        for i in range(n):
-            places[np.int64((keys[i] >> shift) & np.uint64(_DIGITS - 1))] += 1
-        at = 0
-        for digit in range(_DIGITS):
-            count = places[digit]
-            places[digit] = at
-            at += count
-        for i in range(n):
-            digit = np.int64((keys[i] >> shift) & np.uint64(_DIGITS - 1))
-            spare[places[digit]] = keys[i]
-            places[digit] += 1
-        keys, spare = spare, keys
-    return keys
+def first_not_below(x, n, value):
+    """How many of the ascending x[:n] lie below *value* (np.searchsorted would load half of Numba)."""
+    low, high = 0, n
+    while low < high:
+        middle = (low + high) // 2
+        if x[middle] < value:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 @kernel
-def measure_row(x, ks, kth, sums):
+def find_smallest(x, ks, kth):
+    """kth[l] = the ks[l]-th smallest of x (n,), 1 ≤ ks ≤ n: values thrown into buckets of equal width, then a
+    selection inside the bucket of each rank."""
+    n = x.shape[0]
+    low = high = np.float64(x[0])
+    for i in range(n):
+        low = min(low, np.float64(x[i]))
+        high = max(high, np.float64(x[i]))
+    buckets = max(1, min(n, MOST_BUCKETS))
+    width = high - low
+    scale = (buckets - 1) / width if width > 0.0 else 0.0
+    if not (scale - scale == 0.0 and width - width == 0.0):
+        low = scale = 0.0  # too close or too far apart for a width: one bucket
+    ends = np.zeros(buckets + 1, dtype=np.int64)
+    place = np.empty(n, dtype=np.int32)
+    for i in range(n):
+        place[i] = np.int32((np.float64(x[i]) - low) * scale)  # rises with x: rounding keeps the order
+    for i in range(n):
+        ends[np.uint32(place[i]) + 1] += 1
+    for j in range(buckets):
+        ends[j + 1] += ends[j]
+    spread = np.empty_like(x)
+    for i in range(n):
+        j = np.uint32(place[i])
+        spread[ends[j]] = x[i]
+        ends[j] += 1
+    # ends[j] is now the end of bucket j
+    for level in range(ks.shape[0]):
+        k = ks[level]
+        j = first_not_below(ends, buckets, k)
+        begin = ends[j - 1] if j > 0 else 0
+        kth[level] = select(spread, begin, ends[j], k - 1)
+
+
+@kernel
+def sum_below(kept, ends, value, k, leaves):
+    """Sum of the k smallest of which *value* is the largest: quantum by quantum in path order, ties at the
+    end."""
+    below = 0
+    begin = 0
+    for q in range(ends.shape[0]):
+        part = 0.0
+        for i in range(begin, ends[q]):
+            inside = np.int64(kept[i] < value)
+            part += np.float64(kept[i]) * np.float64(inside)  # no branch: which ones are inside is random
+            below += inside
+        leaves[q] = part
+        begin = ends[q]
+    tied = 0.0
+    if k > below:
+        tied = (k - below) * np.float64(value)
+    return add_pairwise(leaves) + tied
+
+
+@kernel
+def measure_row(x, ks, summed, kth, sums):
     """kernels.tails.select_smallest to the bit, faster, and Σ x; *ks* ascending.  NaN in Σ x tells of a NaN
-    in x."""
+    in x.  summed : (S,) int64, places in ks whose sums are wanted; sums : (S,)."""
     paths = x.shape[0]
     largest = ks[-1]
-    stride = max(1, paths // _PILOT)
+    stride = max(1, paths // PILOT)
     pilot = np.empty(paths // stride, dtype=x.dtype)
     for i in range(pilot.shape[0]):
         pilot[i] = x[i * stride]
@@ -336,7 +336,7 @@ def measure_row(x, ks, kth, sums):
     if count < 0:  # many paths share the threshold: keep what lies below, at least *largest* are not above it
         below_threshold = threshold
         while below_threshold == threshold:
-            below_threshold = _value_of_bits(_ordered_bits(below_threshold) - np.uint64(1), threshold)
+            below_threshold = value_of_bits(ordered_bits(below_threshold) - np.uint64(1), threshold)
         count = keep_not_above(x, below_threshold, kept, ends)
         atom = count >= 0
     if count < largest and not atom:
@@ -344,27 +344,12 @@ def measure_row(x, ks, kth, sums):
         for q in range(quanta):
             ends[q] = min((q + 1) * QUANTUM, paths)
         count = paths
-    keys = np.empty(count, dtype=np.uint64)
-    for i in range(count):
-        keys[i] = _ordered_bits(kept[i])
-    keys = sort_keys(keys, np.empty(count, dtype=np.uint64), 3 if x.itemsize == 4 else 6)
+    inside = first_not_below(ks, ks.shape[0], count + 1)
+    find_smallest(kept[:count], ks[:inside], kth)
+    for level in range(inside, ks.shape[0]):
+        kth[level] = threshold
     leaves = np.empty(quanta)
-    for level in range(ks.shape[0]):
-        k = ks[level]
-        value = _value_of_bits(keys[k - 1], threshold) if k <= count else threshold
-        below = 0
-        begin = 0
-        for q in range(quanta):
-            part = 0.0
-            for i in range(begin, ends[q]):
-                inside = kept[i] < value
-                part += np.float64(kept[i]) if inside else 0.0
-                below += inside
-            leaves[q] = part
-            begin = ends[q]
-        tied = 0.0
-        if k > below:
-            tied = (k - below) * np.float64(value)
-        kth[level] = value
-        sums[level] = add_pairwise(leaves) + tied
+    for level in range(summed.shape[0]):
+        k, value = ks[summed[level]], kth[summed[level]]
+        sums[level] = sum_below(kept, ends, x.dtype.type(value), k, leaves)
     return total

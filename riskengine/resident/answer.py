@@ -7,46 +7,26 @@ difference on the same random numbers (``measures.tail_change``).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from riskengine.base.axes import FACTORS, REPORT_CLASSES
+from riskengine.base.axes import FACTORS
 from riskengine.base.errors import ModelError
 from riskengine.engine.paths import PreparedScenario, World, draw_pnl
 from riskengine.engine.results import CORE_MOVE, summarize_chain, tabulate_ledger
-from riskengine.instruments.book import GROUP_DIMENSIONS
-from riskengine.instruments.portfolio import compile_book
-from riskengine.kernels.group_sums import sum_gains
-from riskengine.kernels.tails import QUANTUM
+from riskengine.kernels.parts import count_bins, kth_smallest
 from riskengine.measures.plausibility import mahalanobis
-from riskengine.execution import Serial
-from riskengine.measures.tail_change import (
-    NORMAL_95, Estimate, TailEstimate, estimate_draw_mean, estimate_mean, estimate_tail,
-)
+from riskengine.measures.tail_change import NORMAL_95, Estimate, estimate_draw_mean
 from riskengine.measures.tail_risk import clustered_error
+from riskengine.resident.parts import Leaves, Slice, leaves_by_name, measure_slices, paths_of_draws
+from riskengine.resident.positions import compile_lowered
 from riskengine.resident.rows import PnlRows
 from riskengine.resident.what_if import Resident
 from riskengine.result import ChainSummary
 
-DIMENSIONS = ("asset_class", "desk")
 HISTOGRAM_BINS = 60
-FEW_PATHS = 32_768
-"""Up to here parts are measured one after the other: handing them to threads costs more than it saves."""
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """Expected P&L (difference to the baseline under a policy) and tail of the book or of a part of it."""
-
-    expected: Estimate
-    tail: TailEstimate
-
-    def minus(self, other: Slice) -> Slice:
-        """The change from *other* to this."""
-        return Slice(self.expected.minus(other.expected), self.tail.minus(other.tail))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,30 +55,17 @@ def view_state(
     very same are taken from there.
     """
     spec, draw, executor = state.setting.spec, state.cache.draw, state.setting.executor
-    counts = np.bincount(draw, minlength=spec.draws)
+    counts = paths_of_draws(spec.paths, spec.draws)
     shown = state.rows if rows is None else rows
     base = state.baseline if shown is not state.baseline else None
     parts = leaves_by_name(shown) if groups else {}
     found: dict[str, dict[str, Slice]] = {dimension: {} for dimension in parts}
     if known is not None:
         _take_over(found, parts, shown, base, *known)
-    jobs: list[tuple[str, str, tuple[int, ...]]] = [("total", "total", ()), *(
+    jobs: list[tuple[str, str, Leaves | None]] = [("total", "total", None), *(
         (d, n, g) for d, names in parts.items() for n, g in names.items() if n not in found[d])]
-    gains = {} if base is None else _gains(shown, base, {g for _, _, leaves in jobs for g in leaves})
-
-    def evaluate(job: tuple[str, str, tuple[int, ...]]) -> Slice:
-        dimension, _, leaves = job
-        pnl = shown.total if dimension == "total" else add_leaves(shown, leaves)
-        tail = estimate_tail(pnl, draw, counts, spec.levels)
-        if base is None:
-            return Slice(tail.mean, tail)
-        gain = estimate_mean(pnl - (base.total if dimension == "total" else add_leaves(base, leaves)), draw,
-                             counts)
-        if dimension != "total":
-            gain = Estimate(sum((gains[g] for g in leaves), 0.0), gain.sums, counts)
-        return Slice(gain, tail)
-
-    slices = (Serial() if spec.paths <= FEW_PATHS else executor).map(evaluate, jobs)
+    slices = measure_slices([leaves for _, _, leaves in jobs], shown, base, draw, counts, spec.levels,
+                            executor)
     for (dimension, name, _), part in zip(jobs[1:], slices[1:], strict=True):
         found[dimension][name] = part
     ordered = {d: {n: found[d][n] for n in names} for d, names in parts.items()}
@@ -127,44 +94,13 @@ def _take_over(
                 found[dimension][name] = view.groups[dimension][name]
 
 
-def leaves_by_name(rows: PnlRows) -> dict[str, dict[str, tuple[int, ...]]]:
-    """dimension → name → leaf indices; every asset class is there, empty or not."""
-    out: dict[str, dict[str, tuple[int, ...]]] = {}
-    for dimension in DIMENSIONS:
-        column = GROUP_DIMENSIONS.index(dimension)
-        names = REPORT_CLASSES if dimension == "asset_class" else sorted({x[column] for x in rows.labels})
-        out[dimension] = {n: tuple(g for g, x in enumerate(rows.labels) if x[column] == n) for n in names}
-    return out
-
-
-def add_leaves(rows: PnlRows, leaves: Sequence[int]) -> np.ndarray:
-    """(P,) P&L of some leaves, USD."""
-    values = np.zeros(rows.total.size)
-    for g in leaves:
-        values += rows.rows[g]
-    return values
-
-
-def _gains(shown: PnlRows, base: PnlRows, leaves: Iterable[int]) -> dict[int, float]:
-    """Mean difference of each leaf, summed quantum by quantum as the engine does."""
-    paths = shown.total.size
-    part, found = np.empty((-(-paths // QUANTUM), 1)), {}
-    for g in leaves:
-        sum_gains(shown.rows[g][None], base.rows[g][None], part)
-        mean = 0.0
-        for quantum in part[:, 0].tolist():
-            mean += quantum
-        found[g] = mean / paths
-    return found
-
-
 def _channels(
     state: Resident, prepared: PreparedScenario, expected: Estimate, counts: np.ndarray
 ) -> tuple[dict[str, Estimate], np.ndarray]:
     setting, kept = state.setting, state.valuer.collected
     known, snapshot = kept.get("book"), setting.world.snapshot
     if known is None or known[0] is not state.portfolio or known[1] is not snapshot:
-        book = compile_book(state.portfolio, snapshot, FACTORS, setting.horizon)
+        book = compile_lowered(state.portfolio, state.lowered, setting.horizon)
         known = kept["book"] = (state.portfolio, snapshot, book)
     response, channels, _ = draw_pnl(prepared, known[2])
     found = {name: estimate_draw_mean(values) for name, values in channels.items()}
@@ -185,53 +121,104 @@ def _interval(value: float, se: float) -> dict:
     return {"value": value, "se": se, "low": value - NORMAL_95 * se, "high": value + NORMAL_95 * se}
 
 
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Estimates of a view's slices side by side: values (n, E), influence sums (n, E, D).
+
+    names : total first, then (dimension, name) of every part.  levels : L, so that E = 1 + 2 L.
+    """
+
+    names: tuple[tuple[str, str] | None, ...]
+    levels: tuple[float, ...]
+    values: np.ndarray
+    sums: np.ndarray
+    counts: np.ndarray
+
+    def minus(self, other: Table) -> Table:
+        """The change from *other* to this, on the same paths."""
+        if self.counts is not other.counts and not np.array_equal(self.counts, other.counts):
+            raise ModelError("a difference needs two estimates on the same paths and draws")
+        return Table(self.names, self.levels, self.values - other.values, self.sums - other.sums, self.counts)
+
+    def to_json(self) -> list[dict]:
+        """expected_pnl, var and es by level of each slice, as plain JSON."""
+        levels = [f"{level:g}" for level in self.levels]
+        half, errors = 1 + len(levels), clustered_error(self.sums, self.counts)
+        wide = NORMAL_95 * errors
+        columns = [x.tolist() for x in (self.values, errors, self.values - wide, self.values + wide)]
+        out = []
+        for row in zip(*columns, strict=True):
+            found = [{"value": v, "se": s, "low": lo, "high": hi} for v, s, lo, hi in zip(*row, strict=True)]
+            out.append({"expected_pnl": found[0], "var": dict(zip(levels, found[1:half], strict=True)),
+                        "es": dict(zip(levels, found[half:], strict=True))})
+        return out
+
+
+def tabulate(view: View, names: Sequence[tuple[str, str]] | None = None) -> Table:
+    """The slices of *view*; *names*: (dimension, name) of the parts wanted, absent ones zero."""
+    if names is None:
+        names = [(d, n) for d, parts in view.groups.items() for n in parts]
+    zero = Slice.zero(view.total)
+    slices = [view.total, *(view.groups[d].get(n, zero) for d, n in names)]
+    estimates = [x for part in slices for x in part.estimates]
+    shape, counts = (len(slices), len(view.total.estimates)), view.total.expected.counts
+    values = np.array([x.value for x in estimates]).reshape(shape)
+    sums = np.concatenate([x.sums for x in estimates]).reshape(*shape, counts.size)
+    return Table((None, *names), view.total.tail.levels, values, sums, counts)
+
+
 def slice_json(part: Slice, less: Slice | None = None) -> dict:
     """expected_pnl, var and es by level; of the difference to *less* on the same paths, when given."""
-    mine = (part.expected, *part.tail.var, *part.tail.es)
-    values, sums, counts = [x.value for x in mine], np.stack([x.sums for x in mine]), part.expected.counts
-    if less is not None:
-        other = (less.expected, *less.tail.var, *less.tail.es)
-        if len(other) != len(mine) or not np.array_equal(less.expected.counts, counts):
-            raise ModelError("a difference needs two estimates on the same paths and draws")
-        values = [a - b.value for a, b in zip(values, other, strict=True)]
-        sums -= np.stack([x.sums for x in other])
-    found = [_interval(v, se) for v, se in zip(values, clustered_error(sums, counts).tolist(), strict=True)]
-    levels = [f"{level:g}" for level in part.tail.levels]
-    half = 1 + len(levels)
-    return {"expected_pnl": found[0], "var": dict(zip(levels, found[1:half], strict=True)),
-            "es": dict(zip(levels, found[half:], strict=True))}
+    found = tabulate(View(part, {}))
+    return (found if less is None else found.minus(tabulate(View(less, {})))).to_json()[0]
 
 
-def view_json(view: View) -> dict:
-    """One of before and after, as plain JSON."""
-    out = slice_json(view.total)
+def view_json(view: View, table: Table | None = None) -> dict:
+    """One of before and after, as plain JSON.  table : of :func:`tabulate`, when the caller has it."""
+    table = tabulate(view) if table is None else table
+    out = _by_dimension(table, view.groups)
     if view.by_draw is not None:
         out["expected_pnl"] |= _span(view.by_draw)
-    for dimension, names in view.groups.items():
-        out[f"by_{dimension}"] = {name: slice_json(part) for name, part in names.items()}
     out["channels"] = {name: number(x) for name, x in view.channels.items()}
-    return out
+    return _as_plain(out, table)
 
 
-def change_json(before: View, after: View) -> dict:
+def change_json(
+    before: View, after: View, tables: tuple[Table, Table] | None = None
+) -> dict:
     """after − before with the error of the difference; a part that came or went counts as zero where
-    absent."""
-    out = slice_json(after.total, before.total)
+    absent.  tables : of both, when the caller has them."""
+    old, new = (tabulate(before), tabulate(after)) if tables is None else tables
+    if old.names != new.names:
+        names = [(d, n) for d in after.groups for n in {**before.groups[d], **after.groups[d]}]
+        old, new = tabulate(before, names), tabulate(after, names)
+    out = _by_dimension(new.minus(old), after.groups)
     if before.by_draw is not None and after.by_draw is not None:
         out["expected_pnl"] |= _span(after.by_draw - before.by_draw)
     elif after.by_draw is not None:
         out["expected_pnl"] |= _span(after.by_draw)
-    zero = _zero_slice(after.total)
-    for dimension in after.groups:
-        old, new = before.groups[dimension], after.groups[dimension]
-        out[f"by_{dimension}"] = {
-            name: slice_json(new.get(name, zero), old.get(name, zero)) for name in {**old, **new}}
     out["channels"] = {}
     for name in {**before.channels, **after.channels}:
         some = after.channels.get(name) or before.channels[name]
         zero_channel = Estimate(0.0, np.zeros_like(some.sums), some.counts)
         out["channels"][name] = number(
             after.channels.get(name, zero_channel).minus(before.channels.get(name, zero_channel)))
+    return _as_plain(out, new, old)
+
+
+def _as_plain(out: dict, *tables: Table) -> dict:
+    """*out* marked as plain where its tables are finite: only the rest of it is looked through."""
+    if all(np.isfinite(t.values).all() and np.isfinite(t.sums.sum()) for t in tables):
+        return Plain(out | {k: plain(out[k]) for k in ("expected_pnl", "channels")})
+    return plain(out)
+
+
+def _by_dimension(table: Table, dimensions: Iterable[str]) -> dict:
+    out, *parts = table.to_json()
+    out |= {f"by_{dimension}": {} for dimension in dimensions}
+    for name, part in zip(table.names[1:], parts, strict=True):
+        if name is not None:
+            out[f"by_{name[0]}"][name[1]] = part
     return out
 
 
@@ -240,30 +227,36 @@ def _span(by_draw: np.ndarray) -> dict:
     return {"p10_over_parameters": float(low), "p90_over_parameters": float(high)}
 
 
-def _zero_slice(like: Slice) -> Slice:
-    def zero(x: Estimate) -> Estimate:
-        return Estimate(0.0, np.zeros_like(x.sums), x.counts)
-
-    tail = like.tail
-    return Slice(zero(like.expected), TailEstimate(
-        tail.levels, zero(tail.mean), tuple(map(zero, tail.var)), tuple(map(zero, tail.es))))
+def outer_values(pnl: np.ndarray) -> tuple[float, float]:
+    """P&L beyond which 0.1% of the paths lie, on either side."""
+    outer = pnl.size // 1000 + 1
+    return float(kth_smallest(pnl, outer)), -float(kth_smallest(-pnl, outer))
 
 
-def histogram(before: np.ndarray, after: np.ndarray, weight: np.ndarray | None = None) -> dict:
+def histogram(
+    before: np.ndarray, after: np.ndarray, weight: np.ndarray | None = None,
+    ends: tuple[float, float] | None = None,
+) -> dict:
     """P&L histograms on common bins; the outer 0.1% of paths fall into the first and the last bin.
 
-    weight : (P,) of mean 1 for *after*, under a view: then its counts are not whole numbers.
+    weight : (P,) of mean 1 for *after*, under a view: then its counts are not whole numbers.  ends :
+    outer_values of *before*, when the caller has them.
     """
-    outer = before.size // 1000
-    cut = [np.partition(x, (outer, x.size - 1 - outer)) for x in (before, after)]
-    low = float(min(x[outer] for x in cut))
-    high = float(max(x[x.size - 1 - outer] for x in cut))
+    lows, highs = zip(outer_values(before) if ends is None else ends, outer_values(after), strict=True)
+    low, high = min(lows), max(highs)
     if not high > low:
         low, high = low - 1.0, high + 1.0
     edges = np.linspace(low, high, HISTOGRAM_BINS + 1)
-    count = [np.histogram(np.clip(x, low, high), edges, weights=w)[0]
-             for x, w in ((before, None), (after, weight))]
-    return {"edges_usd": edges.tolist(), "before": count[0].tolist(), "after": count[1].tolist()}
+    if not np.isfinite(edges).all():
+        raise ModelError("P&L is not finite on some path")
+    count = np.zeros((2, HISTOGRAM_BINS), dtype=np.int64)
+    count_bins(before, edges, count[0])
+    if weight is None:
+        count_bins(after, edges, count[1])
+        after_count = count[1].tolist()
+    else:
+        after_count = np.histogram(np.clip(after, low, high), edges, weights=weight)[0].tolist()
+    return {"edges_usd": edges.tolist(), "before": count[0].tolist(), "after": after_count}
 
 
 def plausibility_json(prepared: PreparedScenario, world: World) -> dict:
@@ -298,10 +291,21 @@ def chain_json(prepared: PreparedScenario) -> dict:
     }
 
 
+class Plain(dict):
+    """JSON types already, nobody else's: :func:`plain` lets it pass."""
+
+
 def plain(value: object) -> object:
     """*value* as JSON types, in containers of its own; a number that is not finite becomes None."""
-    if type(value) is float:
-        return value if math.isfinite(value) else None
+    kind = type(value)
+    if kind is Plain:
+        return value
+    if kind is float:
+        return value if value - value == 0.0 else None
+    if kind is dict:
+        return {k if type(k) is str else str(k): plain(v) for k, v in value.items()}
+    if kind is str or kind is int or value is None:
+        return value
     if isinstance(value, np.generic):
         return plain(value.item())
     if isinstance(value, Mapping):

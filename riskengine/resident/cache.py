@@ -21,11 +21,14 @@ from riskengine.base.units import Horizon
 from riskengine.execution import Executor
 from riskengine.factor_model import FactorModel
 from riskengine.kernels.resident import TILE, CachedMoves, Quadratic, add_rows, revalue_quadratic
+from riskengine.kernels.resident_full import FullBook, FullMoves, WrittenRows, revalue_full as revalue_tiles
 from riskengine.resident.positions import Fixing, PartialBook
 from riskengine.simulation import draw_of_path, simulate_noise
 
 CHUNK_PATHS = 8_400
 """Most paths per task of a revaluation; no result depends on it."""
+ROW_GAP = 48
+"""float32 between neighbouring rows of P&L, so that they do not lie a power of two apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,18 +118,15 @@ def chunks_of(paths: int) -> list[Chunk]:
 
 # ---------------------------------------------------------------- P&L rows
 def revalue_full(
-    book: PartialBook, cache: DrawCache, response: Response | None, executor: Executor
+    book: PartialBook, cache: DrawCache, response: Response | None, executor: Executor,
+    total: np.ndarray | None = None,
 ) -> tuple[np.ndarray, ...]:
     """One float32 row (P,) per group of *book*: full revaluation, the engine's operations in the engine's
-    order."""
-    rows = [np.empty(cache.paths, dtype=np.float32) for _ in range(book.arrays.constant.shape[0])]
-
-    def value(chunk: Chunk) -> None:
-        pnl = book.pnl(*_moves(book, cache, response, chunk))
-        for row, values in zip(rows, pnl, strict=True):
-            row[chunk.lo : chunk.hi] = values
-
-    executor.map(value, chunks_of(cache.paths))
+    order.  *total* (P,), if given, becomes their sum."""
+    rows = _new_rows(book.arrays.constant.shape[0], cache.paths)
+    moves, legs = _full_moves(book, cache, response), FullBook(book.arrays, book.nodes)
+    out = WrittenRows(addresses(rows), np.empty(0) if total is None else total)
+    executor.map(lambda c: revalue_tiles(moves, legs, c.lo, c.hi, out), chunks_of(cache.paths))
     return _frozen(rows)
 
 
@@ -135,7 +135,7 @@ def revalue_by_expansion(
     total: np.ndarray | None = None,
 ) -> tuple[np.ndarray, ...]:
     """One float32 row (P,) per group of *book*: delta-gamma.  *total* (P,), if given, becomes their sum."""
-    rows = [np.empty(cache.paths, dtype=np.float32) for _ in range(book.constant.shape[0])]
+    rows = _new_rows(book.constant.shape[0], cache.paths)
     moves = _cached_moves(used, cache, response)
     where = addresses(rows)
     out = np.empty(0) if total is None else total
@@ -154,42 +154,31 @@ def total_of(rows: Sequence[np.ndarray], executor: Executor) -> np.ndarray:
 
 def addresses(rows: Sequence[np.ndarray]) -> np.ndarray:
     """(G,) uint64 for the kernels; the caller keeps *rows* alive."""
-    return np.array([row.ctypes.data for row in rows], dtype=np.uint64)
+    return np.array([row.__array_interface__["data"][0] for row in rows], dtype=np.uint64)
 
 
-def _moves(
-    book: PartialBook, cache: DrawCache, response: Response | None, chunk: Chunk
-) -> tuple[np.ndarray, np.ndarray]:
-    part = slice(chunk.lo, chunk.hi)
-    count = chunk.hi - chunk.lo
-    fixed = np.empty((len(book.fixings), count))
-    for row, fixing in zip(fixed, book.fixings, strict=True):
-        row[:] = cache.fixings[fixing][part]
-    if response is None:
-        return cache.noise[book.used, part].astype(np.float64), fixed
-    draw = cache.draw[part].astype(np.intp)
-    moves = np.empty((len(book.used), count))
-    shift = np.empty(count)
-    for row, k in zip(moves, book.used, strict=True):
-        np.take(response.end[k], draw, out=shift, mode="clip")
-        if response.noise_map is None:
-            np.add(cache.noise[k, part], shift, out=row)
-        else:
-            row[:] = 0.0
-            _add_product(response.noise_map[k], cache.noise, part, row)
-            row += shift
-    for row, fixing in zip(fixed, book.fixings, strict=True):
+def _full_moves(book: PartialBook, cache: DrawCache, response: Response | None) -> FullMoves:
+    none = np.empty(0, dtype=np.int64)
+    first, source, weight = none, none, np.empty(0)
+    shift = np.empty((len(book.used) + len(book.fixings), 0))
+    if response is not None:
+        shift = np.empty((len(shift), response.end.shape[1]))
+        np.take(response.end, book.used, axis=0, out=shift[: len(book.used)])
+        for row, fixing in zip(shift[len(book.used) :], book.fixings, strict=True):
+            row[:] = response.at_fixings[fixing]
         if response.noise_map is not None:
-            known = np.zeros(count)
-            _add_product(response.carry[fixing], cache.noise, part, known)
-            row -= known
-        row += response.at_fixings[fixing][draw]
-    return moves, fixed
+            first, source, weight = _entries([*response.noise_map[book.used],
+                                              *(response.carry[f] for f in book.fixings)])
+    fixed = addresses([cache.fixings[f] for f in book.fixings])
+    return FullMoves(cache.noise, fixed, cache.draw, book.used, shift, first, source, weight)
 
 
-def _add_product(weights: np.ndarray, noise: np.ndarray, part: slice, out: np.ndarray) -> None:
-    for j in np.flatnonzero(weights):
-        out += weights[j] * noise[j, part].astype(np.float64)
+def _entries(rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(row starts, column, value) of what is not zero."""
+    places = [np.flatnonzero(row) for row in rows]
+    first = np.concatenate([[0], np.cumsum([len(place) for place in places])]).astype(np.int64)
+    source = np.concatenate(places).astype(np.int64)
+    return first, source, np.concatenate([row[place] for row, place in zip(rows, places, strict=True)])
 
 
 def _cached_moves(used: np.ndarray, cache: DrawCache, response: Response | None) -> CachedMoves:
@@ -199,12 +188,16 @@ def _cached_moves(used: np.ndarray, cache: DrawCache, response: Response | None)
     if response is not None:
         shift = np.ascontiguousarray(response.end[used], dtype=np.float32)
         if response.noise_map is not None:
-            rows = [np.flatnonzero(response.noise_map[k]) for k in used]
-            first = np.concatenate([[0], np.cumsum([len(r) for r in rows])]).astype(np.int64)
-            source = np.concatenate([*rows, none]).astype(np.int64)
-            entries = [response.noise_map[k, r] for k, r in zip(used, rows, strict=True)]
-            weight = np.concatenate([*entries, none]).astype(np.float32)
+            first, source, weight = _entries([*response.noise_map[used]])
+            weight = weight.astype(np.float32)
     return CachedMoves(cache.noise, cache.scale, cache.draw, used, shift, first, source, weight)
+
+
+def _new_rows(count: int, paths: int) -> list[np.ndarray]:
+    """Vectors (P,) float32 of one block of memory: large pages, which cost a fault each, instead of small
+    ones."""
+    block = np.empty((count, paths + ROW_GAP), dtype=np.float32)
+    return [row[:paths] for row in block]
 
 
 def _frozen(rows: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:

@@ -17,12 +17,12 @@ import numpy as np
 from riskengine.base.axes import FACTORS
 from riskengine.base.errors import InputError, Problem
 from riskengine.base.units import Horizon
-from riskengine.instruments.book import lower
+from riskengine.instruments.book import GROUP_DIMENSIONS, Book, lower
 from riskengine.instruments.equity import EquityFuture, EquityHolding, EquityOption
 from riskengine.instruments.fx import FxForward, FxOption, FxSpot
 from riskengine.instruments.ladder import lay_ladder
 from riskengine.instruments.legs import Legs
-from riskengine.instruments.portfolio import Instrument, Portfolio, Position
+from riskengine.instruments.portfolio import Instrument, Portfolio, Position, describe
 from riskengine.instruments.real_estate import Property, Residential
 from riskengine.instruments.treasury import TreasuryBill, TreasuryCouponBond
 from riskengine.instruments.valuation import Valuation
@@ -37,7 +37,7 @@ Fixing = tuple[int, int]
 class LoweredPosition:
     """A position and its legs; rows from len(FACTORS) on are its own *fixings* in the order of use.
 
-    label : desk, book, strategy, asset class, tags.  value, notional : USD.
+    label : desk, book, strategy, asset class, tags.  value, notional : USD.  assumed : market inputs used.
     """
 
     position: Position
@@ -46,6 +46,7 @@ class LoweredPosition:
     notional: float
     fixings: tuple[Fixing, ...]
     legs: Legs
+    assumed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,8 @@ def lower_position(
     tags = dict(position.tags)
     label = (position.desk, position.book, position.strategy, position.asset_class,
              *(tags.get(name, "") for name in tag_names))
-    return LoweredPosition(position, label, value, notional, tuple(market.fixings), legs)
+    return LoweredPosition(position, label, value, notional, tuple(market.fixings), legs,
+                           tuple(market.used))
 
 
 def lower_portfolio(
@@ -116,6 +118,39 @@ def assemble(
 
     group_of : (n,) int64, group of each position.  order : fixings of the whole portfolio.
     """
+    legs = _merge(lowered, order)
+    arrays = LegArrays(**legs.arrays(np.asarray(group_of, dtype=np.int64), groups))
+    return _compress(*lay_ladder(arrays, FACTORS), order)
+
+
+def compile_lowered(
+    portfolio: Portfolio, lowered: Sequence[LoweredPosition], horizon: Horizon | None
+) -> Book:
+    """The book of *portfolio* from its positions, already lowered at *horizon*: ``compile_book`` to the
+    bit."""
+    labels = [item.label for item in lowered]
+    leaves = tuple(sorted(set(labels)))
+    place = {label: g for g, label in enumerate(leaves)}
+    group_of, n = np.array([place[label] for label in labels], dtype=np.int64), len(lowered)
+    order = fixing_order(lowered)
+    legs = _merge(lowered, order)
+    base_value, notional = (np.array([getattr(x, name) for x in lowered]) for name in ("value", "notional"))
+    for array in (group_of, base_value, notional):
+        array.setflags(write=False)
+    positions = [item.position for item in lowered]
+    return Book(
+        axis=FACTORS, horizon=horizon, position_ids=tuple(p.position_id for p in positions),
+        types=tuple(p.type for p in positions), asset_class=tuple(p.asset_class for p in positions),
+        descriptions=tuple(describe(p) for p in positions), assumed_inputs=tuple(x.assumed for x in lowered),
+        group_dimensions=GROUP_DIMENSIONS + portfolio.tag_names, group_labels=leaves, group_of=group_of,
+        base_value=base_value, notional=notional, fixings=order,
+        legs_by_group=LegArrays(**legs.arrays(group_of, len(leaves))),
+        legs_by_position=LegArrays(**legs.arrays(np.arange(n), n)),
+    )
+
+
+def _merge(lowered: Sequence[LoweredPosition], order: Sequence[Fixing]) -> Legs:
+    """The legs of all positions as one book gathers them; *order*: fixings of the whole portfolio."""
     place = {fixing: len(FACTORS) + i for i, fixing in enumerate(order)}
     legs = Legs(FACTORS)
     for i, item in enumerate(lowered):
@@ -130,8 +165,7 @@ def assemble(
         legs.option += [(i, *leg[1:]) for leg in item.legs.option]
         legs.payoff += [(i, *leg[1:5], at(leg[5])) for leg in item.legs.payoff]
         legs.property += [(i, *leg[1:]) for leg in item.legs.property]
-    arrays = LegArrays(**legs.arrays(np.asarray(group_of, dtype=np.int64), groups))
-    return _compress(*lay_ladder(arrays, FACTORS), order)
+    return legs
 
 
 def resize_instrument(instrument: Instrument, factor: float) -> Instrument:

@@ -9,13 +9,13 @@ import numpy as np
 
 from riskengine.base.errors import InputError, Problem
 from riskengine.base.sampling import RunSpec
-from riskengine.execution import Executor, Serial
+from riskengine.execution import Executor
 from riskengine.instruments.book import GROUP_DIMENSIONS
 from riskengine.measures.contributions import component_es, tail_paths
 from riskengine.measures.tail_risk import measure_tail
 from riskengine.resident.cache import DrawCache, Response, revalue_by_expansion, revalue_full, total_of
 from riskengine.resident.expansion import Expansion, collect, expand
-from riskengine.resident.measures import GroupRisks, Label, Measures, combine, mean_rows, measure_rows
+from riskengine.resident.measures import GroupRisks, Label, Measures, combine
 from riskengine.resident.positions import LoweredPosition, assemble, fixing_order
 from riskengine.result import Tail
 
@@ -74,18 +74,14 @@ class Valuer:
     ) -> PnlRows:
         """All rows again; *reference*: measures of the baseline when these are of a scenario."""
         labels = leaf_labels(lowered)
-        total = None
+        total = np.empty(cache.paths)
         if self.mode == "delta_gamma":
-            total = np.empty(cache.paths)
             rows = self._expand_rows(labels, lowered, cache, response, total)
-            total.flags.writeable = False
         else:
-            rows = self._full_rows(labels, lowered, cache, response)
-            total = total_of(rows, self.executor)
-        means = mean_rows(rows, self.executor)
-        groups = GroupRisks(self.spec.levels, dict(zip(labels, rows, strict=True)),
-                            dict(zip(labels, means, strict=True)))
-        return self._measured(labels, rows, total, groups, reference)
+            rows = self._full_rows(labels, lowered, cache, response, total)
+        total.flags.writeable = False
+        groups = GroupRisks(self.spec.levels, dict(zip(labels, rows, strict=True)), None, self.executor)
+        return PnlRows(labels, rows, total, combine(self.spec.levels, total, groups, reference))
 
     def value_some(
         self, before: PnlRows, touched: set[Label], lowered: Sequence[LoweredPosition], cache: DrawCache,
@@ -102,23 +98,14 @@ class Valuer:
         elif self.mode == "delta_gamma":
             new = self._expand_rows(fresh, members, cache, response, None)
         else:
-            new = self._full_rows(fresh, members, cache, response, order)
+            new = self._full_rows(fresh, members, cache, response, None, order)
         kept = dict(zip(before.labels, before.rows, strict=True)) | dict(zip(fresh, new, strict=True))
         rows = tuple(kept[label] for label in labels)
         total = total_of(rows, self.executor)
-        groups = before.measures.groups.with_rows(
-            dict(zip(labels, rows, strict=True)), dict(zip(fresh, mean_rows(new, self.executor),
-                                                           strict=True)))
-        return self._measured(labels, rows, total, groups, reference)
+        groups = before.measures.groups.with_rows(dict(zip(labels, rows, strict=True)))
+        return PnlRows(labels, rows, total, combine(self.spec.levels, total, groups, reference))
 
-    def _measured(
-        self, labels: tuple[Label, ...], rows: tuple[np.ndarray, ...], total: np.ndarray, groups: GroupRisks,
-        reference: Measures | None,
-    ) -> PnlRows:
-        tail, = measure_rows((total,), self.spec.levels, Serial())
-        return PnlRows(labels, rows, total, combine(self.spec.levels, tail, groups, reference))
-
-    def _full_rows(self, labels, lowered, cache, response, order=None) -> tuple[np.ndarray, ...]:
+    def _full_rows(self, labels, lowered, cache, response, total, order=None) -> tuple[np.ndarray, ...]:
         part = "full" if order is None else "some"
         known = self.collected.get(part)
         if known is None or known[1:3] != (labels, order) or not _same(known[0], lowered):
@@ -126,7 +113,7 @@ class Valuer:
             group_of = np.array([place[x.label] for x in lowered], dtype=np.int64)
             book = assemble(lowered, group_of, len(labels), fixing_order(lowered) if order is None else order)
             known = self.collected[part] = (lowered, labels, order, book)
-        return revalue_full(known[3], cache, response, self.executor)
+        return revalue_full(known[3], cache, response, self.executor, total)
 
     def _expand_rows(self, labels, lowered, cache, response, total) -> tuple[np.ndarray, ...]:
         known = self.collected.get("last")

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from threading import RLock
-from typing import Any, TypeVar
+from typing import Any
 
 from riskengine.base.errors import InputError, Problem
 from riskengine.base.sampling import RunSpec
@@ -24,17 +24,19 @@ from riskengine.base.units import Horizon
 from riskengine.engine.paths import PreparedScenario, World
 from riskengine.execution import Executor, Serial
 from riskengine.instruments.portfolio import Portfolio, Position, describe
-from riskengine.instruments.trade_text import parse_trade
 from riskengine.policy.night import Limit
 from riskengine.policy.scenario import Scenario
-from riskengine.resident.book_limits import book_values, compare_limits, with_scenario_loss
+from riskengine.resident.book_limits import LimitBook
 from riskengine.resident.answer import (
-    Slice, View, chain_json, change_json, histogram, plain, plausibility_json, slice_json,
-    view_json, view_state,
+    Table, View, chain_json, change_json, histogram, outer_values, plain, plausibility_json, slice_json,
+    tabulate, view_json, view_state,
 )
+from riskengine.resident.questions import LoadScenario, Trade, read_question, read_trade
 from riskengine.resident.request import WhatIfRequest, read_horizon, removals
 from riskengine.resident.cache import add_fixings
+from riskengine.resident.kept import kept
 from riskengine.resident.feedback import CHANNEL, Selling, view_with_selling, with_selling
+from riskengine.resident.parts import Slice
 from riskengine.resident.positions import LoweredPosition, fixing_order, lower_position
 from riskengine.resident.views import Reweigh, Weights, horizon_moves, reweigh_view
 from riskengine.resident.what_if import Remember, Resident, anew, hold
@@ -48,20 +50,6 @@ MOST_FIXINGS = 200
 """Fixings kept with a held horizon before those of old candidate trades are dropped."""
 DEFAULT_HORIZON = Horizon(10, 1)
 """Of the ordinary night, when neither a scenario nor a horizon is given."""
-
-LoadScenario = Callable[[str | Scenario, tuple[str, ...]], Scenario]
-"""(name, file or scenario; knobs) → scenario; InputError with every wrong knob."""
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Trade:
-    """A candidate trade: the sentence as typed, its position, and what was understood."""
-
-    text: str
-    position: Position
-    understood: str
 
 
 class Session:
@@ -90,7 +78,8 @@ class Session:
         self._chains: OrderedDict[Hashable, Any] = OrderedDict()
         self._baselines: OrderedDict[Hashable, Slice] = OrderedDict()
         self._lowered: OrderedDict[Hashable, LoweredPosition] = OrderedDict()
-        self._checks: OrderedDict[Hashable, Any] = OrderedDict()
+        self._limit_book = LimitBook(self.limits, portfolio, world.snapshot,
+                                     lambda p: self._lower(p, None), remember)
         self._lock = RLock()
 
     # ---- the question -----------------------------------------------------------------------------------
@@ -132,7 +121,8 @@ class Session:
     def understand(self, sentence: str) -> dict:
         """What a sentence of a trade means, without pricing anything but the position; InputError says why
         not."""
-        trade = self._parse(sentence, 1, {p.position_id for p in self.portfolio.positions})
+        taken = {p.position_id for p in self.portfolio.positions}
+        trade = read_trade(sentence, 1, taken, self.world.snapshot, self.portfolio.tag_names)
         return {"trade": trade.text, "understood": trade.understood,
                 "asset_class": trade.position.asset_class,
                 "description": describe(trade.position)}
@@ -162,43 +152,7 @@ class Session:
 
     # ---- parts of the question --------------------------------------------------------------------------
     def _read(self, request: WhatIfRequest) -> tuple[Scenario | None, Scenario | None, list[Trade]]:
-        """Scenario before, scenario after, trades; all problems together."""
-        problems: list[Problem] = []
-        first = second = None
-        if request.scenario is not None:
-            try:
-                first = second = self._load(request.scenario, ())
-                if request.sets:
-                    second = self._load(request.scenario, request.sets)
-            except InputError as error:
-                problems += error.problems
-        if first is not None and second is not None and first.feedback is not None:
-            if second.feedback is None:
-                first = replace(first, feedback=None)  # turned off: before and after without it
-            elif request.views:
-                problems.append(Problem("views cannot be put on a scenario whose holders sell after losses",
-                                        field="views", got=request.views[0][:60],
-                                        accepted="--set feedback=off"))
-        taken = {p.position_id for p in self.portfolio.positions}
-        trades: list[Trade] = []
-        for n, item in enumerate(request.trades, 1):
-            try:
-                trades.append(self._parse(item, n, taken))
-                taken.add(trades[-1].position.position_id)
-            except InputError as error:
-                problems += error.problems
-        if problems:
-            raise InputError(problems)
-        return first, second, trades
-
-    def _parse(self, item: str | Position, number: int, taken: set[str]) -> Trade:
-        if isinstance(item, Position):
-            return Trade(describe(item), item, describe(item))
-        name = f"TRADE-{number}"
-        while name in taken:
-            name += "x"
-        found = parse_trade(item, self.world.snapshot, position_id=name, tag_names=self.portfolio.tag_names)
-        return Trade(item, found.position, found.understood)
+        return read_question(request, self._load, self.portfolio, self.world.snapshot)
 
     def _horizons(
         self, request: WhatIfRequest, first: Scenario | None, second: Scenario | None
@@ -211,7 +165,7 @@ class Session:
     # ---- states -----------------------------------------------------------------------------------------
     def _hold(self, horizon: Horizon) -> Resident:
         """The book as filed without policy at one horizon."""
-        return _kept(self._held, horizon, KEPT_HORIZONS, lambda: hold(
+        return kept(self._held, horizon, KEPT_HORIZONS, lambda: hold(
             self.world, self.portfolio, self.spec, horizon, "full", self.executor, remember=self._remember))
 
     def _hold_with(self, horizon: Horizon, positions: Sequence[Position]) -> Resident:
@@ -228,13 +182,13 @@ class Session:
             held = self._held[horizon] = replace(held, cache=cache)
         return held
 
-    def _lower(self, position: Position, horizon: Horizon) -> LoweredPosition:
-        return _kept(self._lowered, (position, horizon), KEPT_LOWERED, lambda: lower_position(
+    def _lower(self, position: Position, horizon: Horizon | None) -> LoweredPosition:
+        return kept(self._lowered, (position, horizon), KEPT_LOWERED, lambda: lower_position(
             position, self.world.snapshot, horizon, self.portfolio.tag_names))
 
     def _prepare(self, scenario: Scenario) -> PreparedScenario:
-        return _kept(self._prepared, scenario, KEPT_SCENARIOS,
-                     lambda: self._hold(scenario.horizon).setting.responses.prepare(scenario))
+        return kept(self._prepared, scenario, KEPT_SCENARIOS,
+                    lambda: self._hold(scenario.horizon).setting.responses.prepare(scenario))
 
     def _state_before(
         self, scenario: Scenario | None, horizon: Horizon, detail: bool
@@ -243,7 +197,7 @@ class Session:
             state = self._hold(horizon) if scenario is None else self._under(scenario, horizon)
             return self._view(state, scenario, detail)
 
-        return _kept(self._before, (scenario, horizon, detail), KEPT_STATES, make)
+        return kept(self._before, (scenario, horizon, detail), KEPT_STATES, make)
 
     def _view(
         self, state: Resident, scenario: Scenario | None, detail: bool,
@@ -258,12 +212,12 @@ class Session:
         return state, view_with_selling(state, view, prepared)
 
     def _sell(self, state: Resident, scenario: Scenario) -> tuple[Resident, Selling]:
-        return _kept(self._sold, (scenario, state.portfolio.positions), KEPT_STATES,
+        return kept(self._sold, (scenario, state.portfolio.positions), KEPT_STATES,
                      lambda: with_selling(state, self._prepare(scenario)))
 
     def _under(self, scenario: Scenario, horizon: Horizon) -> Resident:
         """The book as filed under a policy."""
-        return _kept(self._policies, (scenario, horizon), KEPT_STATES,
+        return kept(self._policies, (scenario, horizon), KEPT_STATES,
                      lambda: replace(self._hold(horizon).move_policy(scenario), past=()))
 
     def _state_after(
@@ -279,13 +233,19 @@ class Session:
         return replace(everything, past=()), replace(book, past=())
 
     # ---- the answer -------------------------------------------------------------------------------------
+    @staticmethod
+    def _show(view: View, state: Resident) -> tuple[View, Table, dict, tuple[float, float]]:
+        """What is shown of a state again and again: its table, its JSON, the ends of its histogram."""
+        table = tabulate(view)
+        return view, table, view_json(view, table), outer_values(state.rows.total)
+
     def _baseline(self, before: Resident, after: Resident) -> dict:
         """The book without policy at the same horizon: the reference of expected P&L."""
         def total(state: Resident) -> Slice:
             return view_state(state, rows=state.baseline, groups=False).total
 
         feedback = None if before.scenario is None else before.scenario.feedback
-        old = _kept(self._baselines, (before.setting.horizon, feedback), KEPT_HORIZONS, lambda: total(before))
+        old = kept(self._baselines, (before.setting.horizon, feedback), KEPT_HORIZONS, lambda: total(before))
         new = old if after.baseline is before.baseline else total(after)
         return {"before": slice_json(old), "after": slice_json(new), "change": slice_json(new, old)}
 
@@ -293,16 +253,16 @@ class Session:
         self, request: WhatIfRequest, trades: Sequence[Trade], loss: list[float | None]
     ) -> list[dict]:
         """Every limit before and after; 'scenario_loss' is judged on the scenario asked about alone."""
-        days = sorted({x.horizon_days for x in self.limits if x.horizon_days is not None})
-        old = new = _kept(self._checks, "limits", 1, lambda: self._remember("limits", tuple(days), lambda: book_values(
-            self.world, self.portfolio, {d: self._hold(Horizon(d, 1)) for d in days})))
-        if request.changes_book:
-            held = {d: self._hold(Horizon(d, 1)) for d in days}
-            changed = {d: self._change_book(state, request, trades) for d, state in held.items()}
-            book = next(iter(changed.values())).portfolio if changed else self._change_book(
-                self._hold(DEFAULT_HORIZON), request, trades).portfolio
-            new = book_values(self.world, book, changed)
-        return compare_limits(self.limits, with_scenario_loss(old, loss[0]), with_scenario_loss(new, loss[1]))
+        days = self._limit_book.days
+        if not request.changes_book:
+            return self._limit_book.compare(self._held_days, loss)
+        changed = {d: self._change_book(state, request, trades) for d, state in self._held_days().items()}
+        book = next(iter(changed.values())) if days else self._change_book(
+            self._hold(DEFAULT_HORIZON), request, trades)
+        return self._limit_book.compare(self._held_days, loss, changed, book.portfolio)
+
+    def _held_days(self) -> dict[int, Resident]:
+        return {days: self._hold(Horizon(days, 1)) for days in self._limit_book.days}
 
     @staticmethod
     def _change_book(state: Resident, request: WhatIfRequest, trades: Sequence[Trade]) -> Resident:
@@ -348,6 +308,9 @@ class Session:
         self, request: WhatIfRequest, first: Scenario | None, second: Scenario | None, before_state: Resident,
         before: View, after_state: Resident, after: View, weights: Weights | None,
     ) -> dict:
+        _, old, shown, ends = kept(self._shown, id(before), KEPT_STATES,
+                                   lambda: self._show(before, before_state))
+        table = tabulate(after)
         answer: dict = {
             "schema_version": SCHEMA_VERSION, "as_of": self.world.as_of,
             "accounts_as_of": self.world.accounts.accounts_as_of, "data_version": self.data_version,
@@ -360,11 +323,11 @@ class Session:
             "horizon_days": {"before": before_state.setting.horizon.days,
                              "after": after_state.setting.horizon.days},
             "positions": {"before": len(before_state.lowered), "after": len(after_state.lowered)},
-            "before": _kept(self._shown, id(before), KEPT_STATES, lambda: (before, view_json(before)))[1],
-            "after": view_json(after), "change": change_json(before, after),
+            "before": dict(shown), "after": view_json(after, table),
+            "change": change_json(before, after, (old, table)),
             "baseline": self._baseline(before_state, after_state),
             "pnl_histogram": histogram(before_state.rows.total, after_state.rows.total,
-                                       None if weights is None else weights.weight),
+                                       None if weights is None else weights.weight, ends),
             "views": None if weights is None else {
                 "sentences": list(request.views), "understood": list(weights.understood),
                 "effective_scenarios": weights.effective},
@@ -372,8 +335,8 @@ class Session:
         if request.detail and first is not None and second is not None:
             found = {"before": self._prepare(first), "after": self._prepare(second)}
             answer["plausibility"] = {k: plausibility_json(p, self.world) for k, p in found.items()}
-            answer["chain"] = {k: _kept(self._chains, p.scenario, KEPT_SCENARIOS,
-                                        lambda p=p: plain(chain_json(p)))
+            answer["chain"] = {k: kept(self._chains, p.scenario, KEPT_SCENARIOS,
+                                       lambda p=p: plain(chain_json(p)))
                                for k, p in found.items()}
             answer["flags"] = {k: list(p.policy.flags) for k, p in found.items()}
             if second.feedback is not None:
@@ -383,14 +346,3 @@ class Session:
                 for k, view in (("before", before), ("after", after)):
                     answer["flags"][k].append(sold[k].flag(view.channels[CHANNEL].value))
         return answer
-
-
-def _kept(store: OrderedDict[Hashable, T], key: Hashable, most: int, make: Callable[[], T]) -> T:
-    """The value of *key*, made when it is not there; the least recently used leaves first."""
-    if key not in store:
-        made = make()
-        store[key] = made
-        while len(store) > most:
-            store.popitem(last=False)
-    store.move_to_end(key)
-    return store[key]

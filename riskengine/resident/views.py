@@ -19,7 +19,8 @@ from riskengine.base.errors import ModelError
 from riskengine.base.units import Horizon
 from riskengine.measures.tail_change import Estimate, TailEstimate, estimate_mean
 from riskengine.measures.tail_risk import rank_of_level
-from riskengine.resident.answer import DIMENSIONS, Slice, View, add_leaves, leaves_by_name
+from riskengine.resident.answer import View
+from riskengine.resident.parts import DIMENSIONS, Slice, add_leaves, leaves_by_name
 from riskengine.resident.what_if import Resident
 
 Reweigh = Callable[[Sequence[str], np.ndarray, np.ndarray, Horizon], "Weights"]

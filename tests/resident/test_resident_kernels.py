@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from riskengine.kernels.resident import measure_row, sort_keys, sum_quanta
+from riskengine.kernels.quanta import sum_gains_of_rows, sum_quanta, sum_rows
+from riskengine.kernels.resident import find_smallest, measure_row
 from riskengine.kernels.tails import smallest, total
 
 SAMPLES = {
@@ -28,7 +29,7 @@ def test_tails_have_the_bits_of_the_reference(name, real):
     x = SAMPLES[name](np.random.default_rng(5)).astype(real)
     ks = np.array([1, max(1, x.size // 40), max(2, x.size // 3)], dtype=np.int64)
     kth, sums = np.empty(3), np.empty(3)
-    whole = measure_row(x, ks, kth, sums)
+    whole = measure_row(x, ks, np.arange(3), kth, sums)
     want_kth, want_sums = smallest(x.astype(np.float64), ks)
     assert np.array_equal(kth, want_kth)
     assert np.array_equal(sums, want_sums)
@@ -39,11 +40,17 @@ def test_tails_have_the_bits_of_the_reference(name, real):
 def test_a_value_that_is_not_finite_shows_in_the_sum(bad):
     x = np.random.default_rng(1).standard_normal(5_000)
     x[4_321] = bad
-    assert not np.isfinite(measure_row(x, np.array([50], dtype=np.int64), np.empty(1), np.empty(1)))
+    assert not np.isfinite(measure_row(x, np.array([50]), np.array([0]), np.empty(1), np.empty(1)))
 
 
-@pytest.mark.parametrize(("passes", "bits"), [(3, 32), (6, 64)])
-def test_keys_sort(passes, bits):
-    keys = np.random.default_rng(2).integers(0, 2**bits, 5_001, dtype=np.uint64)
-    want = np.sort(keys)
-    assert np.array_equal(sort_keys(keys.copy(), np.empty_like(keys), passes), want)
+@pytest.mark.parametrize("real", [np.float32, np.float64])
+@pytest.mark.parametrize("name", [*SAMPLES, "huge", "tiny"])
+def test_ranks_of_a_sample(name, real):
+    if name in SAMPLES:
+        x = SAMPLES[name](np.random.default_rng(6)).astype(real)
+    else:
+        x = np.array({"huge": [-1.5e308, 3.0, 1.7e308, 0.0, -4.0], "tiny": [0.0, 5e-324, 0.0, 1e-323]}[name])
+    ks = np.array([1, 2, x.size // 2, x.size - 1, x.size], dtype=np.int64)
+    found = np.empty(5)
+    find_smallest(x, ks, found)
+    assert np.array_equal(found, np.sort(x)[ks - 1].astype(np.float64))
