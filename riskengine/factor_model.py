@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from riskengine.base.axes import Axis
+from riskengine.base.frozen import own_arrays
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,9 @@ class FactorModel:
     history: np.ndarray
     sample: str
     diagnostics: tuple[dict, ...] = ()
+
+    def __post_init__(self) -> None:
+        own_arrays(self)
 
     def step_volatilities(self, steps: int) -> np.ndarray:
         """(steps, K) standard deviation of each step: variance decays from today's to the long run's."""

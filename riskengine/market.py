@@ -18,6 +18,7 @@ import numpy as np
 
 from riskengine.base.axes import Axis
 from riskengine.base.errors import InputError, Problem
+from riskengine.base.frozen import own_arrays
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,9 @@ class MarketSnapshot:
     equity_levels: dict[str, float]
     inputs: dict[str, MarketInput]
     dates: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        own_arrays(self)
 
 
 def bootstrap_zero_rates(

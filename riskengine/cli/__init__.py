@@ -23,10 +23,10 @@ def run(arguments: Sequence[str]) -> int:
     if not debug:
         warnings.simplefilter("ignore")  # the libraries' own; what the user must know is in data quality
     try:
-        from riskengine.cli.commands import app
-
-        result = app(args=arguments, prog_name="riskengine", standalone_mode=False)
+        result = _dispatch(arguments)
         sys.stdout.flush()
+        if result == INTERRUPTED:  # typer's translation of an interrupt into an exit code
+            return _interrupted()
         return result if isinstance(result, int) else OK
     except KeyboardInterrupt:
         return _interrupted()
@@ -34,12 +34,24 @@ def run(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ERROR
     except Exception as error:  # noqa: BLE001 - the last line of defence: one message instead of a traceback
-        if type(error).__name__ == "Abort":  # typer's translation of an interrupt
+        if type(error).__name__ == "Abort":  # typer's translation of the end of input
             return _interrupted()
         if debug:
             raise
         say(_message(error))
         return ERROR
+
+
+def _dispatch(arguments: Sequence[str]) -> object:
+    """Call the command; typer loads pydantic to coerce parameters, the two most frequent lines do without."""
+    from riskengine.cli.commands import app, scenarios_list, scenarios_show
+
+    match arguments:
+        case ["scenarios", "list"]:
+            return scenarios_list()
+        case ["scenarios", "show", name] if not name.startswith("-"):
+            return scenarios_show(name)
+    return app(args=list(arguments), prog_name="riskengine", standalone_mode=False)
 
 
 def _interrupted() -> int:

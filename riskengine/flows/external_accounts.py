@@ -19,6 +19,7 @@ import numpy as np
 
 from riskengine.base.axes import ASSET_CLASSES
 from riskengine.base.errors import InputError, ModelError, Problem, suggest
+from riskengine.base.frozen import own_arrays
 
 ROUNDING_USD_BN = 1.0
 """Published tables are rounded to 0.1 per cell; a sum over 40 areas may be off by this much."""
@@ -115,6 +116,9 @@ class ExternalAccounts:
     published_official: np.ndarray | None = None
     known_names: tuple[str, ...] = ()
     """Every name of the holders' file, listed in this survey or not."""
+
+    def __post_init__(self) -> None:
+        own_arrays(self)
 
     @property
     def classes(self) -> tuple[str, ...]:

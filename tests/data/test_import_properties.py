@@ -118,7 +118,11 @@ def test_the_store_merges_as_a_dictionary_would(tmp_path_factory, one, two):
         text = "date,ANY_ID\n" + "".join(f"{d},{'' if v is None else repr(v)}\n"
                                           for d, v in zip(days, values, strict=True))
         series = read(text)
-        write_series(series, folder)
+        try:
+            write_series(series, folder)
+        except InputError as error:  # with most days missing it looks weekly, and the store keeps what it has
+            assert "the frequency differs" in str(error)
+            continue
         first, last = str(series[0].dates[0]), str(series[0].dates[-1])
         expected = {d: v for d, v in expected.items() if d < first or d > last}
         expected |= {d.isoformat(): v for d, v in zip(days, values, strict=True) if v is not None}
