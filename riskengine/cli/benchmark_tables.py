@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from riskengine.base.errors import InputError, Problem
 from riskengine.cli.printing import print_table, say
 
 WORKLOAD_TITLES = {
@@ -13,7 +14,19 @@ WORKLOAD_TITLES = {
     "W3": "W3: {paths:,} scenarios × 500 instruments, revalued in full",
     "NORMALS": "NORMALS: {paths:,} × 40 normals on one thread",
 }
+WHAT_IF = "W4"
 NAMES = {"python": "Python", "numpy": "NumPy", "numba": "Numba", "jax": "JAX"}
+
+
+def read_workloads(text: str) -> list[str]:
+    """Names separated by commas, each once; InputError with those nobody knows."""
+    known = sorted((*WORKLOAD_TITLES, WHAT_IF), key=lambda name: (len(name), name))
+    chosen = list(dict.fromkeys(word.strip().upper() for word in text.split(",") if word.strip()))
+    unknown = [name for name in chosen if name not in known]
+    if unknown or not chosen:
+        raise InputError(Problem("unknown workload" if unknown else "no workload", field="--only",
+                                 got=", ".join(unknown) or text, accepted=", ".join(known)))
+    return chosen
 
 
 def announce(chosen: Sequence[str], quick: bool) -> None:

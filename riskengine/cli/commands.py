@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from riskengine.base.errors import InputError, Problem
 from riskengine.cli import desk, stress, what_if
 from riskengine.cli.backtests import backtest_app
 from riskengine.cli.data import data_app
@@ -158,15 +159,16 @@ def benchmark(
     if plot is not None:
         from riskengine.benchmark.scaling import draw_scaling, measure_scaling
 
+        if not plot.absolute().parent.is_dir():  # said before minutes of measuring
+            raise InputError(Problem("no such folder", field="--plot", got=str(plot.parent)))
         records = measure_scaling(quick)
         plot.write_text(draw_scaling(records), encoding="utf-8")
         print_records(records, as_json)
         return
     from riskengine.benchmark.run import run_benchmark
+    from riskengine.cli.benchmark_tables import announce, print_benchmark, read_workloads
 
-    from riskengine.cli.benchmark_tables import announce, print_benchmark
-
-    chosen = [w.strip().upper() for w in workload.split(",") if w.strip()]
+    chosen = read_workloads(workload)
     announce(chosen, quick)
     with StageProgress() as progress:
         outcome = run_benchmark([w for w in chosen if w != "W4"], quick, threads, progress)

@@ -73,3 +73,14 @@ def test_the_load_is_that_before_the_start_and_progress_is_told(monkeypatch):
     found = run.run_benchmark(["W3"], progress=lambda *step: told.append(step))
     assert found["machine"]["load"] == 0.1 and found["results"][0]["peak_mb"] == 123.0
     assert told[0] == ("W3", 0, 3) and told[-1] == ("W3", 3, 3)
+
+
+@pytest.mark.parametrize(("line", "message"), [
+    (["--only", "W9"], "unknown workload (got W9). Accepted: W1, W2, W3, W4, NORMALS"),
+    (["--only", " , "], "no workload"),
+    (["--plot", "nowhere/at/all.html"], "field '--plot': no such folder"),
+])
+def test_what_cannot_be_measured_is_said_before_anything_is(line, message, capsys):
+    assert command(["benchmark", *line]) == 1
+    found = capsys.readouterr()
+    assert message in found.err and "measuring" not in found.err and not found.out
