@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from riskengine.engine.ladder import build_ladder
 from riskengine.instruments.book import Book
@@ -209,10 +210,10 @@ def _group_values(collapsed: CollapsedBook, moves: np.ndarray) -> np.ndarray:
     instruments = _cast(collapsed.rest, np.dtype(np.float64))
     values = np.empty((collapsed.approximated, moves.shape[1]))
     value_instruments(instruments, np.ascontiguousarray(moves), values)
-    out = np.zeros((len(collapsed.constant), moves.shape[1]))
     h = collapsed.holdings
-    np.add.at(out, h.group, h.quantity[:, None].astype(np.float64) * values[h.row])
-    return out
+    amounts = csr_array((h.quantity.astype(np.float64), (h.group, h.row)),
+                        shape=(len(collapsed.constant), collapsed.approximated))
+    return amounts @ values
 
 
 def _take(instruments: Instruments, which: np.ndarray) -> Instruments:
