@@ -8,6 +8,7 @@ breakdown is a sum of leaves, so nothing of size paths × positions is ever held
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -158,27 +159,40 @@ def compile_book(portfolio: Portfolio, snapshot: MarketSnapshot, axis: Axis = FA
         assumed.append(tuple(market.used))
     if problems:
         raise InputError(problems)
-    labels = [
-        (p.desk, p.book, p.strategy, p.asset_class, *(dict(p.tags).get(t, "") for t in portfolio.tag_names))
-        for p in portfolio.positions
-    ]
+    return gather_book(portfolio, axis, horizon, legs, tuple(market.fixings), value, notional, assumed)
+
+
+def leaf_label(position: Position, tag_names: Sequence[str]) -> tuple[str, ...]:
+    """Desk, book, strategy, asset class, tags: the leaf group of a position."""
+    tags = dict(position.tags)
+    return (position.desk, position.book, position.strategy, position.asset_class,
+            *(tags.get(name, "") for name in tag_names))
+
+
+def gather_book(
+    portfolio: Portfolio, axis: Axis, horizon: Horizon | None, legs: Legs, fixings: Sequence[tuple[int, int]],
+    value: np.ndarray, notional: np.ndarray, assumed: Sequence[tuple[str, ...]],
+) -> Book:
+    """The book of positions that are valued and lowered: legs, (P,) USD and assumed inputs in their order."""
+    positions, n = portfolio.positions, len(portfolio.positions)
+    labels = [leaf_label(p, portfolio.tag_names) for p in positions]
     leaves = tuple(sorted(set(labels)))
     place = {label: g for g, label in enumerate(leaves)}
     group_of = np.array([place[label] for label in labels], dtype=np.int64)
     return Book(
         axis=axis,
         horizon=horizon,
-        position_ids=tuple(p.position_id for p in portfolio.positions),
-        types=tuple(p.type for p in portfolio.positions),
-        asset_class=tuple(p.asset_class for p in portfolio.positions),
-        descriptions=tuple(describe(p) for p in portfolio.positions),
+        position_ids=tuple(p.position_id for p in positions),
+        types=tuple(p.type for p in positions),
+        asset_class=tuple(p.asset_class for p in positions),
+        descriptions=tuple(describe(p) for p in positions),
         assumed_inputs=tuple(assumed),
         group_dimensions=GROUP_DIMENSIONS + portfolio.tag_names,
         group_labels=leaves,
         group_of=_frozen(group_of),
         base_value=_frozen(value),
         notional=_frozen(notional),
-        fixings=tuple(market.fixings),
+        fixings=tuple(fixings),
         legs_by_group=_lay_out(legs, group_of, len(leaves)),
         legs_by_position=_lay_out(legs, np.arange(n), n),
     )

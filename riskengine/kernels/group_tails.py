@@ -22,11 +22,11 @@ from numba import types
 from numba.extending import intrinsic
 
 from riskengine.kernels import kernel
+from riskengine.kernels.ranks import BUCKETS, find_ranks
 from riskengine.kernels.tails import QUANTUM, add_pairwise, select
 
 LANES = 64
 _PILOT = 8192
-_BUCKETS = 4096
 _QUANTUM_BITS = 10
 assert 1 << _QUANTUM_BITS == QUANTUM
 
@@ -58,7 +58,7 @@ def scratch_of(paths: int, kept: int) -> Scratch:
     """Scratch for series of *paths* of which *kept* are kept."""
     quanta = (paths + QUANTUM - 1) // QUANTUM
     return Scratch(np.empty(kept), np.empty(kept), np.empty(kept, np.int64), np.empty(kept, np.uint32),
-                   np.empty(_BUCKETS + 1, np.int64), np.empty(_BUCKETS + 1, np.int64), np.empty((3, quanta)),
+                   np.empty(BUCKETS + 1, np.int64), np.empty(BUCKETS + 1, np.int64), np.empty((3, quanta)),
                    np.empty((3, quanta)))
 
 
@@ -136,76 +136,6 @@ def pilot_threshold(x, largest):
 
 
 @kernel
-def extremes(values):
-    """Smallest and largest of *values* (n ≥ 1, no NaN), four at a time: a comparison waits for the one before."""
-    a = b = c = d = e = f = g = h = values[0]
-    whole = values.shape[0] // 4 * 4
-    for i in range(0, whole, 4):
-        a, e = min(a, values[i]), max(e, values[i])
-        b, f = min(b, values[i + 1]), max(f, values[i + 1])
-        c, g = min(c, values[i + 2]), max(g, values[i + 2])
-        d, h = min(d, values[i + 3]), max(h, values[i + 3])
-    for i in range(whole, values.shape[0]):
-        a, e = min(a, values[i]), max(e, values[i])
-    return min(min(a, b), min(c, d)), max(max(e, f), max(g, h))
-
-
-@kernel
-def count_buckets(values, bucket, starts):
-    """Buckets of equal width between the extremes: bucket (n,) of each value, starts (buckets + 1,) their counts
-    added up.
-
-    The bucket of a value rises with it, so that the k-th smallest lies in the bucket where the counts pass k.
-    False, and nothing to use, when the range is not a positive finite number.
-    """
-    buckets = starts.shape[0] - 1
-    low, high = extremes(values)
-    width = (buckets - 1) / (high - low) if high > low else math.inf
-    if not (math.isfinite(width) and math.isfinite(high - low)):
-        return False
-    for i in range(values.shape[0]):
-        bucket[i] = np.uint32(min(int((values[i] - low) * width), buckets - 1))
-    starts[:] = 0
-    for i in range(values.shape[0]):
-        starts[bucket[i] + 1] += 1
-    for j in range(buckets):
-        starts[j + 1] += starts[j]
-    return True
-
-
-@kernel
-def find_ranks(values, ks, found, scratch):
-    """found[l] = the ks[l]-th smallest of *values*, ks ascending: only the buckets that hold one are moved."""
-    work, bucket, starts, after = scratch.work, scratch.bucket, scratch.starts, scratch.after
-    count = values.shape[0]
-    if not count_buckets(values, bucket, starts):
-        for i in range(count):
-            work[i] = values[i]
-        for level in range(ks.shape[0]):
-            found[level] = select(work, 0, count, ks[level] - 1)
-        return
-    after[:] = -1
-    room = j = 0
-    for level in range(ks.shape[0]):
-        while starts[j + 1] < ks[level]:
-            j += 1
-        if after[j] < 0:
-            after[j] = room
-            room += starts[j + 1] - starts[j]
-    for i in range(count):
-        place = after[bucket[i]]
-        if place >= 0:
-            work[place] = values[i]
-            after[bucket[i]] = place + 1
-    j = 0
-    for level in range(ks.shape[0]):
-        while starts[j + 1] < ks[level]:
-            j += 1
-        begin = after[j] - (starts[j + 1] - starts[j])
-        found[level] = select(work, begin, after[j], begin + ks[level] - 1 - starts[j])
-
-
-@kernel
 def sum_gaps(values, places, one, two, three, leaves, squares):
     """Leaves (3, quanta) of the trees of Σ max(v − x, 0) and of its squares, over kept paths in path order.
 
@@ -245,7 +175,7 @@ def measure_kept(values, places, paths, ks, wanted, out, scratch):
     """
     leaves, squares = scratch.leaves, scratch.squares
     out[:] = 0.0
-    find_ranks(values, ks, out[:, 0], scratch)
+    find_ranks(values, ks, scratch.work, scratch.bucket, scratch.starts, scratch.after, out[:, 0])
     levels = np.flatnonzero(wanted)
     for begin in range(0, levels.shape[0], 3):
         one = out[levels[begin], 0]

@@ -12,7 +12,6 @@ One call takes a range of parts; nothing but vectors of one part is stored.
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numba
@@ -20,8 +19,7 @@ import numpy as np
 
 from riskengine.kernels import kernel
 from riskengine.kernels.quanta import sum_quanta, void_pointer
-from riskengine.kernels.resident import BLOCK, PILOT, lowest_bit, measure_row, not_above
-from riskengine.kernels.tails import select
+from riskengine.kernels.resident import BLOCK, lowest_bit, measure_row, not_above
 
 TILE = 960
 """Paths per tile of the sums over leaves."""
@@ -162,32 +160,3 @@ def count_bins(x, edges, out):
         while j < bins - 1 and value >= edges[j + 1]:
             j += 1
         out[j] += 1
-
-
-@kernel
-def kth_smallest(x, k):
-    """The k-th smallest of x (P,) float64, 1 ≤ k ≤ P, without a sort: a pilot, then a selection of what it
-    keeps."""
-    paths = x.shape[0]
-    stride = max(1, paths // PILOT)
-    pilot = x[: paths // stride * stride : stride].copy()
-    expected = k * pilot.shape[0] / paths
-    rank = min(pilot.shape[0] - 1, int(expected + 5.0 * math.sqrt(expected) + 8.0))
-    threshold = select(pilot, 0, pilot.shape[0], rank)
-    kept = np.empty(paths)
-    count = 0
-    whole = paths // BLOCK * BLOCK
-    for begin in range(0, whole, BLOCK):
-        bits = not_above(x, begin, threshold)
-        while bits != np.uint64(0):
-            kept[count] = x[begin + np.int64(lowest_bit(bits))]
-            count += 1
-            bits = bits & (bits - np.uint64(1))
-    for p in range(whole, paths):
-        if x[p] <= threshold:
-            kept[count] = x[p]
-            count += 1
-    if count < k:
-        kept[:] = x
-        count = paths
-    return select(kept, 0, count, k - 1)

@@ -24,6 +24,7 @@ from numba.extending import intrinsic
 from riskengine.kernels import kernel
 from riskengine.kernels.primitives import fma
 from riskengine.kernels.quanta import sum_quanta, void_pointer
+from riskengine.kernels.ranks import BUCKETS, find_ranks
 from riskengine.kernels.tails import QUANTUM, add_pairwise, select
 
 TILE = 240
@@ -31,7 +32,6 @@ TILE = 240
 BLOCK = 64
 """Neighbours compared at once: the bits of one word."""
 PILOT = 2048
-MOST_BUCKETS = 4096
 
 
 class CachedMoves(NamedTuple):
@@ -243,54 +243,6 @@ def keep_not_above(x, threshold, kept, ends):
 
 
 @kernel
-def first_not_below(x, n, value):
-    """How many of the ascending x[:n] lie below *value* (np.searchsorted would load half of Numba)."""
-    low, high = 0, n
-    while low < high:
-        middle = (low + high) // 2
-        if x[middle] < value:
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
-
-@kernel
-def find_smallest(x, ks, kth):
-    """kth[l] = the ks[l]-th smallest of x (n,), 1 ≤ ks ≤ n: values thrown into buckets of equal width, then a
-    selection inside the bucket of each rank."""
-    n = x.shape[0]
-    low = high = np.float64(x[0])
-    for i in range(n):
-        low = min(low, np.float64(x[i]))
-        high = max(high, np.float64(x[i]))
-    buckets = max(1, min(n, MOST_BUCKETS))
-    width = high - low
-    scale = (buckets - 1) / width if width > 0.0 else 0.0
-    if not (scale - scale == 0.0 and width - width == 0.0):
-        low = scale = 0.0  # too close or too far apart for a width: one bucket
-    ends = np.zeros(buckets + 1, dtype=np.int64)
-    place = np.empty(n, dtype=np.int32)
-    for i in range(n):
-        place[i] = np.int32((np.float64(x[i]) - low) * scale)  # rises with x: rounding keeps the order
-    for i in range(n):
-        ends[np.uint32(place[i]) + 1] += 1
-    for j in range(buckets):
-        ends[j + 1] += ends[j]
-    spread = np.empty_like(x)
-    for i in range(n):
-        j = np.uint32(place[i])
-        spread[ends[j]] = x[i]
-        ends[j] += 1
-    # ends[j] is now the end of bucket j
-    for level in range(ks.shape[0]):
-        k = ks[level]
-        j = first_not_below(ends, buckets, k)
-        begin = ends[j - 1] if j > 0 else 0
-        kth[level] = select(spread, begin, ends[j], k - 1)
-
-
-@kernel
 def sum_below(kept, ends, value, k, leaves):
     """Sum of the k smallest of which *value* is the largest: quantum by quantum in path order, ties at the
     end."""
@@ -344,8 +296,12 @@ def measure_row(x, ks, summed, kth, sums):
         for q in range(quanta):
             ends[q] = min((q + 1) * QUANTUM, paths)
         count = paths
-    inside = first_not_below(ks, ks.shape[0], count + 1)
-    find_smallest(kept[:count], ks[:inside], kth)
+    inside = 0
+    while inside < ks.shape[0] and ks[inside] <= count:
+        inside += 1
+    buckets = min(max(count, 1), BUCKETS)
+    find_ranks(kept[:count], ks[:inside], np.empty_like(kept), np.empty(count, np.uint32),
+               np.empty(buckets + 1, np.int64), np.empty(buckets + 1, np.int64), kth)
     for level in range(inside, ks.shape[0]):
         kth[level] = threshold
     leaves = np.empty(quanta)

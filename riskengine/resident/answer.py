@@ -16,7 +16,8 @@ from riskengine.base.axes import FACTORS
 from riskengine.base.errors import ModelError
 from riskengine.engine.paths import PreparedScenario, World, draw_pnl
 from riskengine.engine.results import CORE_MOVE, summarize_chain, tabulate_ledger
-from riskengine.kernels.parts import count_bins, kth_smallest
+from riskengine.kernels.parts import count_bins
+from riskengine.kernels.resident import measure_row
 from riskengine.measures.plausibility import mahalanobis
 from riskengine.measures.tail_change import NORMAL_95, Estimate, estimate_draw_mean
 from riskengine.measures.tail_risk import clustered_error
@@ -229,8 +230,11 @@ def _span(by_draw: np.ndarray) -> dict:
 
 def outer_values(pnl: np.ndarray) -> tuple[float, float]:
     """P&L beyond which 0.1% of the paths lie, on either side."""
-    outer = pnl.size // 1000 + 1
-    return float(kth_smallest(pnl, outer)), -float(kth_smallest(-pnl, outer))
+    ks, none = np.array([pnl.size // 1000 + 1]), np.empty(0, dtype=np.int64)
+    low, high = np.empty(1), np.empty(1)
+    measure_row(pnl, ks, none, low, np.empty(0))
+    measure_row(-pnl, ks, none, high, np.empty(0))
+    return float(low[0]), -float(high[0])
 
 
 def histogram(

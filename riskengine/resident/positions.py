@@ -17,12 +17,12 @@ import numpy as np
 from riskengine.base.axes import FACTORS
 from riskengine.base.errors import InputError, Problem
 from riskengine.base.units import Horizon
-from riskengine.instruments.book import GROUP_DIMENSIONS, Book, lower
+from riskengine.instruments.book import Book, gather_book, leaf_label, lower
 from riskengine.instruments.equity import EquityFuture, EquityHolding, EquityOption
 from riskengine.instruments.fx import FxForward, FxOption, FxSpot
 from riskengine.instruments.ladder import lay_ladder
 from riskengine.instruments.legs import Legs
-from riskengine.instruments.portfolio import Instrument, Portfolio, Position, describe
+from riskengine.instruments.portfolio import Instrument, Portfolio, Position
 from riskengine.instruments.real_estate import Property, Residential
 from riskengine.instruments.treasury import TreasuryBill, TreasuryCouponBond
 from riskengine.instruments.valuation import Valuation
@@ -81,11 +81,8 @@ def lower_position(
             replace(p, rule=f"position {position.position_id}: {p.rule}", row=position.row)
             for p in error.problems
         ]) from None
-    tags = dict(position.tags)
-    label = (position.desk, position.book, position.strategy, position.asset_class,
-             *(tags.get(name, "") for name in tag_names))
-    return LoweredPosition(position, label, value, notional, tuple(market.fixings), legs,
-                           tuple(market.used))
+    return LoweredPosition(position, leaf_label(position, tag_names), value, notional, tuple(market.fixings),
+                           legs, tuple(market.used))
 
 
 def lower_portfolio(
@@ -128,25 +125,10 @@ def compile_lowered(
 ) -> Book:
     """The book of *portfolio* from its positions, already lowered at *horizon*: ``compile_book`` to the
     bit."""
-    labels = [item.label for item in lowered]
-    leaves = tuple(sorted(set(labels)))
-    place = {label: g for g, label in enumerate(leaves)}
-    group_of, n = np.array([place[label] for label in labels], dtype=np.int64), len(lowered)
     order = fixing_order(lowered)
-    legs = _merge(lowered, order)
-    base_value, notional = (np.array([getattr(x, name) for x in lowered]) for name in ("value", "notional"))
-    for array in (group_of, base_value, notional):
-        array.setflags(write=False)
-    positions = [item.position for item in lowered]
-    return Book(
-        axis=FACTORS, horizon=horizon, position_ids=tuple(p.position_id for p in positions),
-        types=tuple(p.type for p in positions), asset_class=tuple(p.asset_class for p in positions),
-        descriptions=tuple(describe(p) for p in positions), assumed_inputs=tuple(x.assumed for x in lowered),
-        group_dimensions=GROUP_DIMENSIONS + portfolio.tag_names, group_labels=leaves, group_of=group_of,
-        base_value=base_value, notional=notional, fixings=order,
-        legs_by_group=LegArrays(**legs.arrays(group_of, len(leaves))),
-        legs_by_position=LegArrays(**legs.arrays(np.arange(n), n)),
-    )
+    value, notional = (np.array([getattr(x, name) for x in lowered]) for name in ("value", "notional"))
+    return gather_book(portfolio, FACTORS, horizon, _merge(lowered, order), order, value, notional,
+                       [x.assumed for x in lowered])
 
 
 def _merge(lowered: Sequence[LoweredPosition], order: Sequence[Fixing]) -> Legs:

@@ -14,8 +14,9 @@ from riskengine.base.units import Horizon
 from riskengine.execution import Serial, Threads
 from riskengine.instruments.portfolio import compile_book
 from riskengine.kernels.group_sums import sum_gains
-from riskengine.kernels.parts import count_bins, kth_smallest
+from riskengine.kernels.parts import count_bins
 from riskengine.kernels.quanta import sum_gains_of_rows, sum_quanta, sum_rows
+from riskengine.kernels.resident import measure_row
 from riskengine.kernels.tails import QUANTUM, total
 from riskengine.measures.tail_change import estimate_mean, estimate_tail
 from riskengine.resident.answer import HISTOGRAM_BINS, histogram, outer_values
@@ -121,8 +122,10 @@ def test_ranks_and_bins_are_those_of_numpy(name):
     g = np.random.default_rng(8)
     x = {"t": g.standard_t(3, 20_003) * 1e6, "ties": np.round(g.standard_normal(9_000) * 3),
          "falling": np.arange(30_000, 0, -1.0), "constant": np.full(3_000, 4.0)}[name]
+    kth = np.empty(1)
     for k in (1, 2, x.size // 1000 + 1, x.size // 2, x.size):
-        assert kth_smallest(x, k) == np.sort(x)[k - 1]
+        measure_row(x, np.array([k]), np.empty(0, np.int64), kth, np.empty(0))
+        assert kth[0] == np.sort(x)[k - 1]
     low, high = outer_values(x)
     outer = x.size // 1000
     assert (low, high) == (np.sort(x)[outer], np.sort(x)[-1 - outer])

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from riskengine.kernels.quanta import sum_gains_of_rows, sum_quanta, sum_rows
-from riskengine.kernels.resident import find_smallest, measure_row
+from riskengine.kernels.ranks import BUCKETS, find_ranks
+from riskengine.kernels.resident import measure_row
 from riskengine.kernels.tails import smallest, total
 
 SAMPLES = {
@@ -43,14 +44,16 @@ def test_a_value_that_is_not_finite_shows_in_the_sum(bad):
     assert not np.isfinite(measure_row(x, np.array([50]), np.array([0]), np.empty(1), np.empty(1)))
 
 
+@pytest.mark.parametrize("buckets", [1, 50, BUCKETS])
 @pytest.mark.parametrize("real", [np.float32, np.float64])
 @pytest.mark.parametrize("name", [*SAMPLES, "huge", "tiny"])
-def test_ranks_of_a_sample(name, real):
+def test_ranks_of_a_sample(name, real, buckets):
     if name in SAMPLES:
         x = SAMPLES[name](np.random.default_rng(6)).astype(real)
     else:
         x = np.array({"huge": [-1.5e308, 3.0, 1.7e308, 0.0, -4.0], "tiny": [0.0, 5e-324, 0.0, 1e-323]}[name])
     ks = np.array([1, 2, x.size // 2, x.size - 1, x.size], dtype=np.int64)
     found = np.empty(5)
-    find_smallest(x, ks, found)
+    starts, after = np.empty((2, buckets + 1), np.int64)
+    find_ranks(x, ks, np.empty_like(x), np.empty(x.size, np.uint32), starts, after, found)
     assert np.array_equal(found, np.sort(x)[ks - 1].astype(np.float64))
