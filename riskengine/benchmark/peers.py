@@ -110,9 +110,9 @@ def _tail(x: np.ndarray, ranks: Sequence[TailRank]) -> np.ndarray:
 
 
 def run_horizon(work: HorizonWorkload, paths: int, real: type, threads: int,
-                levels: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
-    """All of W1."""
-    return horizon_tails(*horizon_pnl(work, paths, real, threads), levels, threads)
+                levels: Sequence[float], batch: int = BATCH) -> tuple[np.ndarray, np.ndarray]:
+    """All of W1; with *batch* = *paths* on whole arrays."""
+    return horizon_tails(*horizon_pnl(work, paths, real, threads, batch), levels, threads)
 
 
 def run_paths(work: PathWorkload, paths: int, real: type, threads: int = 1,

@@ -34,6 +34,8 @@ REPEATS, QUICK_REPEATS = 5, 3
 WHAT_IF = "riskengine what-if: ramp moved"
 """The whole answer of W2 for a policy knob that moves the ramp: drawn, walked and measured again."""
 ENGINE, ENGINE64, NUMPY, NUMPY32 = "riskengine", "riskengine float64", "numpy float64", "numpy float32"
+WHOLE, WHOLE32 = "numpy float64, whole arrays", "numpy float32, whole arrays"
+"""W1 as most people would write it: one thread, no batches."""
 
 Case = Callable[[], Any]
 
@@ -80,6 +82,8 @@ def cases(workload: str, paths: int, threads: int) -> dict[str, Case]:
         }
         for name, real in ((NUMPY, np.float64), (NUMPY32, np.float32)):
             found[name] = lambda real=real: peers.run_horizon(work, paths, real, threads, workloads.LEVELS)
+        for name, real in ((WHOLE, np.float64), (WHOLE32, np.float32)):
+            found[name] = lambda real=real: peers.run_horizon(work, paths, real, 1, workloads.LEVELS, paths)
         return found | {f"{one.name} float32": array_peers.prepare_horizon(one, work, paths, workloads.LEVELS)
                         for one in libraries}
     if workload == "W2":
