@@ -66,6 +66,37 @@ class PositionRisk:
 
 
 @dataclass(frozen=True, slots=True)
+class FarTail:
+    """VaR and ES of the ordinary night far out by importance sampling, beside as many plain paths; USD, losses
+    positive, one entry per level.
+
+    effective_paths : (Σw)²/Σw² over the tail.  variance_reduction_… : squared ratio of standard errors, plain over
+    twisted (1 where one of them is 0).  mean_weight : 1 within its error.  historical_days : rows that filtered
+    historical noise draws from, else None.
+    """
+
+    horizon_days: int
+    paths: int
+    noise: str
+    levels: tuple[float, ...]
+    var: tuple[float, ...]
+    es: tuple[float, ...]
+    se_var: tuple[float, ...]
+    se_es: tuple[float, ...]
+    plain_var: tuple[float, ...]
+    plain_es: tuple[float, ...]
+    plain_se_var: tuple[float, ...]
+    plain_se_es: tuple[float, ...]
+    effective_paths: tuple[float, ...]
+    plain_effective_paths: tuple[float, ...]
+    variance_reduction_var: tuple[float, ...]
+    variance_reduction_es: tuple[float, ...]
+    mean_weight: float
+    se_mean_weight: float
+    historical_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RiskResult:
     """The ordinary night at one horizon: no scenario, zero-mean factor moves, ageing and carry on."""
 
@@ -78,6 +109,8 @@ class RiskResult:
     pnl_quantiles: np.ndarray
     """(201,) quantiles of total P&L at 0, 0.5, …, 100%."""
     noise: str
+    far_tail: FarTail | None = None
+    """None when the night did not ask for it."""
 
 
 @dataclass(frozen=True, slots=True)

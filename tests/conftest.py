@@ -7,6 +7,11 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("repeatable", derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+"""The same examples in every run; HYPOTHESIS_PROFILE=default looks for new ones."""
 
 _EMPTY_STORE = tempfile.TemporaryDirectory(prefix="riskengine-tests-")
 os.environ["RISKENGINE_DATA"] = _EMPTY_STORE.name  # tests never see a user's store

@@ -3,7 +3,7 @@
     w = 1 / Σ_j π_j exp(θ_j (l/s + m) − B_j/s² + C_j) ρ_j,    ρ_j = Π_t q^{ν/2} e^{−κ χ²_t} or its mean
 
 the balance heuristic (Veach and Guibas 1995) for the density ratios of simulation.importance; the mean is
-over t.  Every path by itself.
+over t.  Every path by itself.  For historical rows ρ_j is a product of the ratios of the steps' rows, or their mean.
 """
 
 from __future__ import annotations
@@ -45,6 +45,35 @@ def weigh(linear, square, inverse, chi, parts, out):
             t = inverse[i]
             x = theta * (linear[i] * t + square[i]) - quadratic * (t * t) + constant
             out[i] += share * exp(x) * factor[i]
+    for i in range(paths):
+        out[i] = 1.0 / out[i]
+
+
+@kernel
+def weigh_rows(rows, log_ratio, share, jumps, out):
+    """Probability of a path's rows under the plain law over that under the mixture.
+
+    rows : (T, n) int64.  log_ratio : (J, T, R) ln of each row's probability under law j over the plain one.
+    share : (J,).  jumps : (J,) bool, one step only.  out : (n,) written.
+    """
+    steps, paths = rows.shape
+    factor = np.empty(paths)
+    out[:] = 0.0
+    for j in range(share.shape[0]):
+        factor[:] = 0.0
+        for t in range(steps):
+            row, ratio = rows[t], log_ratio[j, t]
+            if jumps[j]:
+                for i in range(paths):
+                    factor[i] += exp(ratio[row[i]]) / steps
+            else:
+                for i in range(paths):
+                    factor[i] += ratio[row[i]]
+        if not jumps[j]:
+            for i in range(paths):
+                factor[i] = exp(factor[i])
+        for i in range(paths):
+            out[i] += share[j] * factor[i]
     for i in range(paths):
         out[i] = 1.0 / out[i]
 

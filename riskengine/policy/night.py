@@ -58,6 +58,8 @@ class NightlyConfig:
     'latest', or an ISO date.  out : folder that receives the run folders.  keep : run folders to keep per
     as-of date, None for all.  full_reval : distinct curved instruments revalued on every path, the others by
     delta-gamma and corrected; None: all of them while the night is small, a default number beyond.
+    far_levels, far_paths : levels of VaR and ES by importance sampling and its paths, a multiple of the run's draws;
+    no levels: none.
     """
 
     portfolio: Path
@@ -73,5 +75,7 @@ class NightlyConfig:
     memory_gb: float | None = None
     keep: int | None = None
     full_reval: int | None = None
+    far_levels: tuple[float, ...] = ()
+    far_paths: int = 32_768
     source: Path | None = None
     """The file this came from, None when built in code."""

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from riskengine.base.errors import InputError, Problem
-from riskengine.result import SCHEMA_VERSION, ChainSummary, NightResult, RiskResult, ScenarioResult, Tail
+from riskengine.result import SCHEMA_VERSION, ChainSummary, FarTail, NightResult, RiskResult, ScenarioResult, Tail
 
 CHAIN_KEYS = (
     "gross_orders_usd_bn", "net_outflow_usd_bn", "dollars_out_usd_bn", "broad_dollar", "treasury_10y_flow_bp",
@@ -125,7 +125,32 @@ def plain(value: object) -> object:
 
 
 def _risk(risk: RiskResult) -> dict:
-    return {"horizon_days": risk.horizon_days, **_tail(risk.total), "noise": risk.noise}
+    return {"horizon_days": risk.horizon_days, **_tail(risk.total), "noise": risk.noise,
+            "far_tail": _far_tail(risk.far_tail)}
+
+
+def _far_tail(far: FarTail | None) -> dict | None:
+    """Importance sampling beside as many plain paths, by level; None when the night did not ask for it."""
+    if far is None:
+        return None
+
+    def by_level(name: str) -> dict[str, float]:
+        return {f"{level:g}": value for level, value in zip(far.levels, getattr(far, name), strict=True)}
+
+    return {
+        "paths": far.paths,
+        "var": by_level("var"), "es": by_level("es"),
+        "standard_error": {"var": by_level("se_var"), "es": by_level("se_es")},
+        "plain": {
+            "var": by_level("plain_var"), "es": by_level("plain_es"),
+            "standard_error": {"var": by_level("plain_se_var"), "es": by_level("plain_se_es")},
+        },
+        "variance_reduction": {"var": by_level("variance_reduction_var"), "es": by_level("variance_reduction_es")},
+        "effective_paths": by_level("effective_paths"),
+        "mean_weight": far.mean_weight,
+        "mean_weight_standard_error": far.se_mean_weight,
+        "historical_days": far.historical_days,
+    }
 
 
 def _tail(tail: Tail | None) -> dict:

@@ -17,6 +17,7 @@ from riskengine.data.configs import config_root, load_limits, load_scenario
 from riskengine.data.portfolios import load_portfolio
 from riskengine.data.quality import data_quality
 from riskengine.data.store import RunStore, hash_text, make_run_id
+from riskengine.engine.far_tail import measure_far_tail
 from riskengine.engine.paths import World
 from riskengine.engine.results import baseline_result
 from riskengine.execution import Executor, Serial, Threads
@@ -130,8 +131,7 @@ def _compute(
 
     clock("simulation")
     baseline = tuple(
-        _baseline(days, positions, world, spec, config.position_level, executor, simulator)
-        for days in config.horizons_days
+        _baseline(days, positions, world, config, executor, simulator) for days in config.horizons_days
     )
     results = run_scenarios(scenarios, positions, world, spec, executor, clock, simulator)
     clock("measures")
@@ -175,7 +175,7 @@ def warm_up(progress: Progress | None = None) -> None:
     positions, _ = load_portfolio(config.portfolio, world.as_of)
     spec = RunSpec(paths=1024, draws=512)
     clock("kernels")
-    _baseline(10, positions, world, spec, 0.975, Serial(), Simulator(None))
+    _baseline(10, positions, world, replace(config, run=spec, far_paths=1024), Serial(), Simulator(None))
     run_scenarios([load_scenario(config.scenarios[0])], positions, world, spec, Serial(), clock,
                   Simulator(0))
     clock("")
@@ -191,12 +191,15 @@ def _collect(problems: list[Problem], call: Callable, otherwise):
 
 
 def _baseline(
-    days: int, positions: Portfolio, world: World, spec, level: float, executor: Executor,
-    simulator: Simulator,
+    days: int, positions: Portfolio, world: World, config: NightlyConfig, executor: Executor, simulator: Simulator,
 ) -> RiskResult:
-    horizon = Horizon(days, 1)
-    pnl = simulator((), positions, world, horizon, spec, executor)
-    return baseline_result(pnl, positions, world, spec, level, spec.noise, executor)
+    spec = config.run
+    pnl = simulator((), positions, world, Horizon(days, 1), spec, executor)
+    risk = baseline_result(pnl, positions, world, spec, config.position_level, spec.noise, executor)
+    if not config.far_levels:
+        return risk
+    far = measure_far_tail(pnl.book, world, spec, config.far_levels, config.far_paths, executor)
+    return replace(risk, far_tail=far)
 
 
 def _executor(threads: int | None, dask: str | None) -> Executor:

@@ -23,6 +23,7 @@ def test_the_shipped_night_reads_and_names_files_that_exist():
     assert config.portfolio.parent == config_root() / "portfolios"
     assert len(config.scenarios) >= 20 and all(file.is_file() for file in config.scenarios)
     assert config.as_of is None and config.accounts == "as_of"
+    assert config.far_levels == (0.99, 0.999) and config.far_paths == 32_768
 
 
 def test_the_shipped_limits_have_warnings_below_hard_levels_and_units():
@@ -44,6 +45,9 @@ BAD_NIGHTS = [
     ("levels = [99]", "levels[1]", ["99 looks like percent: write 0.99"]),
     ("levels = [0.95]", "", ["position_level must be one of levels", "0.95"]),
     ("levels = []", "levels", ["at least 1 item"]),
+    ("far_levels = [99.9]", "far_levels[1]", ["99.9 looks like percent: write 0.999"]),
+    ("far_levels = [1.0]", "far_levels[1]", ["0.5 (excluded) to 1 (excluded)"]),
+    ("far_paths = 1000", "far_paths", ["multiple of the 512 parameter draws", "1024"]),
     ("horizons_days = [10, 1]", "horizons_days", ["ascending"]),
     ("horizons_days = [1, 10, 60]", "horizons_days", ["1 to 20"]),
     ('as_of = "yesterday"', "as_of", ["not a date", "YYYY-MM-DD"]),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from riskengine.kernels.importance import quadratic_value, twist, weigh
+from riskengine.kernels.importance import quadratic_value, twist, weigh, weigh_rows
 from riskengine.kernels.path_dependent import (
     TILE, Exposure, PathNoise, PathOut, PathStream, Selling, press, sell, track_drawdown, value_groups,
     walk_paths,
@@ -131,6 +131,18 @@ def test_weights_of_one_jump_among_several_steps():
     weigh(np.zeros(50), np.zeros(50), np.ones(50), chi, parts, out)
     ratio = (stats.chi2.pdf(chi * q, nu) * q / stats.chi2.pdf(chi, nu)).mean(axis=0)
     assert np.allclose(out, 1 / (0.1 + 0.9 * ratio), rtol=1e-12)
+
+
+def test_weights_of_rows_are_the_ratio_of_their_probabilities():
+    """Three laws over four rows in two steps, one of which moves a single step, against the sums written out."""
+    rng, share = np.random.default_rng(8), np.array([0.1, 0.5, 0.4])
+    q = rng.dirichlet(np.ones(4), (3, 2))
+    q[0] = 0.25
+    rows = rng.integers(0, 4, (2, 60))
+    out = np.empty(60)
+    weigh_rows(rows, np.log(4 * q), share, np.array([False, False, True]), out)
+    one, two = 4 * q[:, 0, rows[0]], 4 * q[:, 1, rows[1]]
+    assert np.allclose(out, 1 / (0.1 + 0.5 * one[1] * two[1] + 0.4 * (one[2] + two[2]) / 2), rtol=1e-12)
 
 
 def test_twist_and_quadratic_value():

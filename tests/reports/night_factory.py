@@ -13,7 +13,7 @@ import numpy as np
 
 from riskengine.base.axes import CURRENCIES, FACTORS, KEY_RATES, METROS, PROPERTY_TYPES
 from riskengine.result import (
-    ChainSummary, DataQualityItem, Exposures, GroupRisk, LedgerTable, LimitStatus, NightResult, PositionRisk,
+    ChainSummary, DataQualityItem, Exposures, FarTail, GroupRisk, LedgerTable, LimitStatus, NightResult, PositionRisk,
     RiskResult, ScenarioResult, Tail,
 )
 
@@ -54,6 +54,15 @@ def make_tail(rng: np.random.Generator, sd: float, mean: float = 0.0) -> Tail:
     iid = tuple(0.6 * v for v in se)
     return Tail(LEVELS, var, es, se, tuple(1.3 * v for v in se), iid, tuple(1.3 * v for v in iid),
                 mean, sd / 316, sd)
+
+
+def make_far_tail(total: Tail, days: int) -> FarTail:
+    """A plausible far tail of importance sampling: errors a tenth of the plain ones."""
+    var, es = (total.var[2], 1.4 * total.var[2]), (total.es[2], 1.5 * total.es[2])
+    plain = tuple(0.02 * v for v in es)
+    return FarTail(days, 32_768, "filtered_historical", (0.99, 0.999), var, es, tuple(0.1 * v for v in plain),
+                   tuple(0.1 * v for v in plain), tuple(1.01 * v for v in var), tuple(0.99 * v for v in es), plain, plain,
+                   (4_000.0, 2_000.0), (328.0, 33.0), (100.0, 110.0), (120.0, 130.0), 1.002, 0.008, 4_649)
 
 
 def make_night(seed: int = 7, scenarios: int = 18, positions: int = 60) -> NightResult:
@@ -117,7 +126,7 @@ def _risk(rng: np.random.Generator, book: list[PositionRisk], days: int) -> Risk
                 tuple(share * e for e in total.es), sum(p.value_usd for p in members)))
     t = rng.standard_t(5, 40_000) * total.sd * 0.78
     return RiskResult(days, total, tuple(groups), scaled, 0.975, np.quantile(t, np.linspace(0, 1, 201)),
-                      "student_t")
+                      "student_t", make_far_tail(total, days))
 
 
 def _scenario(

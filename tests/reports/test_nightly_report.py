@@ -141,6 +141,16 @@ def test_the_comparison_comes_bare_or_with_its_run(night):
     assert "No previous run" not in render_night(dataclasses.replace(night, tables={"comparison": rows}))
 
 
+def test_the_far_tail_stands_beside_plain_paths_and_may_be_missing(night, html):
+    text = Page(html).text
+    for words in ("Far tail by importance sampling", "99.9%", "times lower", "mean weight 1.002 ± 0.008",
+                  "4,649 days of history: beyond 99.9% lie about 4.6 of them", "plain 33"):
+        assert words in text, words
+    assert text.count("days of history") == 1, "only one-day paths are single days"
+    without = tuple(dataclasses.replace(r, far_tail=None) for r in night.baseline)
+    assert "Far tail" not in render_night(dataclasses.replace(night, baseline=without))
+
+
 def test_limits_put_the_breach_first_and_page_one_counts_them(html):
     front = html[html.index('id="summary"'): html.index('id="risk"')]
     assert "Breach 1" in front.replace("\xa0", " ")

@@ -62,6 +62,11 @@ def test_summary_has_every_promised_key_and_survives_json(night):
             assert low <= got["chain"]["broad_dollar"]["median"] <= high
             assert got["ledger_max_imbalance_usd_bn"] == scenario.ledger.max_imbalance_usd_bn
     assert summary["limits"][4]["value"] is None  # NaN in the result
+    far, got = night.baseline[1].far_tail, summary["baseline"]["by_horizon"][1]["far_tail"]
+    assert got["es"]["0.999"] == far.es[1] and got["plain"]["standard_error"]["var"]["0.99"] == far.plain_se_var[0]
+    assert got["variance_reduction"]["es"]["0.99"] == far.variance_reduction_es[0]
+    bare = dataclasses.replace(night, baseline=tuple(dataclasses.replace(r, far_tail=None) for r in night.baseline))
+    assert summarize(bare)["baseline"]["far_tail"] is None
 
 
 @pytest.mark.parametrize(

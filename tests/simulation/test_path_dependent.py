@@ -288,7 +288,8 @@ def test_more_selling_never_helps_a_long_book(seed, share, less, noise):
     _, model = make_path_model(5, seed=seed % 1000)
     spec = RunSpec(seed=seed, noise=noise, precision="float64")
     exposures = PathExposures(np.eye(5), np.zeros((5, 5)))
-    holders = [make_feedback(5, seed=seed % 77, share=x) for x in (share * less, share)]
+    # lasting impact only: what fades gives prices back, and who sold more early may then sell less
+    holders = [replace(make_feedback(5, seed=seed % 77, share=x), lasting=np.ones(2)) for x in (share * less, share)]
     runs = [simulate_paths(model, Horizon(7, 5), spec, Chunk(0, 240), None, h, exposures) for h in holders]
     little, much = runs
     assert np.all(much.terminal <= little.terminal + 1e-12)

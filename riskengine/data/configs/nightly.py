@@ -7,6 +7,7 @@ among the shipped ones.
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -82,6 +83,8 @@ class NightlyModel(Strict):
     position_level: Level = 0.975
     parameter_uncertainty: bool = True
     precision: Precision = "float32"  # type: ignore[valid-type]
+    far_levels: list[Level] = [0.99, 0.999]
+    far_paths: int = 32_768
     out: str = Field(default="runs", min_length=1)
     threads: Annotated[int, Field(ge=1)] | None = None
     memory_gb: Annotated[float, Field(gt=0)] | None = None
@@ -145,6 +148,11 @@ def check_nightly_config(path: Path | None = None) -> tuple[NightlyConfig | None
             for p in error.problems:
                 key = p.rule.split()[0]
                 problems.append(Problem(p.rule, shown, text.line((key,)), key, p.got, p.accepted))
+        else:
+            try:
+                replace(run, paths=model.far_paths)
+            except InputError as error:
+                refer(error, "far_paths")
     if problems or model is None or run is None:
         return None, sorted(problems, key=lambda p: p.row or 0)
     return NightlyConfig(
@@ -152,7 +160,7 @@ def check_nightly_config(path: Path | None = None) -> tuple[NightlyConfig | None
         scenarios=tuple(scenarios), run=run, horizons_days=tuple(model.horizons_days),
         position_level=model.position_level, as_of=model.as_of, accounts=model.accounts, out=Path(model.out),
         threads=model.threads, memory_gb=model.memory_gb, keep=model.keep, full_reval=model.full_reval,
-        source=file,
+        far_levels=tuple(sorted(set(model.far_levels))), far_paths=model.far_paths, source=file,
     ), []
 
 

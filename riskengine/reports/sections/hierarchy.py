@@ -7,6 +7,7 @@ import math
 from riskengine.reports import formats
 from riskengine.reports.charts import Bar, bar_chart, distribution, figure
 from riskengine.reports.html_table import Column, Table, is_long, money, percent, text
+from riskengine.reports.sections.far_tail import far_tail_table
 from riskengine.reports.sections.front import (
     HEADLINE_ES, HEADLINE_VAR, at_level, comparison_table, level_name, limits_table,
 )
@@ -22,6 +23,7 @@ def view(night: NightResult) -> dict:
     return {
         "distributions": [_distribution(risk) for risk in night.baseline],
         "dimensions": [_dimension(night, d) for d in _dimensions(night)],
+        "far_tail": far_tail_table(night.baseline),
         "positions": _positions(night),
         "changes": comparison_table(night),
         "limits": limits_table(night.limits),
