@@ -17,7 +17,6 @@ from riskengine.data.configs import config_root, load_limits, load_scenario
 from riskengine.data.portfolios import load_portfolio
 from riskengine.data.quality import data_quality
 from riskengine.data.store import RunStore, hash_text, make_run_id
-from riskengine.engine.far_tail import measure_far_tail
 from riskengine.engine.paths import World
 from riskengine.engine.results import baseline_result
 from riskengine.execution import Executor, Serial, Threads
@@ -198,6 +197,8 @@ def _baseline(
     risk = baseline_result(pnl, positions, world, spec, config.position_level, spec.noise, executor)
     if not config.far_levels:
         return risk
+    from riskengine.engine.far_tail import measure_far_tail
+
     far = measure_far_tail(pnl.book, world, spec, config.far_levels, config.far_paths, executor)
     return replace(risk, far_tail=far)
 

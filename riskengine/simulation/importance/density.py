@@ -22,7 +22,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from riskengine.base.sampling import BLOCK_IMPORTANCE, BLOCK_IMPORTANCE_MIXING, BLOCK_MIXING, Chunk, RunSpec
 from riskengine.base.units import Horizon
@@ -193,6 +192,8 @@ def _choose_twists(
     ψ(θ) = ln E exp(α/s²) − ½ Σ ln c_k,  α = ½ θ² Σ b²/c − θ a; E over plain chi-squares (in one step it
     is −ν/2 ln q with q = 1 − 2α/(ν − 2)).
     """
+    from scipy.optimize import minimize_scalar  # 0.3 s of import that only a far tail pays
+
     student = setting.table.shape[0] > 0
     scales = setting.scales(0, PILOT_PATHS if student else 1, BLOCK_MIXING)
     inverse = 1.0 / (setting.clock[:, None] ** 2 * scales**2).sum(axis=0)

@@ -22,7 +22,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
 
 from riskengine.base.sampling import (
     BLOCK_BOOTSTRAP, BLOCK_IMPORTANCE, BLOCK_IMPORTANCE_MIXING, Chunk, RunSpec,
