@@ -103,6 +103,7 @@ def year_fraction(start: date, end: date) -> float:
     return (end - start).days / DAYS_PER_YEAR
 
 
+@lru_cache(maxsize=1024)
 def coupon_dates(settlement: date, maturity: date, frequency: int) -> tuple[date, ...]:
     """The previous coupon date (≤ settlement) followed by every later one up to *maturity*, ascending.
 

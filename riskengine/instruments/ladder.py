@@ -16,7 +16,9 @@ groups hold changes no bit of its value.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -127,8 +129,17 @@ def node_terms(key: np.ndarray, nodes: np.ndarray, axis: Axis) -> tuple[np.ndarr
     return rows, terms
 
 
+@lru_cache(maxsize=512)
+def _segment_terms(key: tuple[float, ...], axis: Axis) -> tuple[np.ndarray, np.ndarray]:
+    """node_terms of the nodes of the key's segment: constants, laid out once."""
+    nodes, _ = interpolate_chebyshev(np.zeros(0), *_segment(key))
+    return node_terms(np.array(key), nodes, axis)
+
+
 def lay_ladder(legs: LegArrays, axis: Axis) -> tuple[LegArrays, NodeArrays]:
     """The legs that stay as they are, and the nodes in place of the others with every group's weights."""
+    if WORTHWHILE * (len(legs.pair_index) + len(legs.triple_index)) < min(SEGMENT_NODES):
+        return legs, no_ladder()
     index, terms = exponential_legs(legs)
     curve = read_curve_legs(index[:, 1:], terms[:, 1:], axis)
     here = np.flatnonzero(curve.fits & (curve.segment < len(TENORS)) & (curve.asset < len(axis)))
@@ -143,8 +154,7 @@ def lay_ladder(legs: LegArrays, axis: Axis) -> tuple[LegArrays, NodeArrays]:
     ends = np.cumsum(counts)
     rows, coefficients = [np.zeros((0, 3), np.int64)], [np.zeros((0, 3))]
     for key in keys:
-        nodes, _ = interpolate_chebyshev(np.zeros(0), *_segment(key))
-        row, term = node_terms(key, nodes, axis)
+        row, term = _segment_terms(tuple(key.tolist()), axis)
         rows.append(row), coefficients.append(term)
     panels, weights = [], []
     by_owner = np.split(here[np.argsort(place.ravel(), kind="stable")], np.cumsum(size)[:-1])
@@ -171,7 +181,7 @@ def lay_ladder(legs: LegArrays, axis: Axis) -> tuple[LegArrays, NodeArrays]:
     )
 
 
-def _segment(key: np.ndarray) -> tuple[float, float, int]:
+def _segment(key: Sequence[float]) -> tuple[float, float, int]:
     """First and last date and number of nodes of the segment of one key."""
     segment = int(key[2])
     first = 0.0 if segment == 0 else float(TENORS[segment - 1])

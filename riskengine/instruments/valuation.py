@@ -21,6 +21,7 @@ Cash       received inside the horizon earns nothing until the horizon.  No fina
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -32,7 +33,7 @@ from riskengine.base.errors import InputError, Problem, suggest
 from riskengine.base.units import BUSINESS_DAYS_PER_YEAR, Horizon
 from riskengine.market import MarketSnapshot
 
-_KEY_TENORS = np.array(list(KEY_RATES.values()))
+_KEY_TENORS = tuple(float(t) for t in KEY_RATES.values())
 _KEY_LABELS = tuple(f"UST_{name}" for name in KEY_RATES)
 
 
@@ -81,8 +82,8 @@ class Valuation:
         """(row, row, w, w): move of the zero rate at t = w₁ moves[row₁] + w₂ moves[row₂]."""
         found = self._loadings.get(t)
         if found is None:
-            j = int(np.clip(np.searchsorted(_KEY_TENORS, t, side="right") - 1, 0, len(_KEY_TENORS) - 2))
-            w = float(np.clip((t - _KEY_TENORS[j]) / (_KEY_TENORS[j + 1] - _KEY_TENORS[j]), 0.0, 1.0))
+            j = min(max(bisect_right(_KEY_TENORS, t) - 1, 0), len(_KEY_TENORS) - 2)
+            w = min(max((t - _KEY_TENORS[j]) / (_KEY_TENORS[j + 1] - _KEY_TENORS[j]), 0.0), 1.0)
             found = self._loadings[t] = (
                 self.axis.index(_KEY_LABELS[j]), self.axis.index(_KEY_LABELS[j + 1]), 1.0 - w, w)
         return found

@@ -21,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from riskengine.kernels import kernel
+from riskengine.kernels.aligned import empty_rows
 from riskengine.kernels.draws import fill_mixing, fill_normals, fill_rows
 from riskengine.kernels.paths import TILE
 from riskengine.kernels.primitives import fma
@@ -119,16 +120,6 @@ def scale_packed(packed, volatility):
 
 
 @kernel
-def empty_tile(rows, like):
-    """Uninitialised (rows, TILE) of the type of *like* that begins on a cache line."""
-    size = like.itemsize
-    line = 64 // size
-    buffer = np.empty(rows * TILE + line, dtype=like.dtype)
-    start = (line - (buffer.ctypes.data // size) % line) % line
-    return buffer[start : start + rows * TILE].reshape((rows, TILE))
-
-
-@kernel
 def store_groups(linear, quadratic, scale, column, width, total, target):
     """P_g = scale (linear + scale · quadratic) of a tile, to its columns; total their sum, in their order."""
     for i in range(TILE):
@@ -167,19 +158,19 @@ def simulate_groups(noise, stream, exposures, first, last, target):
     panels = exposures.cross.shape[0]
     depth = exposures.cross.shape[1] // padded
     lower = scale_packed(noise.packed, noise.volatility[0]) if single else noise.packed
-    z = empty_tile((factors + 3) // 4 * 4, like)
-    x = empty_tile((factors + MICRO_ROWS - 1) // MICRO_ROWS * MICRO_ROWS, like)
-    moves = x if single else empty_tile(factors, like)
-    scale = empty_tile(2, like)
+    z = empty_rows((factors + 3) // 4 * 4, TILE, like)
+    x = empty_rows((factors + MICRO_ROWS - 1) // MICRO_ROWS * MICRO_ROWS, TILE, like)
+    moves = x if single else empty_rows(factors, TILE, like)
+    scale = empty_rows(2, TILE, like)
     scale[:] = 1.0
     step_scale = scale[1]
     group_scale = scale[1] if single else scale[0]
     rows = np.empty(TILE, dtype=np.int64)
-    products = empty_tile(depth, like)
-    part = empty_tile(padded, like)
+    products = empty_rows(depth, TILE, like)
+    part = empty_rows(padded, TILE, like)
     height = exposures.linear.shape[0] // factors
-    linear = empty_tile(height, like)
-    quadratic = empty_tile(height, like)
+    linear = empty_rows(height, TILE, like)
+    quadratic = empty_rows(height, TILE, like)
     total = np.empty(TILE)
     for begin in range(first, last, TILE):
         for step in range(steps):

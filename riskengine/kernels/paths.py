@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from riskengine.kernels import kernel
+from riskengine.kernels.aligned import empty_rows, part_of_row
 from riskengine.kernels.draws import fill_mixing, fill_normals, fill_rows
 from riskengine.kernels.products import MICRO_ROWS, multiply_triangular
 
@@ -50,11 +51,12 @@ class Stream(NamedTuple):
 
 @kernel
 def add_scaled(volatility, scale, x, total):
-    """total[k, i] += volatility[k] · scale[i] · x[k, i]; total (K, n) float64."""
+    """total[k, i] += volatility[k] · scale[i] · x[k, i]; total (K, TILE) float64."""
     for k in range(total.shape[0]):
         v = volatility[k]
-        for i in range(total.shape[1]):
-            total[k, i] += v * (scale[i] * x[k, i])
+        source, target = x[k], total[k]
+        for i in range(TILE):
+            target[i] += v * (scale[i] * source[i])
 
 
 @kernel
@@ -67,13 +69,14 @@ def add_residuals(volatility, residuals, rows, total):
 
 
 @kernel
-def write_scaled(volatility, scale, x, out):
-    """out[k, i] = volatility[k] · scale[i] · x[k, i], the bits of add_scaled on zeros: + 0 turns −0 to 0."""
+def write_scaled(volatility, scale, x, begin, width, out):
+    """out[k, begin + i] = volatility[k] · scale[i] · x[k, i], i < width, the bits of add_scaled on zeros: + 0
+    turns −0 to 0."""
     zero = x.dtype.type(0.0)
     for k in range(out.shape[0]):
         v = volatility[k]
-        source, target = x[k], out[k]
-        for i in range(out.shape[1]):
+        source, target = x[k], part_of_row(out, k, begin, width)
+        for i in range(width):
             target[i] = v * (scale[i] * source[i]) + zero
 
 
@@ -84,19 +87,21 @@ def accumulate_noise(noise, stream, first, out, fixed):
     Parameters
     ----------
     noise : Noise.  stream : Stream.  first : first path.
-    out : (K, n) float64, written: noise accumulated over all steps, in the factors' units.
+    out : (K, n) float32 or float64, neighbours in a row neighbours in memory, written: noise accumulated over
+    all steps, in the factors' units.
     fixed : (F, n) float64, written: row f is factor fixings[f, 0] after step fixings[f, 1] + 1.
     """
     factors = out.shape[0]
     paths = out.shape[1]
     steps = noise.volatility.shape[0]
     historical = noise.residuals.shape[1] > 0
-    real = noise.volatility.dtype
-    z = np.empty(((factors + 3) // 4 * 4, TILE), dtype=real)
-    x = np.empty(((factors + MICRO_ROWS - 1) // MICRO_ROWS * MICRO_ROWS, TILE), dtype=real)
-    scale = np.ones(TILE, dtype=real)
+    like = noise.volatility
+    z = empty_rows((factors + 3) // 4 * 4, TILE, like)
+    x = empty_rows((factors + MICRO_ROWS - 1) // MICRO_ROWS * MICRO_ROWS, TILE, like)
+    scale = empty_rows(1, TILE, like)[0]
+    scale[:] = 1.0
     rows = np.empty(TILE, dtype=np.int64)
-    total = np.empty((factors, TILE))
+    total = empty_rows(factors, TILE, np.empty(0))
     single = steps == 1 and not historical and noise.fixings.shape[0] == 0
     for offset in range(0, paths, TILE):
         begin = first + offset
@@ -106,7 +111,7 @@ def accumulate_noise(noise, stream, first, out, fixed):
             multiply_triangular(noise.packed, factors, z, x)
             if noise.mixing.shape[0] > 0:
                 fill_mixing(begin, stream.block_mixing, 0, stream.seed, noise.mixing, scale)
-            write_scaled(noise.volatility[0], scale, x, out[:, offset : offset + width])
+            write_scaled(noise.volatility[0], scale, x, offset, width, out)
             continue
         total[:] = 0.0
         fixing = 0
@@ -125,5 +130,6 @@ def accumulate_noise(noise, stream, first, out, fixed):
                     fixed[fixing, offset + i] = total[noise.fixings[fixing, 0], i]
                 fixing += 1
         for k in range(factors):
+            source, target = total[k], part_of_row(out, k, offset, width)
             for i in range(width):
-                out[k, offset + i] = total[k, i]
+                target[i] = source[i]

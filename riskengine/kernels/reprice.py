@@ -27,6 +27,7 @@ from typing import NamedTuple
 import numpy as np
 
 from riskengine.kernels import inline, kernel
+from riskengine.kernels.aligned import empty_rows
 from riskengine.kernels.primitives import bits_of_float64, exp, float64_of_bits, fma, log
 
 TILE = 240
@@ -169,11 +170,8 @@ def _with_sign(value, sign):
 
 @kernel
 def aligned_tile(rows):
-    """(rows, TILE) float64, not filled, that starts on a cache line: a load of 64 bytes never touches two."""
-    size = rows * TILE
-    memory = np.empty(size + 8)
-    first = (-(memory.ctypes.data >> 3)) & 7
-    return memory[first:first + size].reshape((rows, TILE))
+    """(rows, TILE) float64, not filled, that starts on a cache line."""
+    return empty_rows(rows, TILE, np.empty(0))
 
 
 @kernel

@@ -8,6 +8,9 @@ P&L of a group is a row of its own (float32), so that a change of one group touc
 rows by their addresses and the caller keeps them alive.  Paths are walked in tiles that stay in cache; each
 path sees the same operations in the same order wherever its tile starts: the same bits on any number of
 threads.
+
+P&L of a group is a multiple of STEP: as long as no partial sum leaves ± EXACT_BELOW, sums of rows in float64
+are exact, the same in any order, and a total moves by exactly what its changed rows move.
 """
 
 from __future__ import annotations
@@ -22,13 +25,21 @@ from numba import types
 from numba.extending import intrinsic
 
 from riskengine.kernels import kernel
-from riskengine.kernels.primitives import fma
+from riskengine.kernels.aligned import empty_rows
+from riskengine.kernels.primitives import and32, bits_of_float32, float32_of_bits, fma, or32
 from riskengine.kernels.quanta import sum_quanta, void_pointer
 from riskengine.kernels.ranks import BUCKETS, find_ranks
 from riskengine.kernels.tails import QUANTUM, add_pairwise, select
 
-TILE = 240
-"""Paths per tile: a multiple of 16, no power of two."""
+TILE, STRIDE = 512, 528
+"""Paths per tile, and columns allocated for them: no power of two."""
+STEP = 2.0**-10
+"""USD."""
+EXACT_BELOW = 2.0**53 * STEP
+"""USD, nine trillion: float64 has every multiple of STEP up to here."""
+_SHIFT = np.float32(2.0**23 * STEP).view(np.uint32)
+"""y ± this − this is y rounded to STEP: with the sign of y, float32 has no finer step beyond it."""
+_SIGN, _SIZE = np.uint32(1 << 31), np.uint32((1 << 31) - 1)
 BLOCK = 64
 """Neighbours compared at once: the bits of one word."""
 PILOT = 2048
@@ -68,6 +79,17 @@ class Quadratic(NamedTuple):
     cross_first: np.ndarray
     cross_row: np.ndarray
     cross: np.ndarray
+
+
+class Totals(NamedTuple):
+    """out : (P,) float64, written: base − Σ gone + Σ of the rows revalued.
+
+    base : (P,) float64, or (0,): nothing.  gone : (N,) uint64, addresses of float32 vectors (P,).
+    """
+
+    out: np.ndarray
+    base: np.ndarray
+    gone: np.ndarray
 
 
 @intrinsic
@@ -135,7 +157,7 @@ def value_of_bits(typing_context, key, like):
 # ---------------------------------------------------------------- P&L
 @kernel
 def load_moves(moves, begin, width, x):
-    """x (R, TILE) float32 ← moves of paths begin … begin + width − 1."""
+    """x (R, STRIDE) float32 ← moves of paths begin … begin + width − 1."""
     plain = moves.first.shape[0] == 0
     for r in range(moves.used.shape[0]):
         row = x[r]
@@ -160,46 +182,71 @@ def load_moves(moves, begin, width, x):
 
 
 @kernel
-def add_terms(book, g, x, y):
-    """y (TILE,) float32 ← P&L of group g on the moves x."""
-    y[:] = book.constant[g]
+def add_terms(book, g, lanes, x, y):
+    """y (≥ lanes,) float32 ← P&L of group g on the first *lanes* columns of the moves x, in STEPs."""
+    constant = book.constant[g]
+    for t in range(lanes):
+        y[t] = constant
     for q in range(book.diagonal_first[g], book.diagonal_first[g + 1]):
         delta, half = book.diagonal[q, 0], book.diagonal[q, 1]
         move = x[book.diagonal_row[q]]
-        for t in range(TILE):
+        for t in range(lanes):
             y[t] = fma(move[t], fma(half, move[t], delta), y[t])
     for q in range(book.cross_first[g], book.cross_first[g + 1]):
         gamma = book.cross[q]
         one, two = x[book.cross_row[q, 0]], x[book.cross_row[q, 1]]
-        for t in range(TILE):
+        for t in range(lanes):
             y[t] = fma(gamma * one[t], two[t], y[t])
+    for t in range(lanes):
+        shift = float32_of_bits(or32(and32(bits_of_float32(y[t]), _SIGN), _SHIFT))
+        y[t] = (y[t] + shift) - shift
 
 
 @kernel
-def revalue_quadratic(moves, book, low, high, rows, total):
-    """P&L of the groups of *book* on paths low … high − 1.
+def begin_sums(totals, begin, width, sums):
+    """sums (≥ width,) ← base − Σ gone on paths begin … begin + width − 1, or 0 without a base."""
+    paths = totals.base.shape[0]
+    if paths == 0:
+        sums[:] = 0.0
+        return
+    sums[:width] = totals.base[begin : begin + width]
+    for g in range(totals.gone.shape[0]):
+        row = numba.carray(void_pointer(totals.gone[g]), (paths,), np.float32)[begin : begin + width]
+        for t in range(width):
+            sums[t] -= np.float64(row[t])
+
+
+@kernel
+def revalue_quadratic(moves, book, low, high, rows, totals):
+    """P&L of the groups of *book* on paths low … high − 1; returns the largest |P&L| of a group on a path,
+    infinite when one is not a number.
 
     rows : (G,) uint64, addresses of G float32 vectors (P,), written between low and high.
-    total : (P,) float64, written between low and high: sum of these rows; (0,) when not wanted.
+    totals : Totals, written between low and high.
     """
-    x = np.zeros((moves.used.shape[0], TILE), dtype=np.float32)
-    y = np.empty(TILE, dtype=np.float32)
+    x = empty_rows(moves.used.shape[0], STRIDE, np.empty(0, np.float32))
+    x[:] = 0.0
+    y, peaks = empty_rows(1, STRIDE, x)[0], np.zeros(STRIDE, dtype=np.uint32)
+    sums = empty_rows(1, STRIDE, totals.out)[0]
     paths = moves.noise.shape[1]
-    wanted = total.shape[0] > 0
     for begin in range(low, high, TILE):
         width = min(TILE, high - begin)
+        lanes = (width + 15) // 16 * 16
         load_moves(moves, begin, width, x)
-        if wanted:
-            total[begin : begin + width] = 0.0
+        begin_sums(totals, begin, width, sums)
         for g in range(rows.shape[0]):
-            add_terms(book, g, x, y)
+            add_terms(book, g, lanes, x, y)
             out = numba.carray(void_pointer(rows[g]), (paths,), np.float32)[begin : begin + width]
             for t in range(width):
                 out[t] = y[t]
-            if wanted:
-                sums = total[begin : begin + width]
-                for t in range(width):
-                    sums[t] += np.float64(y[t])
+            for t in range(lanes):
+                sums[t] += np.float64(y[t])
+            for t in range(lanes):
+                size = and32(bits_of_float32(y[t]), _SIZE)  # ordered like |y|, what is not a number at the end
+                peaks[t] = size if size > peaks[t] else peaks[t]
+        totals.out[begin : begin + width] = sums[:width]
+    peak = float32_of_bits(peaks.max())
+    return peak if peak < np.float32(np.inf) else np.float32(np.inf)
 
 
 @kernel

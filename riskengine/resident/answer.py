@@ -159,13 +159,10 @@ def tabulate(view: View, names: Sequence[tuple[str, str]] | None = None) -> Tabl
     """The slices of *view*; *names*: (dimension, name) of the parts wanted, absent ones zero."""
     if names is None:
         names = [(d, n) for d, parts in view.groups.items() for n in parts]
-    zero = Slice.zero(view.total)
-    slices = [view.total, *(view.groups[d].get(n, zero) for d, n in names)]
-    estimates = [x for part in slices for x in part.estimates]
-    shape, counts = (len(slices), len(view.total.estimates)), view.total.expected.counts
-    values = np.array([x.value for x in estimates]).reshape(shape)
-    sums = np.concatenate([x.sums for x in estimates]).reshape(*shape, counts.size)
-    return Table((None, *names), view.total.tail.levels, values, sums, counts)
+    missing = Slice.zero(view.total)
+    slices = [view.total, *(view.groups[d].get(n, missing) for d, n in names)]
+    values, sums = (np.stack([getattr(part, name) for part in slices]) for name in ("values", "sums"))
+    return Table((None, *names), view.total.levels, values[:, :-1], sums[:, :-1], view.total.counts)
 
 
 def slice_json(part: Slice, less: Slice | None = None) -> dict:
@@ -260,7 +257,7 @@ def histogram(
         after_count = count[1].tolist()
     else:
         after_count = np.histogram(np.clip(after, low, high), edges, weights=weight)[0].tolist()
-    return {"edges_usd": edges.tolist(), "before": count[0].tolist(), "after": after_count}
+    return Plain(edges_usd=edges.tolist(), before=count[0].tolist(), after=after_count)
 
 
 def plausibility_json(prepared: PreparedScenario, world: World) -> dict:

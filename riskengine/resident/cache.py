@@ -10,23 +10,32 @@ float32 draws; else float64) and is float32 in delta-gamma mode.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from riskengine.base.axes import FACTORS
 from riskengine.base.sampling import Chunk, RunSpec
 from riskengine.base.units import Horizon
-from riskengine.execution import Executor
+from riskengine.execution import Executor, Serial
 from riskengine.factor_model import FactorModel
-from riskengine.kernels.resident import TILE, CachedMoves, Quadratic, add_rows, revalue_quadratic
+from riskengine.kernels.aligned import empty_rows
+from riskengine.kernels.paths import TILE as NOISE_TILE
+from riskengine.kernels.resident import TILE, CachedMoves, Quadratic, Totals, add_rows, revalue_quadratic
 from riskengine.kernels.resident_full import FullBook, FullMoves, WrittenRows, revalue_full as revalue_tiles
 from riskengine.resident.positions import Fixing, PartialBook
 from riskengine.simulation import draw_of_path, simulate_noise
 
 CHUNK_PATHS = 8_400
-"""Most paths per task of a revaluation; no result depends on it."""
+"""About the most paths per task of a revaluation; no result depends on it."""
+LIGHT_PATHS = 26_000
+"""The same where there is little work on a path: one group and a sum over rows."""
+LIGHT_ROWS = 6
+"""Rows read or written up to which the calling thread is done sooner than another has woken up."""
+SERIAL = Serial()
 ROW_GAP = 48
 """float32 between neighbouring rows of P&L, so that they do not lie a power of two apart."""
 
@@ -71,7 +80,7 @@ def draw_cache(
     the parameter draw of each path, when the caller has it."""
     lossless = horizon.steps == 1 and spec.precision == "float32"
     real = np.float64 if exact and not lossless else np.float32
-    noise = np.empty((len(FACTORS), spec.paths), dtype=real)
+    noise = _aligned(len(FACTORS), spec.paths, real)
     rows = {f: np.empty(spec.paths, dtype=real) for f in fixings}
 
     def simulate(chunk: Chunk) -> None:
@@ -79,7 +88,7 @@ def draw_cache(
         for row, values in zip(rows.values(), fixed, strict=True):
             row[chunk.lo : chunk.hi] = values
 
-    executor.map(simulate, chunks_of(spec.paths))
+    executor.map(simulate, chunks_of(spec.paths, NOISE_TILE))
     draw = draw_of_path(spec, 0, spec.paths) if draw is None else draw
     return DrawCache(noise, rows, draw, np.ones(len(FACTORS), dtype=np.float32))
 
@@ -104,57 +113,110 @@ def add_fixings(
             rows[fixing][chunk.lo : chunk.hi] = values
 
     if early:
-        executor.map(simulate, chunks_of(spec.paths))
+        executor.map(simulate, chunks_of(spec.paths, NOISE_TILE))
     return replace(cache, fixings=rows)
 
 
-def chunks_of(paths: int) -> list[Chunk]:
-    """0 … P cut into an even number of nearly equal tasks, whole tiles each."""
-    tasks = -(-paths // CHUNK_PATHS)
+def chunks_of(paths: int, tile: int = TILE, most: int = CHUNK_PATHS) -> list[Chunk]:
+    """0 … P cut into an even number of nearly equal tasks of about *most* paths or fewer, whole tiles each."""
+    tasks = -(-paths // most)
     tasks += tasks % 2
-    size = -(-paths // (tasks * TILE)) * TILE
+    size = -(-paths // (tasks * tile)) * tile
     return [Chunk(lo, min(lo + size, paths)) for lo in range(0, paths, size)]
 
 
 # ---------------------------------------------------------------- P&L rows
+class RowBlock(NamedTuple):
+    """P&L of some groups: rows, G float32 vectors (P,), read-only; where, (G,) uint64, their addresses.
+
+    peak : USD, no |P&L| of a row is larger; infinite where it was not looked at.
+    """
+
+    rows: tuple[np.ndarray, ...]
+    where: np.ndarray
+    peak: float = math.inf
+
+
+NO_ROWS = RowBlock((), np.empty(0, dtype=np.uint64), 0.0)
+
+
+class Sum(NamedTuple):
+    """Where a total goes, (P,) float64, and what it is the sum of: the rows revalued, and
+
+    around : addresses of the rows revalued → addresses of all rows of the book, in their order; or
+    base, gone : the total of another book, less the rows at the addresses *gone* (exact sums only); or nothing.
+    """
+
+    total: np.ndarray
+    around: Callable[[np.ndarray], np.ndarray] | None = None
+    base: np.ndarray = np.empty(0)
+    gone: np.ndarray = NO_ROWS.where
+
+
 def revalue_full(
-    book: PartialBook, cache: DrawCache, response: Response | None, executor: Executor,
-    total: np.ndarray | None = None,
-) -> tuple[np.ndarray, ...]:
-    """One float32 row (P,) per group of *book*: full revaluation, the engine's operations in the engine's
-    order.  *total* (P,), if given, becomes their sum."""
-    rows = _new_rows(book.arrays.constant.shape[0], cache.paths)
+    book: PartialBook, cache: DrawCache, response: Response | None, executor: Executor, into: Sum
+) -> RowBlock:
+    """One row per group of *book*: full revaluation, the engine's operations in the engine's order."""
     moves, legs = _full_moves(book, cache, response), FullBook(book.arrays, book.nodes)
-    out = WrittenRows(addresses(rows), np.empty(0) if total is None else total)
-    executor.map(lambda c: revalue_tiles(moves, legs, c.lo, c.hi, out), chunks_of(cache.paths))
-    return _frozen(rows)
+    block, total = _new_block(len(book.arrays.constant), cache.paths), into.total
+    if into.around is None:
+        out = WrittenRows(block.where, total)
+        executor.map(lambda c: revalue_tiles(moves, legs, c.lo, c.hi, out), chunks_of(cache.paths))
+    else:
+        out, every = WrittenRows(block.where, np.empty(0)), into.around(block.where)
+
+        def update(chunk: Chunk) -> None:
+            revalue_tiles(moves, legs, chunk.lo, chunk.hi, out)
+            add_rows(every, chunk.lo, chunk.hi, total)
+
+        executor.map(update, chunks_of(cache.paths, most=LIGHT_PATHS))
+    total.flags.writeable = False
+    return block
 
 
 def revalue_by_expansion(
     used: np.ndarray, book: Quadratic, cache: DrawCache, response: Response | None, executor: Executor,
-    total: np.ndarray | None = None,
-) -> tuple[np.ndarray, ...]:
-    """One float32 row (P,) per group of *book*: delta-gamma.  *total* (P,), if given, becomes their sum."""
-    rows = _new_rows(book.constant.shape[0], cache.paths)
+    into: Sum,
+) -> RowBlock:
+    """One row per group of *book*: delta-gamma."""
     moves = _cached_moves(used, cache, response)
-    where = addresses(rows)
-    out = np.empty(0) if total is None else total
-    executor.map(lambda c: revalue_quadratic(moves, book, c.lo, c.hi, where, out), chunks_of(cache.paths))
-    return _frozen(rows)
+    block = _new_block(len(book.constant), cache.paths)
+    totals = Totals(into.total, into.base, into.gone)
+    light = len(block.rows) + len(into.gone) <= LIGHT_ROWS
+    chunks = chunks_of(cache.paths, most=cache.paths if light else CHUNK_PATHS)
+    peaks = (SERIAL if light else executor).map(
+        lambda c: revalue_quadratic(moves, book, c.lo, c.hi, block.where, totals), chunks)
+    into.total.flags.writeable = False
+    return block._replace(peak=float(max(peaks)))
 
 
-def total_of(rows: Sequence[np.ndarray], executor: Executor) -> np.ndarray:
-    """Sum of float32 rows in float64, row after row, as the engine adds its groups."""
-    total = np.empty(rows[0].size)
-    where = addresses(rows)
-    executor.map(lambda c: add_rows(where, c.lo, c.hi, total), chunks_of(total.size))
+def _new_block(groups: int, paths: int) -> RowBlock:
+    """Rows still to be written, of one block of memory: large pages, which cost a fault each, instead of small
+    ones."""
+    block = _aligned(groups, paths + ROW_GAP, np.float32)
+    where = _address(block) + block.strides[0] * np.arange(groups, dtype=np.uint64)
+    rows = tuple(row[:paths] for row in block)
+    for row in rows:
+        row.flags.writeable = False
+    return RowBlock(rows, where)
+
+
+def total_of(where: np.ndarray, paths: int, executor: Executor) -> np.ndarray:
+    """Sum of float32 rows in float64, row after row, as the engine adds its groups.  where : their
+    addresses."""
+    total = np.empty(paths)
+    executor.map(lambda c: add_rows(where, c.lo, c.hi, total), chunks_of(paths, most=LIGHT_PATHS))
     total.flags.writeable = False
     return total
 
 
+def _address(x: np.ndarray) -> np.uint64:
+    return np.uint64(x.__array_interface__["data"][0])
+
+
 def addresses(rows: Sequence[np.ndarray]) -> np.ndarray:
     """(G,) uint64 for the kernels; the caller keeps *rows* alive."""
-    return np.array([row.__array_interface__["data"][0] for row in rows], dtype=np.uint64)
+    return np.array([_address(row) for row in rows], dtype=np.uint64)
 
 
 def _full_moves(book: PartialBook, cache: DrawCache, response: Response | None) -> FullMoves:
@@ -193,14 +255,6 @@ def _cached_moves(used: np.ndarray, cache: DrawCache, response: Response | None)
     return CachedMoves(cache.noise, cache.scale, cache.draw, used, shift, first, source, weight)
 
 
-def _new_rows(count: int, paths: int) -> list[np.ndarray]:
-    """Vectors (P,) float32 of one block of memory: large pages, which cost a fault each, instead of small
-    ones."""
-    block = np.empty((count, paths + ROW_GAP), dtype=np.float32)
-    return [row[:paths] for row in block]
-
-
-def _frozen(rows: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
-    for row in rows:
-        row.flags.writeable = False
-    return tuple(rows)
+def _aligned(rows: int, columns: int, real: type) -> np.ndarray:
+    """(rows, columns), not filled, that begins on a cache line."""
+    return empty_rows(rows, columns, np.empty(0, dtype=real))

@@ -12,14 +12,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from riskengine.base.axes import FACTORS
 from riskengine.instruments.exposures import FIRST_BUMP, SECOND_BUMP
+from riskengine.instruments.ladder import no_ladder
+from riskengine.kernels.reprice import LegArrays, reprice
 from riskengine.kernels.resident import Quadratic
-from riskengine.resident.positions import LoweredPosition, assemble
+from riskengine.resident.positions import LoweredPosition
 
+INDICES = ("pair_index", "triple_index", "option_index", "payoff_index", "property_index")
 LEAST_GAMMA = 1e-9
 """A cross gamma is dropped when |Γ_kl| b² is below this share of the position's gross P&L under the bumps b,
 where the difference of four values is rounding."""
@@ -41,31 +45,43 @@ class Expansion:
 
 def expand(item: LoweredPosition) -> Expansion:
     """Central differences of the position's P&L to the horizon."""
-    book = assemble([item], np.zeros(1, dtype=np.int64), 1, item.fixings)
-    factors = np.array(sorted({*book.used.tolist(), *(k for k, _ in book.fixings)}), dtype=np.int64)
+    legs = LegArrays(**item.legs.arrays(np.zeros(1, dtype=np.int64), 1))
+    factor_of = np.array([*range(len(FACTORS)), *(k for k, _ in item.fixings)], dtype=np.int64)
+    named = {name: factor_of[getattr(legs, name)[:, 1:]] for name in INDICES}
+    touched = np.zeros(len(FACTORS), dtype=bool)
+    for rows in named.values():
+        touched[rows] = True
+    factors = np.flatnonzero(touched)
+    place = np.cumsum(touched) - 1
+    own = legs._replace(**{name: np.column_stack([np.zeros(len(rows), dtype=np.int64), place[rows]])
+                           for name, rows in named.items()})
     m = len(factors)
-    place = {int(k): j for j, k in enumerate(factors)}
-    own = [place[int(k)] for k in book.used]
-    fixed = [place[k] for k, _ in book.fixings]
-    pairs = [(i, j) for i in range(m) for j in range(i, m)]
-    bumps = np.zeros((m, 1 + 2 * m + 4 * len(pairs)))
-    for j in range(m):
-        bumps[j, 1 + j], bumps[j, 1 + m + j] = FIRST_BUMP, -FIRST_BUMP
-    for n, (i, j) in enumerate(pairs):
-        for corner, (s, t) in enumerate(((1, 1), (1, -1), (-1, 1), (-1, -1))):
-            column = 1 + 2 * m + 4 * n + corner
-            bumps[i, column] += s * SECOND_BUMP
-            bumps[j, column] += t * SECOND_BUMP
-    values = book.pnl(np.ascontiguousarray(bumps[own]), np.ascontiguousarray(bumps[fixed]))[0]
+    bumps, one, two = _bumps(m)
+    values = np.empty((1, bumps.shape[1]))
+    reprice(own, no_ladder(), bumps, np.empty((0, bumps.shape[1])), (0, bumps.shape[1]), values)
+    values = values[0]
     delta = (values[1 : 1 + m] - values[1 + m : 1 + 2 * m]) / (2 * FIRST_BUMP)
-    corners = values[1 + 2 * m :].reshape(len(pairs), 4)
+    corners = values[1 + 2 * m :].reshape(len(one), 4)
     difference = corners[:, 0] - corners[:, 1] - corners[:, 2] + corners[:, 3]
-    gross = np.abs(book.arrays.constant).sum() + np.abs(corners).max(initial=0.0)
+    gross = abs(legs.constant[0]) + np.abs(corners).max(initial=0.0)
     difference[np.abs(difference) < LEAST_GAMMA * gross] = 0.0
     gamma = np.zeros((m, m))
-    for n, (i, j) in enumerate(pairs):
-        gamma[i, j] = gamma[j, i] = difference[n] / (4 * SECOND_BUMP**2)
+    gamma[one, two] = gamma[two, one] = difference / (4 * SECOND_BUMP**2)
     return Expansion(float(values[0]), factors, delta, gamma)
+
+
+@lru_cache(maxsize=64)
+def _bumps(m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(m, n) moves: none, each factor up, each down, then the four corners of every pair (one, two) of
+    factors."""
+    one, two = np.triu_indices(m)
+    bumps = np.zeros((m, 1 + 2 * m + 4 * len(one)))
+    each, pairs = np.arange(m), 1 + 2 * m + 4 * np.arange(len(one))
+    bumps[each, 1 + each], bumps[each, 1 + m + each] = FIRST_BUMP, -FIRST_BUMP
+    for corner, (s, t) in enumerate(((1, 1), (1, -1), (-1, 1), (-1, -1))):
+        bumps[one, pairs + corner] += s * SECOND_BUMP
+        bumps[two, pairs + corner] += t * SECOND_BUMP
+    return bumps, one, two
 
 
 def collect(groups: Sequence[Sequence[Expansion]]) -> tuple[np.ndarray, Quadratic]:
@@ -73,44 +89,47 @@ def collect(groups: Sequence[Sequence[Expansion]]) -> tuple[np.ndarray, Quadrati
 
     groups : for each group its positions' expansions in the order of the portfolio.
     """
-    dense = [_sum(members) for members in groups]
+    sums = [_sum(members) for members in groups]
     touched = np.zeros(len(FACTORS), dtype=bool)
-    for _, delta, gamma in dense:
-        touched |= (delta != 0) | gamma.any(axis=1)
-    used = np.flatnonzero(touched).astype(np.int64)
-    constant = np.array([c for c, _, _ in dense], dtype=np.float32)
-    diagonal_first, cross_first = [0], [0]
-    rows: list[int] = []
-    diagonal: list[tuple[float, float]] = []
-    cross_rows: list[tuple[int, int]] = []
-    cross: list[float] = []
-    for _, delta, gamma in dense:
-        delta, gamma = delta[used], gamma[np.ix_(used, used)]
-        for r in np.flatnonzero((delta != 0) | (np.diag(gamma) != 0)):
-            rows.append(int(r))
-            diagonal.append((delta[r], 0.5 * gamma[r, r]))
-        upper = np.triu(gamma, 1)
-        for i, j in zip(*np.nonzero(upper), strict=True):
-            cross_rows.append((int(i), int(j)))
-            cross.append(upper[i, j])
-        diagonal_first.append(len(rows))
-        cross_first.append(len(cross))
-    return used, Quadratic(
-        constant, np.array(diagonal_first, dtype=np.int64), np.array(rows, dtype=np.int64),
-        np.array(diagonal, dtype=np.float32).reshape(-1, 2), np.array(cross_first, dtype=np.int64),
-        np.array(cross_rows, dtype=np.int64).reshape(-1, 2), np.array(cross, dtype=np.float32),
+    for _, factors, delta, gamma in sums:
+        touched[factors[(delta != 0) | gamma.any(axis=1)]] = True
+    place = np.cumsum(touched) - 1
+    rows, diagonal, pairs, cross = [], [], [], []
+    for _, factors, delta, gamma in sums:
+        half = 0.5 * np.diagonal(gamma)
+        kept = np.flatnonzero((delta != 0) | (half != 0))
+        one, two = np.nonzero(np.triu(gamma, 1))
+        rows.append(place[factors[kept]])
+        diagonal.append(np.column_stack([delta[kept], half[kept]]))
+        pairs.append(place[factors[np.column_stack([one, two])]])
+        cross.append(gamma[one, two])
+    return np.flatnonzero(touched), Quadratic(
+        np.array([constant for constant, *_ in sums], dtype=np.float32), _starts(rows), _joined(rows, np.int64),
+        _joined(diagonal, np.float32), _starts(cross), _joined(pairs, np.int64), _joined(cross, np.float32),
     )
 
 
-def _sum(members: Sequence[Expansion]) -> tuple[float, np.ndarray, np.ndarray]:
-    """Sums in the order of the members (bincount adds one after the other)."""
-    count = len(FACTORS)
+def _starts(parts: Sequence[np.ndarray]) -> np.ndarray:
+    return np.cumsum([0, *(len(part) for part in parts)])
+
+
+def _joined(parts: Sequence[np.ndarray], real: type) -> np.ndarray:
+    return np.concatenate(parts).astype(real)
+
+
+def _sum(members: Sequence[Expansion]) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
+    """Constant, factors (m,) ascending, delta (m,), gamma (m, m): sums in the order of the members (bincount
+    adds one after the other)."""
     constant = 0.0
     for item in members:
         constant += item.constant
-    delta = np.bincount(np.concatenate([x.factors for x in members]),
-                        weights=np.concatenate([x.delta for x in members]), minlength=count)
-    flat = np.concatenate([(x.factors[:, None] * count + x.factors).ravel() for x in members])
-    entries = np.concatenate([x.gamma.ravel() for x in members])
-    gamma = np.bincount(flat, weights=entries, minlength=count * count)
-    return constant, delta, gamma.reshape(count, count)
+    factors, place = np.unique(np.concatenate([x.factors for x in members]), return_inverse=True)
+    m, count, flat = len(factors), 0, []
+    for item in members:
+        own = place[count : count + len(item.factors)]
+        count += len(own)
+        flat.append((own[:, None] * m + own).ravel())
+    delta = np.bincount(place, weights=np.concatenate([x.delta for x in members]), minlength=m)
+    gamma = np.bincount(np.concatenate(flat), weights=np.concatenate([x.gamma.ravel() for x in members]),
+                        minlength=m * m)
+    return constant, factors, delta, gamma.reshape(m, m)

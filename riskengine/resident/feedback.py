@@ -19,6 +19,7 @@ from riskengine.engine.feedback import CHANNEL, simulate_feedback
 from riskengine.engine.paths import PreparedScenario
 from riskengine.execution import Serial
 from riskengine.resident.answer import View, view_state
+from riskengine.resident.cache import addresses
 from riskengine.resident.measures import GroupRisks, combine, mean_rows, measure_rows
 from riskengine.resident.rows import PnlRows
 from riskengine.resident.what_if import Resident
@@ -83,12 +84,13 @@ def _rows(
     total = np.ascontiguousarray(total)
     for row in (*rows, total):
         row.flags.writeable = False
-    means = mean_rows(rows, Serial())
+    where = addresses(rows)
+    means = mean_rows(where, total.size, Serial())
     risks = GroupRisks(spec.levels, dict(zip(labels, rows, strict=True)),
-                       dict(zip(labels, means, strict=True)))
+                       dict(zip(labels, means, strict=True)), where=where)
     tail, = measure_rows((total,), spec.levels, Serial())
     return PnlRows(tuple(labels), rows, total,
-                   combine(spec.levels, tail, risks, None if reference is None else reference.measures))
+                   combine(spec.levels, tail, risks, None if reference is None else reference.measures), where)
 
 
 def _band(values: np.ndarray) -> tuple[float, float, float]:

@@ -43,12 +43,14 @@ class GroupRisks(Mapping[Label, RowRisk]):
     Measuring twice in two threads gives the same numbers twice, so no lock is needed.
     """
 
-    __slots__ = ("levels", "_rows", "_means", "_known", "_executor")
+    __slots__ = ("levels", "_rows", "_where", "_means", "_known", "_executor")
 
     def __init__(self, levels: tuple[float, ...], rows: Mapping[Label, np.ndarray],
-                 means: Mapping[Label, float] | None = None, executor: Executor | None = None):
+                 means: Mapping[Label, float] | None = None, executor: Executor | None = None,
+                 where: np.ndarray | None = None):
         self.levels = levels
         self._rows, self._means = rows, dict(means or {})
+        self._where = addresses(list(rows.values())) if where is None else where
         self._known: dict[Label, RowRisk] = {}
         self._executor = executor or Serial()
 
@@ -67,10 +69,11 @@ class GroupRisks(Mapping[Label, RowRisk]):
     @property
     def means(self) -> Mapping[Label, float]:
         """Mean of every row, USD; ModelError when one is not finite."""
-        missing = [label for label in self._rows if label not in self._means]
+        missing = [n for n, label in enumerate(self._rows) if label not in self._means]
         if missing:
-            found = mean_rows([self._rows[label] for label in missing], self._executor)
-            self._means = {**self._means, **dict(zip(missing, found, strict=True))}
+            labels = list(self._rows)
+            found = mean_rows(self._where[missing], self._rows[labels[0]].size, self._executor)
+            self._means = {**self._means, **dict(zip([labels[n] for n in missing], found, strict=True))}
         return self._means
 
     def same_row(self, label: Label, other: GroupRisks) -> bool:
@@ -78,9 +81,9 @@ class GroupRisks(Mapping[Label, RowRisk]):
         row = self._rows.get(label)
         return row is not None and row is other._rows.get(label)
 
-    def with_rows(self, rows: Mapping[Label, np.ndarray]) -> GroupRisks:
-        """Of the leaves *rows*; what is known of shared rows is kept."""
-        made = GroupRisks(self.levels, rows, None, self._executor)
+    def with_rows(self, rows: Mapping[Label, np.ndarray], where: np.ndarray) -> GroupRisks:
+        """Of the leaves *rows* at the addresses *where*; what is known of shared rows is kept."""
+        made = GroupRisks(self.levels, rows, None, self._executor, where)
         shared = [label for label in rows if made.same_row(label, self)]
         made._means = {x: self._means[x] for x in shared if x in self._means}
         made._known = {x: self._known[x] for x in shared if x in self._known}
@@ -150,13 +153,11 @@ def measure_rows(
     return tuple(executor.map(lambda row: _measure(row, ks, ranks), rows))
 
 
-def mean_rows(rows: Sequence[np.ndarray], executor: Executor) -> list[float]:
-    """Means of float32 P&L rows, to the bit those of :func:`measure_rows`; ModelError when one is not
-    finite."""
-    if not rows:
-        return []
-    paths, sums, where = rows[0].size, np.empty(len(rows)), addresses(rows)
-    blocks = [(lo, min(lo + ROWS_PER_TASK, len(rows))) for lo in range(0, len(rows), ROWS_PER_TASK)]
+def mean_rows(where: np.ndarray, paths: int, executor: Executor) -> list[float]:
+    """Means of float32 P&L rows (P,) at the addresses *where*, to the bit those of :func:`measure_rows`;
+    ModelError when one is not finite."""
+    sums, count = np.empty(len(where)), len(where)
+    blocks = [(lo, min(lo + ROWS_PER_TASK, count)) for lo in range(0, count, ROWS_PER_TASK)]
     executor.map(lambda block: sum_rows(where, paths, *block, sums), blocks)
     if not np.isfinite(sums).all():
         raise ModelError("P&L is not finite on some path")

@@ -32,26 +32,43 @@ Leaves = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Expected P&L (difference to the baseline under a policy) and tail of the book or of a part of it."""
+    """Expected P&L (difference to the baseline under a policy) and tail of the book or of a part of it.
 
-    expected: Estimate
-    tail: TailEstimate
+    levels : L.  values (2 + 2 L,): expected P&L, VaR by level, ES by level, mean.  sums (2 + 2 L, D): influence of
+    each by draw (``measures.tail_change.Estimate``).  counts (D,): paths.
+    """
 
-    def minus(self, other: Slice) -> Slice:
-        """The change from *other* to this."""
-        return Slice(self.expected.minus(other.expected), self.tail.minus(other.tail))
+    levels: tuple[float, ...]
+    values: np.ndarray
+    sums: np.ndarray
+    counts: np.ndarray
+
+    @property
+    def expected(self) -> Estimate:
+        """Expected P&L, gain positive."""
+        return self._estimate(0)
+
+    @property
+    def tail(self) -> TailEstimate:
+        """Mean P&L, VaR and ES."""
+        count = len(self.levels)
+        var, es = (tuple(self._estimate(i + n) for n in range(count)) for i in (1, 1 + count))
+        return TailEstimate(self.levels, self._estimate(1 + 2 * count), var, es)
+
+    def _estimate(self, at: int) -> Estimate:
+        return Estimate(float(self.values[at]), self.sums[at], self.counts)
+
+    @classmethod
+    def of(cls, expected: Estimate, tail: TailEstimate) -> Slice:
+        """From estimates of the same paths and draws."""
+        every = (expected, *tail.var, *tail.es, tail.mean)
+        return cls(tail.levels, np.array([x.value for x in every]), np.stack([x.sums for x in every]),
+                   expected.counts)
 
     @classmethod
     def zero(cls, like: Slice) -> Slice:
         """A part that is not there, on the paths of *like*."""
-        none = Estimate(0.0, np.zeros_like(like.expected.sums), like.expected.counts)
-        each = (none,) * len(like.tail.levels)
-        return cls(none, TailEstimate(like.tail.levels, none, each, each))
-
-    @property
-    def estimates(self) -> tuple[Estimate, ...]:
-        """Expected P&L, VaR by level, ES by level."""
-        return (self.expected, *self.tail.var, *self.tail.es)
+        return cls(like.levels, np.zeros_like(like.values), np.zeros_like(like.sums), like.counts)
 
 
 @lru_cache(maxsize=8)
@@ -93,23 +110,27 @@ def measure_slices(
     ------
     ModelError : P&L that is not finite on some path.
     """
-    ranks = [rank_of_level(shown.total.size, level) for level in levels]
+    ranks = tuple(rank_of_level(shown.total.size, level) for level in levels)
     written = _measure(parts, shown, base, draw, counts.size, ranks, executor)
-    gains = {} if base is None else _gains(shown, base, sorted({g for p in parts for g in p or ()}), executor)
-    return [_slice(n, leaves, written, ranks, counts, None if base is None else gains, shown.total.size)
-            for n, leaves in enumerate(parts)]
+    gains = written.means[:, 1] / shown.total.size  # of the book; of a part the sum of its leaves
+    if base is not None:
+        by_leaf = _gains(shown, base, sorted({g for p in parts for g in p or ()}), executor)
+        for n, leaves in enumerate(parts):
+            if leaves is not None:
+                gains[n] = sum((by_leaf[g] for g in leaves), 0.0)
+    return _slices(written, ranks, counts, None if base is None else gains, shown.total.size)
 
 
 def _measure(
     parts: Sequence[Leaves | None], shown: PnlRows, base: PnlRows | None, draw: np.ndarray, draws: int,
-    ranks: Sequence[TailRank], executor: Executor,
+    ranks: tuple[TailRank, ...], executor: Executor,
 ) -> PartSums:
     leaves = [p or () for p in parts]
     none = np.empty(0, dtype=np.uint64)
     asked = Parts(
         np.concatenate([[0], np.cumsum([len(x) for x in leaves])]).astype(np.int64),
         np.array([g for x in leaves for g in x], dtype=np.int64), np.array([p is None for p in parts]),
-        addresses(shown.rows), none if base is None else addresses(base.rows),
+        shown.where, none if base is None else base.where,
         addresses([x.total for x in (shown, base) if x is not None]), draw,
     )
     counts = _counts(ranks)
@@ -123,39 +144,36 @@ def _measure(
     return out
 
 
-def _counts(ranks: Sequence[TailRank]) -> Counts:
+@lru_cache(maxsize=16)
+def _counts(ranks: tuple[TailRank, ...]) -> Counts:
     ks = np.unique(np.array([(r.low, r.k, r.high) for r in ranks], dtype=np.int64))
     return Counts(ks, np.searchsorted(ks, [r.k for r in ranks]).astype(np.int64),
                   np.array([r.probability for r in ranks]))
 
 
-def _slice(
-    n: int, leaves: Leaves | None, written: PartSums, ranks: Sequence[TailRank], counts: np.ndarray,
-    gains: Mapping[int, float] | None, paths: int,
-) -> Slice:
-    ks, levels = _counts(ranks).ks.tolist(), len(ranks)
-    value = dict(zip(ks, written.kth[n].tolist(), strict=True))
-    total = written.sums[n].tolist()
-    by_draw, (pnl_sum, gain_sum) = written.by_draw[n], written.means[n].tolist()
-    var, es = [], []
-    for at, rank in enumerate(ranks):
-        quantile = value[rank.k]
-        shortfall = max(0.0, (rank.k * quantile - total[at]) / rank.expected)
-        sparsity = (value[rank.high] - value[rank.low]) * paths / (rank.high - rank.low)
-        var.append(Estimate(-quantile, sparsity * by_draw[2 + at], counts))
-        es.append(Estimate(-quantile + shortfall, by_draw[2 + levels + at], counts))
-    mean = Estimate(pnl_sum / paths, by_draw[1], counts)
-    tail = TailEstimate(tuple(rank.level for rank in ranks), mean, tuple(var), tuple(es))
-    if gains is None:
-        return Slice(mean, tail)
-    gain = gain_sum / paths if leaves is None else sum((gains[g] for g in leaves), 0.0)
-    return Slice(Estimate(gain, by_draw[0], counts), tail)
+def _slices(
+    written: PartSums, ranks: tuple[TailRank, ...], counts: np.ndarray, gains: np.ndarray | None, paths: int
+) -> list[Slice]:
+    """One slice per part written.  gains : mean gains over the baseline under a policy, else None."""
+    ks, levels = _counts(ranks).ks, tuple(rank.level for rank in ranks)
+    k, low, high, expected = np.array([(r.k, r.low, r.high, r.expected) for r in ranks]).T
+    at_low, at_k, at_high = (written.kth[:, np.searchsorted(ks, x)] for x in (low, k, high))
+    shortfall = np.maximum(0.0, (k * at_k - written.sums) / expected)
+    sparsity = (at_high - at_low) * paths / (high - low)
+    mean, count = written.means[:, 0] / paths, len(levels)
+    values = np.column_stack([mean if gains is None else gains, -at_k, shortfall - at_k, mean])
+    sums = np.empty((*values.shape, counts.size))
+    sums[:, 0] = written.by_draw[:, 1 if gains is None else 0]
+    np.multiply(sparsity[:, :, None], written.by_draw[:, 2 : 2 + count], out=sums[:, 1 : 1 + count])
+    sums[:, 1 + count : -1] = written.by_draw[:, 2 + count :]
+    sums[:, -1] = written.by_draw[:, 1]
+    return [Slice(levels, *part, counts) for part in zip(values, sums, strict=True)]
 
 
 def _gains(shown: PnlRows, base: PnlRows, leaves: Sequence[int], executor: Executor) -> dict[int, float]:
     """Mean difference of each leaf, summed quantum by quantum as the engine does."""
     paths, out = shown.total.size, np.empty(len(leaves))
-    one, two = (addresses([x.rows[g] for g in leaves]) for x in (shown, base))
+    one, two = shown.where[leaves], base.where[leaves]
     tasks = 1 if paths <= FEW_PATHS else -(-len(leaves) // LEAVES_PER_TASK)
     executor.map(lambda r: sum_gains_of_rows(one, two, paths, *r, out), _ranges(len(leaves), tasks))
     return dict(zip(leaves, (out / paths).tolist(), strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -11,12 +12,15 @@ from riskengine.base.errors import InputError, Problem
 from riskengine.base.sampling import RunSpec
 from riskengine.execution import Executor
 from riskengine.instruments.book import GROUP_DIMENSIONS
+from riskengine.kernels.resident import EXACT_BELOW
 from riskengine.measures.contributions import component_es, tail_paths
 from riskengine.measures.tail_risk import measure_tail
-from riskengine.resident.cache import DrawCache, Response, revalue_by_expansion, revalue_full, total_of
+from riskengine.resident.cache import (
+    NO_ROWS, DrawCache, Response, RowBlock, Sum, addresses, revalue_by_expansion, revalue_full, total_of,
+)
 from riskengine.resident.expansion import Expansion, collect, expand
 from riskengine.resident.measures import GroupRisks, Label, Measures, combine
-from riskengine.resident.positions import LoweredPosition, assemble, fixing_order
+from riskengine.resident.positions import Fixing, LoweredPosition, assemble, fixing_order
 from riskengine.result import Tail
 
 
@@ -25,13 +29,20 @@ class PnlRows:
     """P&L by leaf group and in total.
 
     labels : G leaves, sorted.  rows : G float32 vectors (P,), read-only.  total : (P,) float64, their sum in
-    order.
+    order.  where : (G,) uint64, addresses of the rows for the kernels; looked up when not given.
+    peak : USD, no |P&L| of a row is larger; infinite where it was not looked at.
     """
 
     labels: tuple[Label, ...]
     rows: tuple[np.ndarray, ...]
     total: np.ndarray
     measures: Measures
+    where: np.ndarray = field(default=None)  # type: ignore[assignment]
+    peak: float = math.inf
+
+    def __post_init__(self) -> None:
+        if self.where is None:
+            object.__setattr__(self, "where", addresses(self.rows))
 
     def risk_by(
         self, dimension: str, tags: Sequence[str], draw: np.ndarray, spec: RunSpec
@@ -74,14 +85,10 @@ class Valuer:
     ) -> PnlRows:
         """All rows again; *reference*: measures of the baseline when these are of a scenario."""
         labels = leaf_labels(lowered)
-        total = np.empty(cache.paths)
-        if self.mode == "delta_gamma":
-            rows = self._expand_rows(labels, lowered, cache, response, total)
-        else:
-            rows = self._full_rows(labels, lowered, cache, response, total)
-        total.flags.writeable = False
-        groups = GroupRisks(self.spec.levels, dict(zip(labels, rows, strict=True)), None, self.executor)
-        return PnlRows(labels, rows, total, combine(self.spec.levels, total, groups, reference))
+        into = Sum(np.empty(cache.paths))
+        block = self._value(labels, lowered, cache, response, into, None)
+        return self._measured(labels, block, into.total, GroupRisks(self.spec.levels, {}, {}, self.executor),
+                              reference)
 
     def value_some(
         self, before: PnlRows, touched: set[Label], lowered: Sequence[LoweredPosition], cache: DrawCache,
@@ -92,20 +99,42 @@ class Valuer:
         labels = leaf_labels(lowered)
         fresh = tuple(label for label in labels if label in touched)
         members = [x for x in lowered if x.label in touched]
-        order = fixing_order(lowered)
-        if not fresh:
-            new: tuple[np.ndarray, ...] = ()
-        elif self.mode == "delta_gamma":
-            new = self._expand_rows(fresh, members, cache, response, None)
-        else:
-            new = self._full_rows(fresh, members, cache, response, None, order)
-        kept = dict(zip(before.labels, before.rows, strict=True)) | dict(zip(fresh, new, strict=True))
-        rows = tuple(kept[label] for label in labels)
-        total = total_of(rows, self.executor)
-        groups = before.measures.groups.with_rows(dict(zip(labels, rows, strict=True)))
-        return PnlRows(labels, rows, total, combine(self.spec.levels, total, groups, reference))
+        place = {label: n for n, label in enumerate((*before.labels, *fresh))}  # the fresh one where both are
+        at = [place[label] for label in labels]
 
-    def _full_rows(self, labels, lowered, cache, response, total, order=None) -> tuple[np.ndarray, ...]:
+        def around(where: np.ndarray) -> np.ndarray:
+            return np.concatenate([before.where, where])[at]
+
+        if self.mode == "full":
+            into = Sum(np.empty(cache.paths), around)
+        else:
+            gone = [n for n, label in enumerate(before.labels) if label in touched]
+            into = Sum(np.empty(cache.paths), None, before.total, before.where[gone])
+        new = self._value(fresh, members, cache, response, into, fixing_order(lowered)) if fresh else NO_ROWS
+        block = RowBlock(tuple(map((*before.rows, *new.rows).__getitem__, at)), around(new.where),
+                         max(before.peak, new.peak))
+        known = self.mode == "full" or block.peak * (len(before.labels) + len(fresh)) < EXACT_BELOW
+        total = into.total if fresh and known else total_of(block.where, cache.paths, self.executor)
+        return self._measured(labels, block, total, before.measures.groups, reference)
+
+    def _value(
+        self, labels: tuple[Label, ...], lowered: Sequence[LoweredPosition], cache: DrawCache,
+        response: Response | None, into: Sum, order: tuple[Fixing, ...] | None,
+    ) -> RowBlock:
+        """Rows of *labels*.  order : fixings of the whole portfolio when *lowered* is a part of it."""
+        if self.mode == "delta_gamma":
+            return self._expand_rows(labels, lowered, cache, response, into)
+        return self._full_rows(labels, lowered, cache, response, into, order)
+
+    def _measured(
+        self, labels: tuple[Label, ...], block: RowBlock, total: np.ndarray, known: GroupRisks,
+        reference: Measures | None,
+    ) -> PnlRows:
+        groups = known.with_rows(dict(zip(labels, block.rows, strict=True)), block.where)
+        return PnlRows(labels, block.rows, total, combine(self.spec.levels, total, groups, reference),
+                       block.where, block.peak)
+
+    def _full_rows(self, labels, lowered, cache, response, into, order) -> RowBlock:
         part = "full" if order is None else "some"
         known = self.collected.get(part)
         if known is None or known[1:3] != (labels, order) or not _same(known[0], lowered):
@@ -113,18 +142,18 @@ class Valuer:
             group_of = np.array([place[x.label] for x in lowered], dtype=np.int64)
             book = assemble(lowered, group_of, len(labels), fixing_order(lowered) if order is None else order)
             known = self.collected[part] = (lowered, labels, order, book)
-        return revalue_full(known[3], cache, response, self.executor, total)
+        return revalue_full(known[3], cache, response, self.executor, into)
 
-    def _expand_rows(self, labels, lowered, cache, response, total) -> tuple[np.ndarray, ...]:
+    def _expand_rows(self, labels, lowered, cache, response, into) -> RowBlock:
         known = self.collected.get("last")
         if known is None or known[0] is not lowered or known[1] != labels:
             groups: dict[Label, list[Expansion]] = {label: [] for label in labels}
             for item in lowered:
                 groups[item.label].append(self.expand(item))
             known = (lowered, labels, *collect([groups[label] for label in labels]))
-            if total is not None:
+            if len(into.base) == 0:
                 self.collected["last"] = known
-        return revalue_by_expansion(known[2], known[3], cache, response, self.executor, total)
+        return revalue_by_expansion(known[2], known[3], cache, response, self.executor, into)
 
     def expand(self, item: LoweredPosition) -> Expansion:
         """Expansion of a position, computed once."""

@@ -76,7 +76,7 @@ class Session:
         self._shown: OrderedDict[Hashable, Any] = OrderedDict()
         self._prepared: OrderedDict[Hashable, Any] = OrderedDict()
         self._chains: OrderedDict[Hashable, Any] = OrderedDict()
-        self._baselines: OrderedDict[Hashable, Slice] = OrderedDict()
+        self._baselines: OrderedDict[Hashable, tuple[Slice, dict, dict]] = OrderedDict()
         self._lowered: OrderedDict[Hashable, LoweredPosition] = OrderedDict()
         self._limit_book = LimitBook(self.limits, portfolio, world.snapshot,
                                      lambda p: self._lower(p, None), remember)
@@ -245,9 +245,16 @@ class Session:
             return view_state(state, rows=state.baseline, groups=False).total
 
         feedback = None if before.scenario is None else before.scenario.feedback
-        old = kept(self._baselines, (before.setting.horizon, feedback), KEPT_HORIZONS, lambda: total(before))
-        new = old if after.baseline is before.baseline else total(after)
-        return {"before": slice_json(old), "after": slice_json(new), "change": slice_json(new, old)}
+
+        def filed() -> tuple[Slice, dict, dict]:
+            part = total(before)
+            return part, slice_json(part), slice_json(part, part)
+
+        old, shown, same = kept(self._baselines, (before.setting.horizon, feedback), KEPT_HORIZONS, filed)
+        if after.baseline is before.baseline:
+            return {"before": shown, "after": shown, "change": same}
+        new = total(after)
+        return {"before": shown, "after": slice_json(new), "change": slice_json(new, old)}
 
     def _limits(
         self, request: WhatIfRequest, trades: Sequence[Trade], loss: list[float | None]

@@ -68,7 +68,7 @@ def reweigh_view(view: View, state: Resident, weights: Weights) -> View:
 
     def weighted(part: Slice, pnl: np.ndarray) -> Slice:
         tail = weighted_tail(pnl, w, draw, counts, levels)
-        return Slice(part.expected.plus(tail.mean.minus(estimate_mean(pnl, draw, counts))), tail)
+        return Slice.of(part.expected.plus(tail.mean.minus(estimate_mean(pnl, draw, counts))), tail)
 
     total = weighted(view.total, rows.total)
     parts = leaves_by_name(rows)

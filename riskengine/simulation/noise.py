@@ -74,6 +74,9 @@ def simulate_noise(
     noise = np.empty((len(model.axis), paths)) if out is None else out
     if noise.shape != (len(model.axis), paths):
         raise InputError(Problem("out must be (factors, paths)", got=str(noise.shape)))
+    if noise.strides[1] != noise.itemsize:
+        raise InputError(Problem("neighbouring paths of out must be neighbours in memory",
+                                 got=f"strides {noise.strides}"))
     ordered = np.empty((len(wanted), paths))
     stream = Stream(spec.seed, BLOCK_MIXING, BLOCK_BOOTSTRAP)
     accumulate_noise(inputs, stream, chunk.lo, noise, ordered)

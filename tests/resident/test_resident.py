@@ -9,15 +9,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from riskengine.base.axes import FACTORS
 from riskengine.base.errors import InputError
 from riskengine.base.sampling import RunSpec
 from riskengine.base.units import Horizon
 from riskengine.data.configs import load_scenario
 from riskengine.engine.paths import prepare, simulate
 from riskengine.execution import Serial, Threads
+from riskengine.instruments.exposures import FIRST_BUMP
 from riskengine.instruments.portfolio import parse_position
+from riskengine.kernels.resident import EXACT_BELOW, STEP
 from riskengine.measures.tail_risk import measure_tail
 from riskengine.resident import hold, measure_latencies
+from riskengine.resident.expansion import expand
+from riskengine.resident.positions import assemble, lower_portfolio, resize_position
 from riskengine.resident.responses import Responses
 from riskengine.resident.what_if import UNDO_DEPTH, scale_by_factor, scale_world
 
@@ -142,6 +147,35 @@ def test_delta_gamma_does_not_depend_on_the_way_it_was_reached(quick, world, sel
     assert digest(way) == digest(fresh)
     assert way.measures.total == fresh.measures.total
     assert digest(way.undo().undo().undo()) == digest(quick)
+
+
+@pytest.mark.parametrize("factor", [1.0, 3e7], ids=["exact sums", "sums that round"])
+def test_a_total_moves_with_its_rows_to_the_bit(world, book, selling, factor):
+    huge = replace(book, positions=tuple(resize_position(p, factor) for p in book.positions))
+    state = hold(world, huge, SPEC, YEAR, mode="delta_gamma", scenario=selling)
+    exact = state.policy.peak * len(state.policy.rows) < EXACT_BELOW
+    assert exact == (factor == 1.0)
+    assert state.policy.peak == max(np.abs(row).max() for row in state.policy.rows)
+    assert all(np.array_equal(row / STEP, np.round(row / STEP)) for row in state.policy.rows)
+    way = state.resize("FX-EUR-3", -0.37).remove("FX-EUR-1").add(new_position(book.as_of, desk="another"))
+    for changed in (way, way.remove("NEW")):
+        fresh = hold(world, changed.portfolio, SPEC, YEAR, mode="delta_gamma", scenario=selling)
+        assert digest(changed) == digest(fresh)
+
+
+def test_an_expansion_is_that_of_the_revalued_position(world, book):
+    for item in lower_portfolio(book, world.snapshot, YEAR):
+        found = expand(item)
+        legs = assemble([item], np.zeros(1, dtype=np.int64), 1, item.fixings)
+        moves = np.zeros((len(FACTORS), 1 + 2 * len(found.factors)))
+        for n, k in enumerate(found.factors):
+            moves[k, 1 + 2 * n : 3 + 2 * n] = FIRST_BUMP, -FIRST_BUMP
+        fixed = moves[[k for k, _ in legs.fixings]]
+        values = legs.pnl(np.ascontiguousarray(moves[legs.used]), np.ascontiguousarray(fixed))[0]
+        scale = np.abs(found.delta).max(initial=1.0)
+        assert found.constant == pytest.approx(values[0], abs=1e-9 * scale)
+        assert found.delta == pytest.approx((values[1::2] - values[2::2]) / (2 * FIRST_BUMP), abs=1e-7 * scale)
+        assert np.array_equal(found.gamma, found.gamma.T)
 
 
 def test_delta_gamma_is_close_to_full_revaluation_over_a_day(world, book):

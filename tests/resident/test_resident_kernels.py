@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 import pytest
 
+from riskengine.kernels.aligned import LINE, empty_rows, part_of_row
 from riskengine.kernels.quanta import sum_gains_of_rows, sum_quanta, sum_rows
 from riskengine.kernels.ranks import BUCKETS, find_ranks
-from riskengine.kernels.resident import measure_row
+from riskengine.kernels.resident import CachedMoves, Quadratic, Totals, measure_row, revalue_quadratic
 from riskengine.kernels.tails import smallest, total
+from riskengine.resident.cache import addresses
 
 SAMPLES = {
     "student": lambda g: g.standard_t(3, 30_011) * 1e7,
@@ -57,3 +60,35 @@ def test_ranks_of_a_sample(name, real, buckets):
     starts, after = np.empty((2, buckets + 1), np.int64)
     find_ranks(x, ks, np.empty_like(x), np.empty(x.size, np.uint32), starts, after, found)
     assert np.array_equal(found, np.sort(x)[ks - 1].astype(np.float64))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_the_peak_of_rows_tells_of_what_is_not_finite(bad):
+    noise = np.random.default_rng(2).standard_normal((1, 1_000)).astype(np.float32)
+    none, index = np.empty(0, dtype=np.float32), np.empty(0, dtype=np.int64)
+    book = Quadratic(np.ones(1, np.float32), np.array([0, 1]), np.array([0]), np.array([[1e3, 0.0]], np.float32),
+                     np.array([0, 0]), index.reshape(0, 2), none)
+    row, out = np.empty((1, 1_000), np.float32), np.empty(1_000)
+    for value in (noise[0, 777], bad):
+        noise[0, 777] = value
+        moves = CachedMoves(noise, np.ones(1, np.float32), np.zeros(1_000, np.int32), np.array([0]),
+                            none.reshape(1, 0), index, index, none)
+        totals = Totals(out, np.empty(0), np.empty(0, np.uint64))
+        peak = revalue_quadratic(moves, book, 0, 1_000, addresses(row), totals)
+        assert peak == (np.abs(row).max() if np.isfinite(value) else np.inf)
+        assert np.array_equal(out, row[0].astype(np.float64), equal_nan=True)
+
+
+@pytest.mark.parametrize("real", [np.float32, np.float64])
+def test_aligned_rows_and_their_parts(real):
+    x = empty_rows(3, 37, np.empty(0, dtype=real))
+    assert x.shape == (3, 37) and x.dtype == real and x.flags.c_contiguous and x.ctypes.data % LINE == 0
+    x[:] = np.arange(111).reshape(3, 37)
+    cut = x[:, 5:30]
+    part = _copy_part(cut, 2, 4, 9)
+    assert np.array_equal(part, cut[2, 4:13])
+
+
+@numba.njit
+def _copy_part(x, row, begin, width):
+    return part_of_row(x, row, begin, width).copy()

@@ -207,6 +207,8 @@ def test_other_steps_fixings_and_models_are_refused():
     assert len(error.value.problems) == 2
     with pytest.raises(InputError, match="lo < hi"):
         simulate_noise(model, Horizon(2, 5), spec, Chunk(5, 5))
+    with pytest.raises(InputError, match="neighbours in memory"):
+        simulate_noise(model, Horizon(2, 5), spec, Chunk(0, 16), out=np.empty((16, 48)).T)
     with pytest.raises(InputError, match="degrees of freedom"):
         simulate_noise(replace(model, dof=2.0), Horizon(2, 5), spec, Chunk(0, 16))
     with pytest.raises(InputError, match="residual"):

@@ -36,7 +36,7 @@ def find_config(path: Path | None = None) -> Path:
 def _scenario_folders(beside: Path | None) -> list[Path]:
     folders = [] if beside is None else [beside / "scenarios"]
     shipped = config_root() / "scenarios"
-    if not folders or folders[0].resolve() != shipped.resolve():
+    if not folders or folders[0] != shipped and folders[0].resolve() != shipped.resolve():
         folders.append(shipped)
     return folders
 
