@@ -95,9 +95,11 @@ def first_key_rate(axis: Axis) -> int:
 
 def curve_weights(years: np.ndarray) -> np.ndarray:
     """(n, tenors) weights of the key-rate moves in the zero rate at *years*: linear, flat beyond the ends."""
-    out = np.zeros((len(years), len(TENORS)))
-    for j in range(len(TENORS)):
-        out[:, j] = np.interp(years, TENORS, np.eye(len(TENORS))[j])
+    j = np.clip(np.searchsorted(TENORS, years, side="right") - 1, 0, len(TENORS) - 2)
+    within = 1.0 / (TENORS[j + 1] - TENORS[j]) * (np.maximum(years, TENORS[0]) - TENORS[j])
+    within[years >= TENORS[-1]] = 1.0
+    out, rows = np.zeros((len(years), len(TENORS))), np.arange(len(years))
+    out[rows, j], out[rows, j + 1] = 1.0 - within, within
     return out
 
 

@@ -33,8 +33,8 @@ CHUNK_PATHS = 8_400
 """About the most paths per task of a revaluation; no result depends on it."""
 LIGHT_PATHS = 26_000
 """The same where there is little work on a path: one group and a sum over rows."""
-LIGHT_ROWS = 6
-"""Rows read or written up to which the calling thread is done sooner than another has woken up."""
+LIGHT_WORK = 600_000
+"""Values of rows read or written up to which the calling thread is done sooner than another has woken up."""
 SERIAL = Serial()
 ROW_GAP = 48
 """float32 between neighbouring rows of P&L, so that they do not lie a power of two apart."""
@@ -182,7 +182,7 @@ def revalue_by_expansion(
     moves = _cached_moves(used, cache, response)
     block = _new_block(len(book.constant), cache.paths)
     totals = Totals(into.total, into.base, into.gone)
-    light = len(block.rows) + len(into.gone) <= LIGHT_ROWS
+    light = (len(block.rows) + len(into.gone)) * cache.paths <= LIGHT_WORK
     chunks = chunks_of(cache.paths, most=cache.paths if light else CHUNK_PATHS)
     peaks = (SERIAL if light else executor).map(
         lambda c: revalue_quadratic(moves, book, c.lo, c.hi, block.where, totals), chunks)

@@ -50,6 +50,13 @@ def test_every_payment_within_1e12_when_the_curve_moves_ten_points(segment):
     assert SEGMENT_NODES[segment] % PANEL == 0
 
 
+def test_weights_of_the_key_rates_are_those_of_linear_interpolation():
+    ends = np.concatenate([TENORS, np.nextafter(TENORS, 0.0), np.nextafter(TENORS, 99.0)])
+    years = np.concatenate([np.random.default_rng(0).random(5_000) * 40, ends, [0.0, 1e-9, 50.0]])
+    for j, weights in enumerate(curve_weights(years).T):
+        assert np.array_equal(weights, np.interp(years, TENORS, np.eye(len(TENORS))[j]))
+
+
 def test_a_book_of_many_dates_keeps_the_value_of_its_cash_flows(snapshot):
     book = compile_book(Portfolio(snapshot.as_of, bonds(snapshot.as_of, ("a", "b"), 1)), snapshot)
     assert len(book.rest_by_group.pair_index) < len(book.legs_by_group.pair_index) / 4
