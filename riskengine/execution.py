@@ -9,7 +9,7 @@ again on another.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -21,7 +21,17 @@ Result = TypeVar("Result")
 
 @runtime_checkable
 class Executor(Protocol):
-    """Anything that maps a function over items, results in order; an exception of a task is raised here."""
+    """Anything that maps a function over items, results in order; an exception of a task is raised here.
+
+    count : tasks at once.  remote : functions and results travel to another process.  here : the executor of the
+    calling machine, for small tasks on data that is already here.
+    """
+
+    count: int
+    remote: bool
+
+    @property
+    def here(self) -> Executor: ...
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]: ...
 
@@ -29,9 +39,15 @@ class Executor(Protocol):
 
 
 class _Closing:
-    """``with`` closes the executor."""
+    """``with`` closes the executor; one task at once, in this process, unless a class says otherwise."""
 
     __slots__ = ()
+    count = 1
+    remote = False
+
+    @property
+    def here(self) -> Executor:
+        return self  # type: ignore[return-value]
 
     def __enter__(self):
         return self
@@ -106,7 +122,8 @@ class Dask(_Closing):
     timeout : seconds to wait for the scheduler.
     """
 
-    __slots__ = ("address", "_client", "_cluster")
+    __slots__ = ("address", "_client", "_cluster", "_here", "_held")
+    remote = True
 
     def __init__(self, address: str | None = None, workers: int = 2, timeout: float = 20.0):
         try:
@@ -117,6 +134,8 @@ class Dask(_Closing):
             ) from None
         self.address = address
         self._cluster = None
+        self._here: Threads | None = None
+        self._held: tuple[Any, Any] | None = None
         if address is None:
             self._cluster = LocalCluster(
                 n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None
@@ -128,11 +147,25 @@ class Dask(_Closing):
                 Problem("no Dask scheduler answers", got=str(address), accepted="e.g. tcp://host:8786")
             ) from error
 
+    @property
+    def count(self) -> int:
+        """Threads of all workers that are there now."""
+        return max(1, sum(self._client.nthreads().values()))
+
+    @property
+    def here(self) -> Executor:
+        if self._here is None:
+            self._here = Threads()
+        return self._here
+
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
         # the function is the result of a task: the graph holds it once, workers pass it on, and it is made
         # again when the worker that held it dies (scattered data would be lost); tasks of a dead worker are
-        # given to another by the scheduler (distributed.scheduler.allowed-failures times)
-        shared = self._client.submit(_identity, function, pure=False)
+        # given to another by the scheduler (distributed.scheduler.allowed-failures times).  It stays with the
+        # workers until another one is mapped: rounds of one run send it once
+        if self._held is None or self._held[0] is not function:
+            self._held = (function, self._client.submit(_identity, function, pure=False))
+        shared = self._held[1]
         futures = [self._client.submit(_apply, shared, item, pure=False) for item in items]
         try:
             return list(self._client.gather(futures))
@@ -141,9 +174,19 @@ class Dask(_Closing):
             raise
 
     def close(self) -> None:
+        self._held = None
+        if self._here is not None:
+            self._here.close()
         self._client.close()
         if self._cluster is not None:
             self._cluster.close()
+
+
+def in_batches(items: Sequence[Item], most: int) -> list[list[Item]]:
+    """*items* in order as at most *most* lists of nearly equal length, none empty."""
+    count = min(most, len(items))
+    edges = [len(items) * i // count for i in range(count + 1)] if count else [0]
+    return [list(items[lo:hi]) for lo, hi in zip(edges, edges[1:])]
 
 
 def available_cores() -> int:

@@ -43,7 +43,7 @@ def run_all(
     for horizon in dict.fromkeys(p.scenario.horizon for p in prepared):
         batch = [p for p in prepared if p.scenario.horizon == horizon]
         pnl = simulate(batch, portfolio, world, horizon, spec, executor, keep_groups=False)
-        for item, result in zip(batch, scenario_results(batch, pnl, world, spec), strict=True):
+        for item, result in zip(batch, scenario_results(batch, pnl, world, spec, executor), strict=True):
             if item.scenario.feedback is not None:
                 selling = simulate_feedback(item, portfolio, world, spec, executor)
                 result = with_feedback(result, item, selling, world, spec)

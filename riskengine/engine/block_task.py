@@ -52,20 +52,20 @@ class Row:
         cls, item: PreparedScenario | None, collapsed: CollapsedBook, model: FactorModel, horizon: Horizon,
         spec: RunSpec, margins: np.ndarray | None,
     ) -> Row:
-        real, book = np.dtype(spec.precision), collapsed.book
+        real, fixings = np.dtype(spec.precision), collapsed.fixings
         empty = np.empty(0, dtype=real)
-        end, at_fixings = np.zeros((len(FACTORS), spec.draws)), np.zeros((len(book.fixings), spec.draws))
+        end, at_fixings = np.zeros((len(FACTORS), spec.draws)), np.zeros((len(fixings), spec.draws))
         spread, noise_map, carry = collapsed.spread, empty, empty
         if item is not None:
             end = np.ascontiguousarray(item.shocks.path[:, -1, :].T)
-            for i, (k, step) in enumerate(book.fixings):
+            for i, (k, step) in enumerate(fixings):
                 at_fixings[i] = item.shocks.path[:, step, k]
             if item.shocks.noise_map is not None:
                 matrix = item.shocks.noise_map
                 left = matrix @ model.horizon_covariance(horizon.steps) @ matrix.T
                 spread = np.sqrt(np.maximum(np.diag(left), 0.0))
                 noise_map = pack_rows(matrix, real)
-                carry = pack_rows(fixing_map(item.shocks, model, book.fixings), real)
+                carry = pack_rows(fixing_map(item.shocks, model, fixings), real)
         centre = end.mean(axis=1)
         base, quadratic = expand(collapsed, centre, spread)
         weights = weigh(collapsed, quadratic, centre, end, at_fixings, spread, margins, real)
@@ -90,8 +90,16 @@ class BlockRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Work:
+    """Blocks of one task, and the thresholds (rows,) of the candidates; None: delta-gamma only (the pilot)."""
+
+    blocks: tuple[Chunk, ...]
+    thresholds: np.ndarray | None
+
+
+@dataclass(frozen=True, slots=True)
 class BlockTask:
-    """A block of paths under all rows; thresholds (rows,) of the candidates, None: delta-gamma only (the pilot)."""
+    """Blocks of paths under all rows.  It travels to a worker once; what differs from task to task is ``Work``."""
 
     model: FactorModel
     horizon: Horizon
@@ -99,11 +107,14 @@ class BlockTask:
     collapsed: CollapsedBook
     rows: tuple[Row, ...]
     margins: np.ndarray
-    thresholds: np.ndarray | None
 
-    def __call__(self, block: Chunk) -> list[BlockRow]:
+    def __call__(self, work: Work) -> list[list[BlockRow]]:
+        """By block, by row."""
+        return [self._block(block, work.thresholds) for block in work.blocks]
+
+    def _block(self, block: Chunk, thresholds: np.ndarray | None) -> list[BlockRow]:
         real, n = np.dtype(self.spec.precision), block.hi - block.lo
-        noise, fixings = simulate_noise(self.model, self.horizon, self.spec, block, self.collapsed.book.fixings)
+        noise, fixings = simulate_noise(self.model, self.horizon, self.spec, block, self.collapsed.fixings)
         # paths in the order of their draws, block of draws by block
         order = np.lexsort((draw_of_path(self.spec, block.lo, block.hi), np.arange(n) // self.spec.draws))
         paths = Paths(np.take(noise.astype(real), order, axis=1), np.take(fixings.astype(real), order, axis=1))
@@ -118,10 +129,13 @@ class BlockTask:
                     mapped = Paths(np.empty_like(paths.noise), np.empty_like(paths.fixings))
                 map_noise(row.noise_map, row.carry, paths, mapped)
                 here = mapped
-            answers.append(self._row(i, row, here, sampled, order))
+            threshold = None if thresholds is None else thresholds[i]
+            answers.append(self._row(row, here, sampled, order, threshold))
         return answers
 
-    def _row(self, i: int, row: Row, paths: Paths, sampled: np.ndarray, order: np.ndarray) -> BlockRow:
+    def _row(
+        self, row: Row, paths: Paths, sampled: np.ndarray, order: np.ndarray, threshold: float | None
+    ) -> BlockRow:
         """One row; order (n,) is the place in the block of every column of *paths*."""
         real, n = np.dtype(self.spec.precision), order.size
         wanted = len(self.margins) if row.weights.groups.size else 0
@@ -135,8 +149,8 @@ class BlockTask:
         if wanted:
             groups[:] = out.by_group[0] + out.by_group[1] + (self.margins @ (row.constant + row.base))[:, None]
         chosen = np.empty(0, dtype=np.int64)
-        if self.thresholds is not None and self.collapsed.approximated:
-            chosen = np.flatnonzero((total <= self.thresholds[i]) | sampled)
+        if threshold is not None and self.collapsed.approximated:
+            chosen = np.flatnonzero((total <= threshold) | sampled)
         # take, not [:, places]: the kernels are compiled for rows that lie contiguously
         shift = row.weights.shift
         moves = np.take(paths.noise, chosen, axis=1) + np.take(shift, chosen % shift.shape[1], axis=1)
@@ -149,7 +163,7 @@ class BlockTask:
             leaves = np.flatnonzero(self.margins[m])
             part = full[leaves].sum(axis=0, dtype=np.float64)
             by_margin[m] = part - out.by_group[1, m, chosen] - row.base[leaves].sum()
-        candidate = total[chosen] <= self.thresholds[i] if self.thresholds is not None else chosen == 0
+        candidate = total[chosen] <= threshold if threshold is not None else chosen == 0
         residuals = Residuals.of_block(
             order[chosen], candidate, sampled[chosen], error, by_margin, full,
             np.clip(moves - row.weights.centre[:, None], -row.weights.limit[:, None], row.weights.limit[:, None]),

@@ -21,6 +21,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from riskengine.engine.ladder import build_ladder
+from riskengine.execution import Executor, Serial
 from riskengine.instruments.book import Book
 from riskengine.kernels.collapsed import Features, Weights
 from riskengine.kernels.curved import PANEL, WIDTH, Holdings, Instruments, value_instruments
@@ -29,6 +30,8 @@ from riskengine.kernels.products import pack_rows
 WIDE = 3.0
 """Standard deviations at which the error of the quadratic is measured, and its moves end."""
 NODE = np.sqrt(3.0)
+INSTRUMENTS_AT_ONCE = 512
+"""Distinct instruments valued by one task where all are."""
 SMALLEST_BUMP = 1e-4
 """Bump of a factor without noise (pinned by the scenario)."""
 
@@ -37,13 +40,13 @@ SMALLEST_BUMP = 1e-4
 class CollapsedBook:
     """What every path needs of a book of any size.
 
-    constant (G,) USD.  features : in the run's precision.  amounts (G, f_exact) weights of ladder, fixings and fully
+    fixings : (factor, step) of the book.  constant (G,) USD.  features : in the run's precision.  amounts (G, f_exact) weights of ladder, fixings and fully
     revalued instruments.  rest, holdings : instruments on delta-gamma, their quantities by leaf group.
     spread (K,) standard deviation of the noise.  ranking (I,) USD, largest first: error of the quadratic by
     instrument; the first *full* are revalued on every path.
     """
 
-    book: Book
+    fixings: tuple[tuple[int, int], ...]
     constant: np.ndarray
     features: Features
     amounts: np.ndarray
@@ -64,7 +67,9 @@ class CollapsedBook:
         return self.amounts.shape[1] + len(self.features.factors) + len(self.features.pairs)
 
 
-def collapse_book(book: Book, spread: np.ndarray, budget: int, precision: str) -> CollapsedBook:
+def collapse_book(
+    book: Book, spread: np.ndarray, budget: int, precision: str, executor: Executor | None = None
+) -> CollapsedBook:
     """Collapse *book*; at most *budget* distinct curved instruments are revalued on every path.
 
     spread : (K,) standard deviation of the factors' noise over the book's horizon.
@@ -74,7 +79,7 @@ def collapse_book(book: Book, spread: np.ndarray, budget: int, precision: str) -
     ladder, fixing_rows, fixing_amounts = build_ladder(book)
     rows, terms, at_fixings = _fixings(book, fixing_rows, fixing_amounts)
     instruments, quantity = _distinct(book)
-    ranking = _nonlinearity(instruments, spread) * np.abs(quantity).sum(axis=0)
+    ranking = _nonlinearity(instruments, spread, executor or Serial()) * np.abs(quantity).sum(axis=0)
     order = np.argsort(-ranking, kind="stable")
     full, rest = np.sort(order[:budget]), np.sort(order[budget:])
     everywhere, others = _take(instruments, full), _take(instruments, rest)
@@ -87,7 +92,7 @@ def collapse_book(book: Book, spread: np.ndarray, budget: int, precision: str) -
     holdings = Holdings(row[place], group[place], quantity[:, rest][group[place], row[place]].astype(real))
     constant = legs.constant + ladder.amounts.sum(axis=1) + fixing_amounts.sum(axis=1)
     return CollapsedBook(
-        book, constant, features, np.concatenate([ladder.amounts, at_fixings, quantity[:, full]], axis=1),
+        book.fixings, constant, features, np.concatenate([ladder.amounts, at_fixings, quantity[:, full]], axis=1),
         _cast(others, real), holdings, spread, ranking[order], len(full),
     )
 
@@ -185,13 +190,21 @@ def _distinct(book: Book) -> tuple[Instruments, np.ndarray]:
                        properties[:, 0].astype(np.int64), np.ascontiguousarray(properties[:, 1:])), quantity
 
 
-def _nonlinearity(instruments: Instruments, spread: np.ndarray) -> np.ndarray:
+def _nonlinearity(instruments: Instruments, spread: np.ndarray, executor: Executor) -> np.ndarray:
     """(I,) USD per unit: largest error of the quadratic at ± WIDE sd of one factor at a time."""
+    size = len(instruments.option_rows) + len(instruments.property_rows)
+
+    def part(first: int) -> np.ndarray:
+        which = np.arange(first, min(first + INSTRUMENTS_AT_ONCE, size))
+        return _quadratic_error(_take(instruments, which), spread)
+
+    return np.concatenate([np.zeros(0), *executor.map(part, range(0, size, INSTRUMENTS_AT_ONCE))])
+
+
+def _quadratic_error(instruments: Instruments, spread: np.ndarray) -> np.ndarray:
     used = np.unique(np.concatenate([instruments.option_rows.ravel(), instruments.property_rows]))
     size = len(instruments.option_rows) + len(instruments.property_rows)
     worst = np.zeros(size)
-    if not size:
-        return worst
     moves = np.zeros((len(spread), 1 + 4 * len(used)))
     for i, step in enumerate((NODE, -NODE, WIDE, -WIDE)):
         moves[used, 1 + i * len(used) + np.arange(len(used))] = step * spread[used]

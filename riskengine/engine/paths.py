@@ -39,6 +39,8 @@ CHUNK_PATHS = 8_192
 """Paths per task, a multiple of the reduction quantum: the unit of scheduling; no result depends on it."""
 CHUNKS_PER_ROUND = 32
 """Chunks handed to the executor at once: bounds what is in flight and lets a progress bar move."""
+POSITIONS_AT_ONCE = 2_048
+"""Positions whose P&L by draw is held at once."""
 LEDGER_TOLERANCE_USD_BN = 1e-9
 
 
@@ -156,17 +158,19 @@ def simulate(
 
 
 def replay_moves(
-    paths: np.ndarray, world: World, horizon: Horizon, spec: RunSpec, book: Book
+    paths: np.ndarray, world: World, horizon: Horizon, spec: RunSpec, book: Book, executor: Executor | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Baseline moves on chosen paths, by drawing the same streams again: (K, n) factors and (F, n) fixings."""
     moves, fixing_moves = np.empty((len(FACTORS), len(paths))), np.empty((len(book.fixings), len(paths)))
-    for lo in range(0, spec.paths, CHUNK_PATHS):
+
+    def replay(lo: int) -> None:
         here = np.flatnonzero((paths >= lo) & (paths < lo + CHUNK_PATHS))
-        if len(here) == 0:
-            continue
-        chunk = Chunk(lo, min(lo + CHUNK_PATHS, spec.paths))
-        noise, fixings = simulate_noise(world.model(horizon), horizon, spec, chunk, book.fixings)
-        moves[:, here], fixing_moves[:, here] = noise[:, paths[here] - lo], fixings[:, paths[here] - lo]
+        if len(here):
+            chunk = Chunk(lo, min(lo + CHUNK_PATHS, spec.paths))
+            noise, fixings = simulate_noise(world.model(horizon), horizon, spec, chunk, book.fixings)
+            moves[:, here], fixing_moves[:, here] = noise[:, paths[here] - lo], fixings[:, paths[here] - lo]
+
+    (executor or Serial()).map(replay, range(0, spec.paths, CHUNK_PATHS))
     return moves, fixing_moves
 
 
@@ -194,9 +198,7 @@ def draw_pnl(
     shocks = item.shocks
     draws = shocks.path.shape[0]
     fix_k = np.array([k for k, _ in book.fixings], dtype=np.int64)
-    fix_t = np.array([t for _, t in book.fixings], dtype=np.int64)
-    full = np.ascontiguousarray(shocks.path[:, -1, :].T)
-    fixing_path = np.ascontiguousarray(shocks.path[:, fix_t, fix_k].T) if len(fix_k) else np.zeros((0, draws))
+    full, fixing_path = _response(shocks, book)
     zero = np.zeros_like(full)
 
     size = np.abs(shocks.by_channel[:, :, fix_k]).sum(axis=0).T
@@ -226,8 +228,33 @@ def draw_pnl(
         channels[last] = channels[last] + rounding
     positions = np.zeros((0, draws))
     if by_position:
-        positions = book.pnl_by_position(full, fixing_path) - book.pnl_by_position(zero, np.zeros_like(fixing_path))
+        positions = _gains_by_position(book, full, fixing_path, 0, len(book.position_ids))
     return total, channels, positions
+
+
+def mean_by_position(item: PreparedScenario, book: Book) -> np.ndarray:
+    """(N,) USD: mean over draws of the P&L of the response alone, by position; a block of positions at a time."""
+    response, count = _response(item.shocks, book), len(book.position_ids)
+    blocks = range(0, count, POSITIONS_AT_ONCE)
+    return np.concatenate([np.zeros(0), *(
+        _gains_by_position(book, *response, lo, min(lo + POSITIONS_AT_ONCE, count)).mean(axis=1) for lo in blocks)])
+
+
+def _response(shocks: ShockDistribution, book: Book) -> tuple[np.ndarray, np.ndarray]:
+    """Moves by draw at the horizon (K, D) and at the fixings (F, D)."""
+    fix_k = np.array([k for k, _ in book.fixings], dtype=np.int64)
+    fix_t = np.array([t for _, t in book.fixings], dtype=np.int64)
+    return (np.ascontiguousarray(shocks.path[:, -1, :].T),
+            np.ascontiguousarray(shocks.path[:, fix_t, fix_k].T.reshape(len(fix_k), -1)))
+
+
+def _gains_by_position(
+    book: Book, moves: np.ndarray, fixing_moves: np.ndarray, first: int, last: int
+) -> np.ndarray:
+    """(n, D) USD of positions first … last − 1: P&L less that of no move."""
+    values = book.pnl_by_position(moves, fixing_moves, first, last)
+    values -= book.pnl_by_position(np.zeros((len(moves), 1)), np.zeros((len(fixing_moves), 1)), first, last)
+    return values
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ import numpy as np
 from riskengine.base.axes import FACTORS, KEY_RATES, REPORT_CLASSES
 from riskengine.base.sampling import RunSpec
 from riskengine.base.units import BASIS_POINT
-from riskengine.engine.paths import PathPnl, PreparedScenario, World, draw_pnl, replay_moves
-from riskengine.execution import Executor, Serial
+from riskengine.engine.paths import PathPnl, PreparedScenario, World, draw_pnl, mean_by_position, replay_moves
+from riskengine.execution import Executor, Serial, in_batches
 from riskengine.flows.balance_of_payments import Ledger
 from riskengine.impact.response import Chain
 from riskengine.instruments.book import Book
@@ -33,6 +33,8 @@ STANDALONE_PATHS = 16_384
 """Paths behind a position's standalone ES."""
 VALUES_AT_ONCE = 8_000_000
 """P&L values by position and path held by one task (64 MB)."""
+TASKS_PER_WORKER = 8
+"""Of the table of positions."""
 
 
 def baseline_result(
@@ -42,30 +44,36 @@ def baseline_result(
     """Risk of the ordinary night at one horizon: total, every grouping, every position."""
     book, total, draw = pnl.book, pnl.total[0], pnl.draw
     tails = {level: tail_paths(total, level) for level in spec.levels}
+    run = executor or Serial()
+    nodes = [
+        (column, dimension, name) for column, dimension in enumerate(book.group_dimensions)
+        for name in sorted({label[column] for label in book.group_labels})
+    ]
+
+    def measure(node: tuple[int, str, str]) -> GroupRisk:
+        column, dimension, name = node
+        leaves = [g for g, label in enumerate(book.group_labels) if label[column] == name]
+        if pnl.margins is None:
+            values = _add_rows(pnl.groups[0], leaves)
+        else:
+            values = pnl.groups[0][pnl.margins.index((dimension, name))].astype(np.float64)
+        positions = np.isin(book.group_of, leaves)
+        return GroupRisk(
+            dimension, name, measure_tail(values, draw, spec.draws, spec.levels),
+            tuple(float(component_es(values[None, t.indices], t)[0]) for t in tails.values()),
+            float(book.base_value[positions].sum()),
+        )
+
     groups = [
         GroupRisk("total", "total", measure_tail(total, draw, spec.draws, spec.levels),
-                  tuple(tails[level].loss for level in spec.levels), float(book.base_value.sum()))
+                  tuple(tails[level].loss for level in spec.levels), float(book.base_value.sum())),
+        *run.here.map(measure, nodes),
     ]
-    for column, dimension in enumerate(book.group_dimensions):
-        for name in sorted({label[column] for label in book.group_labels}):
-            leaves = [g for g, label in enumerate(book.group_labels) if label[column] == name]
-            if pnl.margins is None:
-                values = _add_rows(pnl.groups[0], leaves)
-            else:
-                values = pnl.groups[0][pnl.margins.index((dimension, name))].astype(np.float64)
-            positions = np.isin(book.group_of, leaves)
-            groups.append(
-                GroupRisk(
-                    dimension, name, measure_tail(values, draw, spec.draws, spec.levels),
-                    tuple(float(component_es(values[None, t.indices], t)[0]) for t in tails.values()),
-                    float(book.base_value[positions].sum()),
-                )
-            )
     return RiskResult(
         horizon_days=pnl.horizon.days,
         total=groups[0].tail,
         groups=tuple(groups),
-        positions=_positions(pnl, portfolio, world, spec, position_level, executor or Serial()),
+        positions=_positions(pnl, portfolio, world, spec, position_level, run),
         position_level=position_level,
         pnl_quantiles=np.quantile(total, np.linspace(0.0, 1.0, 201)),
         noise=noise,
@@ -80,12 +88,13 @@ def _positions(
     tail = tail_paths(pnl.total[0], level)
     task = _PositionTask(
         book, level, tail, pnl.draw, spec.draws,
-        replay_moves(tail.indices, world, pnl.horizon, spec, book),
-        replay_moves(np.arange(min(spec.paths, STANDALONE_PATHS)), world, pnl.horizon, spec, book),
+        replay_moves(tail.indices, world, pnl.horizon, spec, book, executor.here),
+        replay_moves(np.arange(min(spec.paths, STANDALONE_PATHS)), world, pnl.horizon, spec, book, executor.here),
     )
     size = max(1, VALUES_AT_ONCE // max(tail.indices.size, STANDALONE_PATHS))
     blocks = [(lo, min(lo + size, len(book.position_ids))) for lo in range(0, len(book.position_ids), size)]
-    alone, component, error = np.concatenate(executor.map(task, blocks), axis=1)
+    batches = in_batches(blocks, TASKS_PER_WORKER * executor.count)
+    alone, component, error = np.concatenate(executor.map(task, batches), axis=1)
     rows = []
     for i, position_id in enumerate(book.position_ids):
         p = portfolio.positions[i]
@@ -103,7 +112,7 @@ def _positions(
 
 @dataclass(frozen=True, slots=True)
 class _PositionTask:
-    """(3, n) of positions first … last − 1: standalone ES, component, its error; paths × positions stay bounded."""
+    """(3, n) of blocks of positions: standalone ES, component, its error; paths × positions stay bounded."""
 
     book: Book
     level: float
@@ -113,7 +122,11 @@ class _PositionTask:
     at_tail: tuple[np.ndarray, np.ndarray]
     at_first: tuple[np.ndarray, np.ndarray]
 
-    def __call__(self, block: tuple[int, int]) -> np.ndarray:
+    def __call__(self, blocks: Sequence[tuple[int, int]]) -> np.ndarray:
+        return np.concatenate([self._block(block) for block in blocks], axis=1)
+
+    def _block(self, block: tuple[int, int]) -> np.ndarray:
+        """Positions first … last − 1."""
         values = self.book.pnl_by_position(*self.at_first, *block)
         alone = [tail_paths(row, self.level).loss for row in values]
         values = self.book.pnl_by_position(*self.at_tail, *block)
@@ -122,10 +135,15 @@ class _PositionTask:
 
 
 def scenario_results(
-    prepared: Sequence[PreparedScenario], pnl: PathPnl, world: World, spec: RunSpec
+    prepared: Sequence[PreparedScenario], pnl: PathPnl, world: World, spec: RunSpec,
+    executor: Executor | None = None,
 ) -> tuple[ScenarioResult, ...]:
     """One result per prepared scenario; row i + 1 of *pnl* belongs to ``prepared[i]``."""
-    return tuple(_scenario(item, i + 1, pnl, world, spec) for i, item in enumerate(prepared))
+
+    def result(row: int) -> ScenarioResult:
+        return _scenario(prepared[row - 1], row, pnl, world, spec)
+
+    return tuple((executor or Serial()).here.map(result, range(1, len(prepared) + 1)))
 
 
 def _scenario(item: PreparedScenario, row: int, pnl: PathPnl, world: World, spec: RunSpec) -> ScenarioResult:
@@ -133,7 +151,7 @@ def _scenario(item: PreparedScenario, row: int, pnl: PathPnl, world: World, spec
     total = pnl.total[row]
     difference = total - pnl.total[0]
     gain = measure_tail(difference, pnl.draw, spec.draws, (0.95,))
-    response, channels, positions = draw_pnl(item, book, by_position=True)
+    response, channels, _ = draw_pnl(item, book)
     by_channel = {name: float(values.mean()) for name, values in channels.items()}
     by_channel["convexity"] = gain.mean - float(sum(by_channel.values()))
     mean_move = shocks.path[:, -1, :].mean(axis=0)
@@ -153,7 +171,7 @@ def _scenario(item: PreparedScenario, row: int, pnl: PathPnl, world: World, spec
         by_desk=_means(pnl, row, "desk"),
         by_book=_means(pnl, row, "book"),
         channels=by_channel,
-        by_position={p: float(v) for p, v in zip(book.position_ids, positions.mean(axis=1), strict=True)},
+        by_position={p: float(v) for p, v in zip(book.position_ids, mean_by_position(item, book), strict=True)},
         moves={label: float(m) for label, m in zip(FACTORS.labels, mean_move, strict=True)},
         chain=summarize_chain(chain),
         ledger=tabulate_ledger(item.policy.ledger),

@@ -18,9 +18,10 @@ from riskengine.base.errors import InputError, Problem
 from riskengine.base.units import Horizon
 from riskengine.instruments import equity, fx, real_estate, treasury
 from riskengine.instruments.ladder import lay_ladder, no_ladder
-from riskengine.instruments.legs import Legs
+from riskengine.instruments.legs import Legs, share_pairs
 from riskengine.instruments.portfolio import Instrument, Portfolio, Position, describe
 from riskengine.instruments.valuation import Valuation
+from riskengine.kernels.by_position import SharedPairs, reprice_positions
 from riskengine.kernels.reprice import LegArrays, NodeArrays, reprice
 from riskengine.market import MarketSnapshot
 
@@ -36,7 +37,7 @@ class Book:
     group_of : (N,) int64.  base_value, notional : (N,) USD (notional signed: + = long).
     fixings : (factor index, step) whose accumulated moves ``pnl`` needs as fixing_moves.
     horizon : None for an instantaneous book (no ageing, no carry).
-    legs_by_group, legs_by_position : every leg.  rest_by_group, nodes_by_group : the legs by group as ``pnl``
+    legs_by_group, legs_by_position : every leg; shared_by_position : the distinct exponentials of the latter.  rest_by_group, nodes_by_group : the legs by group as ``pnl``
     runs them, payments between two key rates on shared nodes (``ladder``), each within 1e-12 of its value.
     """
 
@@ -55,6 +56,7 @@ class Book:
     fixings: tuple[tuple[int, int], ...]
     legs_by_group: LegArrays
     legs_by_position: LegArrays
+    shared_by_position: SharedPairs
     rest_by_group: LegArrays = field(init=False)
     nodes_by_group: NodeArrays = field(init=False)
 
@@ -101,12 +103,12 @@ class Book:
 
         Every leg by itself, no nodes.
         """
-        legs = self.legs_by_position
+        legs, shared = self.legs_by_position, self.shared_by_position
         if first or last is not None:
-            legs = _cut(legs, first, len(self.position_ids) if last is None else last)
+            legs, shared = _cut(legs, shared, first, len(self.position_ids) if last is None else last)
         moves, fixing_moves = self._checked(moves, fixing_moves)
         out = np.empty((legs.constant.shape[0], moves.shape[1]))
-        reprice(legs, no_ladder(), moves, fixing_moves, (0, moves.shape[1]), out)
+        reprice_positions(legs, shared, moves, fixing_moves, out)
         return out
 
     def groups_where(self, dimension: str, name: str) -> np.ndarray:
@@ -179,6 +181,7 @@ def gather_book(
     leaves = tuple(sorted(set(labels)))
     place = {label: g for g, label in enumerate(leaves)}
     group_of = np.array([place[label] for label in labels], dtype=np.int64)
+    exponentials = legs.columns()
     return Book(
         axis=axis,
         horizon=horizon,
@@ -193,8 +196,9 @@ def gather_book(
         base_value=_frozen(value),
         notional=_frozen(notional),
         fixings=tuple(fixings),
-        legs_by_group=_lay_out(legs, group_of, len(leaves)),
-        legs_by_position=_lay_out(legs, np.arange(n), n),
+        legs_by_group=LegArrays(**legs.arrays(group_of, len(leaves), exponentials)),
+        legs_by_position=LegArrays(**legs.arrays(np.arange(n), n, exponentials)),
+        shared_by_position=SharedPairs(*share_pairs(exponentials)),
     )
 
 
@@ -250,11 +254,7 @@ def _located(error: InputError, position: Position, file: str) -> list[Problem]:
     ]
 
 
-def _lay_out(legs: Legs, group_of: np.ndarray, groups: int) -> LegArrays:
-    return LegArrays(**legs.arrays(group_of, groups))
-
-
-def _cut(legs: LegArrays, first: int, last: int) -> LegArrays:
+def _cut(legs: LegArrays, shared: SharedPairs, first: int, last: int) -> tuple[LegArrays, SharedPairs]:
     """The legs of groups first … last − 1, counted from first; every index ascends in its group."""
     parts = {"constant": legs.constant[first:last]}
     for kind in ("pair", "triple", "option", "payoff", "property"):
@@ -263,7 +263,9 @@ def _cut(legs: LegArrays, first: int, last: int) -> LegArrays:
         parts[f"{kind}_index"] = index[lo:hi].copy()
         parts[f"{kind}_index"][:, 0] -= first
         parts[f"{kind}_terms"] = getattr(legs, f"{kind}_terms")[lo:hi]
-    return LegArrays(**parts)
+        if kind == "pair":
+            shared = shared._replace(place=shared.place[lo:hi])
+    return LegArrays(**parts), shared
 
 
 def _canonical(array: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ dates.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,6 +23,19 @@ from riskengine.base.axes import Axis
 
 CAP_RATE_FLOOR = 0.01
 """No property is valued below a cap rate of 1%, whatever the move."""
+
+
+class Exponentials(NamedTuple):
+    """Exponential legs by column, in the order in which they were added.
+
+    position (L,) int64.  key (L,) int64 place in *keys*.  amount (L,) USD.
+    keys : distinct (rows, coefficients), ascending.
+    """
+
+    position: np.ndarray
+    key: np.ndarray
+    amount: np.ndarray
+    keys: list[tuple[tuple[int, ...], tuple[float, ...]]]
 
 
 @dataclass(slots=True)
@@ -42,13 +56,11 @@ class Legs:
 
     def add_exponential(self, amount: float, *terms: tuple[int, float]) -> None:
         """amount · exp(Σ coefficient · x[row]); at most three (row, coefficient) terms."""
-        terms = tuple((r, c) for r, c in terms if c != 0.0)
-        if not terms:
+        shape = exponent(*terms)
+        if shape is None:
             self.add_constant(amount)
-            return
-        padded = terms + ((terms[0][0], 0.0),) * (3 - len(terms))
-        rows, coefficients = zip(*padded, strict=True)
-        self.exponential.append((self.position, rows, coefficients, amount))
+        else:
+            self.exponential.append((self.position, *shape, amount))
 
     def add_option(self, sign: float, quantity: float, asset: float, cash: float, sigma_root_t: float,
                    row: int, curve: tuple[int, int, float, float], volatility_row: int) -> None:
@@ -65,17 +77,30 @@ class Legs:
 
     # ---- layout -----------------------------------------------------------------------------------------
 
-    def arrays(self, group_of: np.ndarray, groups: int) -> dict[str, np.ndarray]:
-        """Structure of arrays, ordered by group; keys are the fields of ``kernels.reprice.LegArrays``."""
-        constant = np.zeros(groups)
-        for i, amount in sorted(self.constant.items()):
-            constant[group_of[i]] += amount
-        merged: dict[tuple, float] = {}
-        for i, rows, coefficients, amount in self.exponential:
-            key = (int(group_of[i]), rows, coefficients)
-            merged[key] = merged.get(key, 0.0) + amount
-        pairs = sorted((k, a) for k, a in merged.items() if k[2][2] == 0.0)
-        triples = sorted((k, a) for k, a in merged.items() if k[2][2] != 0.0)
+    def columns(self) -> Exponentials:
+        """The exponential legs by column, for as many layouts as are wanted."""
+        place: dict[tuple, int] = {}
+        position, rows, coefficients, amount = zip(*self.exponential) if self.exponential else ((),) * 4
+        found = [place.setdefault(shape, len(place)) for shape in zip(rows, coefficients)]
+        order = sorted(range(len(place)), key=list(place).__getitem__)
+        rank = np.empty(len(place), dtype=np.int64)
+        rank[order] = np.arange(len(place))
+        return Exponentials(
+            np.array(position, dtype=np.int64), rank[np.array(found, dtype=np.int64)],
+            np.array(amount, dtype=np.float64), sorted(place),
+        )
+
+    def arrays(
+        self, group_of: np.ndarray, groups: int, exponentials: Exponentials | None = None
+    ) -> dict[str, np.ndarray]:
+        """Structure of arrays, ordered by group; keys are the fields of ``kernels.reprice.LegArrays``.
+
+        exponentials : of ``columns``, when the caller has them.
+        """
+        owners = np.array(list(self.constant), dtype=np.int64)
+        order = np.argsort(owners, kind="stable")
+        constant = np.bincount(group_of[owners[order]], np.array(list(self.constant.values()))[order], groups)
+        pairs, triples = _merge(self.columns() if exponentials is None else exponentials, group_of)
         option = sorted(self.option, key=lambda leg: int(group_of[leg[0]]))
         payoff = sorted(self.payoff, key=lambda leg: int(group_of[leg[0]]))
         real = sorted(self.property, key=lambda leg: int(group_of[leg[0]]))
@@ -88,10 +113,10 @@ class Legs:
 
         return {
             "constant": constant,
-            "pair_index": integers([(k[0], k[1][0], k[1][1]) for k, _ in pairs], 3),
-            "pair_terms": floats([(a, k[2][0], k[2][1]) for k, a in pairs], 3),
-            "triple_index": integers([(k[0], *k[1]) for k, _ in triples], 4),
-            "triple_terms": floats([(a, *k[2]) for k, a in triples], 4),
+            "pair_index": np.ascontiguousarray(pairs[0][:, :3]),
+            "pair_terms": np.ascontiguousarray(pairs[1][:, :3]),
+            "triple_index": triples[0],
+            "triple_terms": triples[1],
             "option_index": integers([(group_of[o[0]], o[6], o[7][0], o[7][1], o[8]) for o in option], 5),
             "option_terms": floats([(o[1], o[2], o[3], o[4], o[5], o[7][2], o[7][3]) for o in option], 7),
             "payoff_index": integers([(group_of[p[0]], p[5]) for p in payoff], 2),
@@ -99,3 +124,47 @@ class Legs:
             "property_index": integers([(group_of[p[0]], p[5]) for p in real], 2),
             "property_terms": floats([(*p[1:5], CAP_RATE_FLOOR) for p in real], 5),
         }
+
+
+def exponent(*terms: tuple[int, float]) -> tuple[tuple[int, ...], tuple[float, ...]] | None:
+    """Three rows and three coefficients of at most three (row, coefficient) terms; None when nothing moves."""
+    terms = tuple((r, c) for r, c in terms if c != 0.0)
+    if not terms:
+        return None
+    rows, coefficients = zip(*terms, *((terms[0][0], 0.0),) * (3 - len(terms)), strict=True)
+    return rows, coefficients
+
+
+def share_pairs(legs: Exponentials) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The distinct exponentials with two moving rows, and which of them each pair by position is.
+
+    Returns the fields of ``kernels.by_position.SharedPairs``.
+    """
+    rows, coefficients = _shapes(legs)
+    two = coefficients[:, 2] == 0.0
+    place = np.cumsum(two) - 1
+    key = np.unique(legs.position * len(legs.keys) + legs.key) % max(len(legs.keys), 1)
+    return (np.ascontiguousarray(rows[two, :2]), np.ascontiguousarray(coefficients[two, :2]),
+            place[key[two[key]]])
+
+
+def _shapes(legs: Exponentials) -> tuple[np.ndarray, np.ndarray]:
+    """rows (S, 3) and coefficients (S, 3) of the keys."""
+    rows = np.array([k[0] for k in legs.keys], dtype=np.int64).reshape(-1, 3)
+    return rows, np.array([k[1] for k in legs.keys], dtype=np.float64).reshape(-1, 3)
+
+
+def _merge(legs: Exponentials, group_of: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+    """Index (L, 4) and terms (L, 4) of the legs with two moving rows and of those with three, by group, then key.
+
+    Amounts of one group and key are added in the order of the legs.
+    """
+    code = group_of[legs.position] * len(legs.keys) + legs.key
+    distinct, place = np.unique(code, return_inverse=True)
+    amount = np.bincount(place, legs.amount, len(distinct))
+    rows, coefficients = _shapes(legs)
+    group, key = np.divmod(distinct, max(len(legs.keys), 1))
+    index = np.column_stack([group, rows[key]])
+    terms = np.column_stack([amount, coefficients[key]])
+    three = terms[:, 3] != 0.0
+    return (index[~three], terms[~three]), (index[three], terms[three])

@@ -49,9 +49,9 @@ def cash_flows(deal: TreasuryBill | TreasuryCouponBond, market: Valuation) -> li
     """(years, USD) of every payment after the as-of date."""
     if isinstance(deal, TreasuryBill):
         return [(market.years_to(deal.maturity), deal.face)]
-    dates = coupon_dates(market.as_of, deal.maturity, deal.frequency)[1:]
     coupon = par_coupon(deal.maturity, deal.frequency, market) if deal.coupon == PAR else float(deal.coupon)
-    flows = [(market.years_to(d), deal.face * coupon / deal.frequency) for d in dates]
+    amount = deal.face * coupon / deal.frequency
+    flows = [(t, amount) for t in market.coupon_times(deal.maturity, deal.frequency)]
     flows[-1] = (flows[-1][0], flows[-1][1] + deal.face)
     return flows
 
@@ -61,12 +61,11 @@ def lower_treasury(deal: TreasuryBill | TreasuryCouponBond, market: Valuation,
     """Payments inside the horizon are held as cash; the others are discounted at their remaining life."""
     value = 0.0
     for t, amount in cash_flows(deal, market):
-        value += amount * market.discount(t)
-        if market.has_passed(t):
+        payment = market.payment(t)
+        value += amount * payment.now
+        if payment.exponent is None:
             legs.add_constant(amount)
         else:
-            left = t - market.h
-            one, two, w1, w2 = market.curve_loading(left)
-            legs.add_exponential(amount * market.discount(left), (one, -left * w1), (two, -left * w2))
+            legs.exponential.append((legs.position, *payment.exponent, amount * payment.later))
     legs.add_constant(-value)
     return value, deal.face

@@ -24,17 +24,28 @@ import math
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from datetime import date
+from typing import NamedTuple
 
 import numpy as np
 
 from riskengine.base.axes import KEY_RATES, Axis
-from riskengine.base.dates import parse_date, year_fraction
+from riskengine.base.dates import coupon_dates, parse_date, year_fraction
 from riskengine.base.errors import InputError, Problem, suggest
 from riskengine.base.units import BUSINESS_DAYS_PER_YEAR, Horizon
+from riskengine.instruments.legs import exponent
 from riskengine.market import MarketSnapshot
 
 _KEY_TENORS = tuple(float(t) for t in KEY_RATES.values())
 _KEY_LABELS = tuple(f"UST_{name}" for name in KEY_RATES)
+
+
+class Payment(NamedTuple):
+    """One unit of money at a date: discount factors today (now) and at the horizon (later), and the rows and
+    coefficients of its exponential leg; exponent None: paid inside the horizon."""
+
+    now: float
+    later: float
+    exponent: tuple[tuple[int, ...], tuple[float, ...]] | None
 
 
 @dataclass(slots=True)
@@ -48,17 +59,17 @@ class Valuation:
     """(factor index, step): move of that factor after step + 1 steps."""
     used: list[str] = field(default_factory=list)
     """Ids of assumed inputs used since the list was last cleared."""
+    as_of: date = field(init=False)
+    h: float = field(init=False)
+    """Horizon in years, 0 for an instantaneous move."""
     _rates: dict[float, float] = field(default_factory=dict)
     _loadings: dict[float, tuple[int, int, float, float]] = field(default_factory=dict)
+    _times: dict[tuple[date, int], tuple[float, ...]] = field(default_factory=dict)
+    _payments: dict[float, Payment] = field(default_factory=dict)
 
-    @property
-    def as_of(self) -> date:
-        return parse_date(self.snapshot.as_of)
-
-    @property
-    def h(self) -> float:
-        """Horizon in years, 0 for an instantaneous move."""
-        return 0.0 if self.horizon is None else self.horizon.years
+    def __post_init__(self) -> None:
+        self.as_of = parse_date(self.snapshot.as_of)
+        self.h = 0.0 if self.horizon is None else self.horizon.years
 
     def years_to(self, day: date) -> float:
         return year_fraction(self.as_of, day)
@@ -86,6 +97,26 @@ class Valuation:
             w = min(max((t - _KEY_TENORS[j]) / (_KEY_TENORS[j + 1] - _KEY_TENORS[j]), 0.0), 1.0)
             found = self._loadings[t] = (
                 self.axis.index(_KEY_LABELS[j]), self.axis.index(_KEY_LABELS[j + 1]), 1.0 - w, w)
+        return found
+
+    def coupon_times(self, maturity: date, frequency: int) -> tuple[float, ...]:
+        """Years to every coupon after the as-of date; thousands of securities share a few hundred of them."""
+        found = self._times.get((maturity, frequency))
+        if found is None:
+            dates = coupon_dates(self.as_of, maturity, frequency)[1:]
+            found = self._times[maturity, frequency] = tuple(self.years_to(d) for d in dates)
+        return found
+
+    def payment(self, t: float) -> Payment:
+        """A payment due in *t* years, off the curve."""
+        found = self._payments.get(t)
+        if found is None:
+            shape, later = None, 0.0
+            if not self.has_passed(t):
+                left = t - self.h
+                one, two, w1, w2 = self.curve_loading(left)
+                shape, later = exponent((one, -left * w1), (two, -left * w2)), self.discount(left)
+            found = self._payments[t] = Payment(self.discount(t), later, shape)
         return found
 
     def short_rate(self, currency: str) -> float:

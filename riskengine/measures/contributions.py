@@ -31,6 +31,9 @@ from riskengine.measures.tail_risk import (
     rank_of_level,
 )
 
+_ROWS_AT_ONCE = 8
+"""Rows taken together where several passes go over them: they stay in the cache."""
+
 
 @dataclass(frozen=True, slots=True)
 class TailPaths:
@@ -134,13 +137,17 @@ def component_es_error(
             f"draw_of_path must have one entry per path: {draw_of_path.shape}, paths {tail.paths}"
         )
     counts = np.bincount(draw_of_path, minlength=draws)
-    at_quantile = _mean_at_quantile(tail_pnl, tail)
     # weight · P is 1/p inside the tail and the shared part of it on the paths tied at the quantile
-    influence = (tail_pnl - at_quantile[:, None]) * (tail.weights * tail.paths)
     order = np.argsort(draw_of_path[tail.indices], kind="stable")
     present, first = np.unique(draw_of_path[tail.indices][order], return_index=True)
+    scale, line = (tail.weights * tail.paths)[order], _Line.at_quantile(tail)
     sums = np.zeros((tail_pnl.shape[0], draws))
-    sums[:, present] = np.add.reduceat(influence[:, order], first, axis=1)
+    for lo in range(0, len(tail_pnl), _ROWS_AT_ONCE):
+        rows = tail_pnl[lo : lo + _ROWS_AT_ONCE]
+        influence = np.take(rows, order, axis=1)
+        influence -= line.end(rows)[:, None]
+        influence *= scale
+        sums[lo : lo + _ROWS_AT_ONCE, present] = np.add.reduceat(influence, first, axis=1)
     return np.atleast_1d(clustered_error(sums, counts))
 
 
@@ -240,15 +247,29 @@ def _checked_rows(tail_pnl: np.ndarray, tail: TailPaths) -> np.ndarray:
     return tail_pnl
 
 
-def _mean_at_quantile(tail_pnl: np.ndarray, tail: TailPaths) -> np.ndarray:
-    """E[x_i | X = q] (N,): least-squares line in X over the half of the tail nearest to the quantile."""
-    near = np.argsort(-tail.pnl, kind="stable")[: max(2, (tail.pnl.size + 1) // 2)]
-    distance = tail.pnl[near] - tail.quantile
-    centred = distance - distance.mean()
-    spread = float((centred**2).sum())
-    rows = tail_pnl[:, near]
-    mean = rows.mean(axis=1)
-    if spread == 0.0:
-        return mean
-    slope = (rows * centred).sum(axis=1) / spread
-    return mean - slope * distance.mean()
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """E[x_i | X = q]: the end of the least-squares line in X over the half of the tail nearest to the quantile.
+
+    near (m,) places in the tail.  centred (m,) their distances to the quantile less the *mean*.  spread : Σ centred².
+    """
+
+    near: np.ndarray
+    centred: np.ndarray
+    mean: float
+    spread: float
+
+    @classmethod
+    def at_quantile(cls, tail: TailPaths) -> _Line:
+        near = np.argsort(-tail.pnl, kind="stable")[: max(2, (tail.pnl.size + 1) // 2)]
+        distance = tail.pnl[near] - tail.quantile
+        centred = distance - distance.mean()
+        return cls(near, centred, distance.mean(), float((centred**2).sum()))
+
+    def end(self, tail_pnl: np.ndarray) -> np.ndarray:
+        """(N,) USD for rows (N, n); sums run in the order of the paths, so that no bit hangs on the other rows."""
+        rows = np.take(tail_pnl, self.near, axis=1)
+        mean = np.cumsum(rows, axis=1)[:, -1] / rows.shape[1]
+        if self.spread == 0.0:
+            return mean
+        return mean - np.cumsum(rows * self.centred, axis=1)[:, -1] / self.spread * self.mean

@@ -18,7 +18,7 @@ from riskengine.base.units import BASIS_POINT
 from riskengine.engine.feedback import simulate_feedback, with_feedback
 from riskengine.engine.paths import PreparedScenario, World, policy_draws, prepare
 from riskengine.engine.results import scenario_results
-from riskengine.execution import Executor, Serial, Threads
+from riskengine.execution import Executor
 from riskengine.flows.draws import ParameterDraws
 from riskengine.impact.chain import ten_year_at_horizon
 from riskengine.instruments.portfolio import Portfolio
@@ -46,12 +46,12 @@ def run_scenarios(
             progress=lambda done: clock.report("simulation", done, spec.paths), keep_groups=False,
         )
         clock("measures")
-        for item, result in zip(batch, scenario_results(batch, pnl, world, spec), strict=True):
+        for item, result in zip(batch, scenario_results(batch, pnl, world, spec, executor), strict=True):
             found[result.name] = _add_feedback(result, item, positions, world, spec, executor, clock, simulator)
         del pnl  # the next horizon's paths take its memory
     clock("chain")
     results = tuple(found[s.name] for s in scenarios)
-    without = _local(executor).map(
+    without = executor.here.map(
         lambda pair: ten_year_without_flows(*pair, world, draws), list(zip(scenarios, results, strict=True)))
     return tuple(replace(r, flow_channel_off_10y_bp=x) for r, x in zip(results, without, strict=True))
 
@@ -77,7 +77,7 @@ def prepare_all(
     scenarios: Sequence[Scenario], world: World, spec: RunSpec, draws: ParameterDraws, executor: Executor,
     progress: Callable[[int], None] | None = None,
 ) -> list[PreparedScenario]:
-    """Chains of all scenarios in their order, on the threads of *executor* (a cluster would only move data)."""
+    """Chains of all scenarios in their order, on threads of this machine (a cluster would only move data)."""
     done = count(1)
 
     def one(scenario: Scenario) -> PreparedScenario:
@@ -86,7 +86,7 @@ def prepare_all(
             progress(next(done))
         return item
 
-    return _local(executor).map(one, scenarios)
+    return executor.here.map(one, scenarios)
 
 
 def ten_year_without_flows(
@@ -103,7 +103,3 @@ def ten_year_without_flows(
 
 def _median_bp(values: np.ndarray) -> float:
     return float(np.percentile(values / BASIS_POINT, 50)) + 0.0
-
-
-def _local(executor: Executor) -> Executor:
-    return executor if isinstance(executor, Threads) else Serial()

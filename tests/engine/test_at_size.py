@@ -159,7 +159,7 @@ def test_pinned_scenarios_keep_their_conditional_noise(world, book):
 def test_same_bits_on_any_threads_and_rounds(world, mixed, items, monkeypatch):
     want = digest(simulate_at_size(items, mixed, world, YEAR, SPEC, 5, Serial()))
     for threads, blocks in ((1, 1), (2, 3), (3, 16)):
-        monkeypatch.setattr(at_size, "BLOCKS_PER_ROUND", blocks)
+        monkeypatch.setattr(at_size, "BLOCKS_PER_WORKER", blocks)
         with Threads(threads) as pool:
             assert digest(simulate_at_size(items, mixed, world, YEAR, SPEC, 5, pool)) == want
     other = replace(SPEC, seed=1)

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from riskengine.base.sampling import Chunk, RunSpec
+from riskengine.base.sampling import RunSpec
 from riskengine.base.units import Horizon
 from riskengine.benchmark.books import synthetic_portfolio
 from riskengine.data.configs import load_scenario
 from riskengine.engine.at_size import simulate_at_size
+from riskengine.engine.block_task import Work
 from riskengine.engine.paths import prepare
 from riskengine.execution import Dask, Threads
 
@@ -47,22 +48,25 @@ def digest(found) -> str:
     return hashlib.sha256(b"".join(x.tobytes() for x in parts) + repr(found.errors).encode()).hexdigest()
 
 
-def killed_once(marker: Path, home: int, task, block: Chunk):
-    """*task*, but the first worker that takes a block in the middle of the run kills itself."""
-    if block.lo > 0 and os.getpid() != home:
+def killed_once(marker: Path, home: int, task, work: Work):
+    """*task*, but the first worker that takes blocks in the middle of the run kills itself."""
+    if work.blocks[0].lo > 0 and os.getpid() != home:
         try:
             marker.touch(exist_ok=False)
         except FileExistsError:
-            return task(block)
+            return task(work)
         os.kill(os.getpid(), signal.SIGKILL)
-    return task(block)
+    return task(work)
 
 
 class Deadly:
     """The cluster, with tasks that kill one worker; *home* is the process that must live."""
 
+    remote = True
+
     def __init__(self, dask: Dask, marker: Path):
         self.dask, self.marker, self.home = dask, marker, os.getpid()
+        self.count, self.here = dask.count, dask.here
 
     def map(self, function, items):
         """As Executor.map."""
