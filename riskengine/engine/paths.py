@@ -245,7 +245,7 @@ def _response(shocks: ShockDistribution, book: Book) -> tuple[np.ndarray, np.nda
     fix_k = np.array([k for k, _ in book.fixings], dtype=np.int64)
     fix_t = np.array([t for _, t in book.fixings], dtype=np.int64)
     return (np.ascontiguousarray(shocks.path[:, -1, :].T),
-            np.ascontiguousarray(shocks.path[:, fix_t, fix_k].T.reshape(len(fix_k), -1)))
+            np.ascontiguousarray(shocks.path[:, fix_t, fix_k].T.reshape(len(fix_k), len(shocks.path))))
 
 
 def _gains_by_position(
