@@ -7,13 +7,13 @@ give equal files.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 import polars as pl
 
 from riskengine.base.axes import factor_unit
 from riskengine.reports.summary import CHAIN_KEYS
-from riskengine.result import SCHEMA_VERSION, Exposures, NightResult, ScenarioResult, Tail
+from riskengine.result import SCHEMA_VERSION, Exposures, NightResult, PositionRisk, ScenarioResult, Tail
 
 SENSITIVITY = pl.List(pl.Struct({"factor": pl.String, "usd": pl.Float64}))
 RISK_SCHEMA = {
@@ -41,10 +41,21 @@ EXPOSURE_SCHEMA = {
     "kind": pl.String, "name": pl.String, "value": pl.Float64, "unit": pl.String,
 }
 
+POSITION_FIELDS = (
+    ("node", "position_id"), ("type", "type"), ("desk", "desk"), ("book", "book"), ("asset_class", "asset_class"),
+    ("description", "description"), ("value_usd", "value_usd"), ("notional_usd", "notional_usd"),
+    ("standalone_es_usd", "standalone_es"), ("component_es_usd", "component_es"),
+    ("se_component_es_usd", "se_component_es"),
+)
+"""Column of the risk table, field of PositionRisk."""
+Part = dict[str, object]
+"""Rows with some columns in common: a column is a value for all of them, or a list or Series with one for each;
+without any list it is one row."""
+
 
 def risk_frame(night: NightResult) -> pl.DataFrame:
     """Rows: horizon × group × level, then horizon × position at the allocation level (position_level)."""
-    rows: list[dict] = []
+    rows: list[Part] = []
     for risk in night.baseline:
         head = {**_head(night), "horizon_days": risk.horizon_days}
         rows += _tail_rows(head, "total", "total", night.nav_usd, risk.total, risk.total.es)
@@ -52,23 +63,19 @@ def risk_frame(night: NightResult) -> pl.DataFrame:
             if group.dimension != "total":
                 rows += _tail_rows(head, group.dimension, group.name, group.nav_usd, group.tail,
                                    group.component_es)
-        for p in risk.positions:
-            rows.append({
-                **head, "node_type": "position", "node": p.position_id, "type": p.type, "desk": p.desk,
-                "book": p.book, "asset_class": p.asset_class, "description": p.description,
-                "value_usd": p.value_usd, "notional_usd": p.notional_usd, "level": risk.position_level,
-                "standalone_es_usd": p.standalone_es, "component_es_usd": p.component_es,
-                "se_component_es_usd": p.se_component_es,
-                "sensitivities": [{"factor": f, "usd": float(v)} for f, v in p.sensitivities.items()],
-                "assumed_inputs": list(p.assumed_inputs),
-            })
+        rows.append({
+            **head, "node_type": "position", "level": risk.position_level,
+            **{column: [getattr(p, field) for p in risk.positions] for column, field in POSITION_FIELDS},
+            "sensitivities": _sensitivities(risk.positions),
+            "assumed_inputs": [list(p.assumed_inputs) for p in risk.positions],
+        })
     return _frame(rows, RISK_SCHEMA)
 
 
 def scenarios_frame(night: NightResult) -> pl.DataFrame:
     """Rows: scenario × measure (expected_pnl, var, es, pnl by dimension, move, chain, variance_share,
     plausibility)."""
-    rows: list[dict] = []
+    rows: list[Part] = []
     for s in night.scenarios:
         rows += [{**_head(night), "scenario": s.name, "horizon_days": s.horizon_days, **r}
                  for r in _measures(s)]
@@ -133,8 +140,8 @@ def _tail_rows(
     ]
 
 
-def _measures(s: ScenarioResult) -> list[dict]:
-    rows = [
+def _measures(s: ScenarioResult) -> list[Part]:
+    rows: list[Part] = [
         {
             "measure": "expected_pnl", "dimension": "total", "name": "total", "value": s.expected_pnl_usd,
             "standard_error": s.se_expected_pnl_usd, "low": s.interval_usd[0], "high": s.interval_usd[1],
@@ -154,8 +161,8 @@ def _measures(s: ScenarioResult) -> list[dict]:
     splits = (("asset_class", s.by_asset_class), ("desk", s.by_desk), ("book", s.by_book),
               ("channel", s.channels), ("position", s.by_position))
     for dimension, values in splits:
-        rows += [{"measure": "expected_pnl", "dimension": dimension, "name": k, "value": v, "unit": "USD"}
-                 for k, v in values.items()]
+        rows.append({"measure": "expected_pnl", "dimension": dimension, "name": list(values),
+                     "value": list(values.values()), "unit": "USD"})
     rows += [{"measure": "move", "dimension": "factor", "name": k, "value": v, "unit": factor_unit(k)}
              for k, v in s.moves.items()]
     if s.chain is not None:
@@ -180,9 +187,40 @@ def _chain_unit(key: str) -> str:
     return "USD bn" if key.endswith("usd_bn") else "log"
 
 
-def _frame(rows: list[dict], schema: dict) -> pl.DataFrame:
-    filled = [{key: row.get(key) for key in schema} for row in rows]
-    return pl.DataFrame(filled, schema=schema, orient="row")
+def _sensitivities(positions: Sequence[PositionRisk]) -> pl.Series:
+    """One list of (factor, usd) for each position, empty without any."""
+    flat = pl.DataFrame({
+        "row": [i for i, p in enumerate(positions) for _ in p.sensitivities],
+        "factor": [f for p in positions for f in p.sensitivities],
+        "usd": [float(v) for p in positions for v in p.sensitivities.values()],
+    }, schema={"row": pl.Int64, "factor": pl.String, "usd": pl.Float64})
+    lists = flat.group_by("row", maintain_order=True).agg(pl.struct("factor", "usd").alias("list"))
+    rows = pl.DataFrame({"row": range(len(positions))}, schema={"row": pl.Int64})
+    empty = pl.lit([], dtype=SENSITIVITY)
+    return rows.join(lists, on="row", how="left", maintain_order="left").select(pl.col("list").fill_null(empty))["list"]
+
+
+def _frame(parts: Iterable[Part], schema: dict) -> pl.DataFrame:
+    """The rows of all parts; neighbours that are one row each are put together first."""
+    frames, single = [pl.DataFrame(schema=schema)], []
+
+    def flush() -> None:
+        if single:
+            frames.append(pl.DataFrame([{k: row.get(k) for k in schema} for row in single], schema=schema,
+                                       orient="row"))
+            single.clear()
+
+    for part in parts:
+        lists = {k: v for k, v in part.items() if isinstance(v, (list, pl.Series))}
+        if not lists:
+            single.append(part)
+            continue
+        flush()
+        columns = pl.DataFrame([pl.Series(k, v, dtype=schema[k]) for k, v in lists.items()])
+        frames.append(columns.select(*(
+            pl.col(k) if k in lists else pl.lit(part.get(k), dtype=of).alias(k) for k, of in schema.items())))
+    flush()
+    return pl.concat(frames)
 
 
 TABLES: dict[str, Callable[[NightResult], pl.DataFrame]] = {
