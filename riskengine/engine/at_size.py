@@ -271,9 +271,8 @@ def _work_memory(task: BlockTask, spec: RunSpec, margins: int, at_work: int, blo
     kept += int(1.3 * spec.paths * rows * chosen * 22 + spec.paths * SAMPLE_SHARE * margins * size)
     block = max(BLOCK, spec.draws)
     work = block * (inputs * (8 + 2 * size) + int(3 * leaves * size * chosen) + 64)
-    waiting = (blocks + at_work) * (rows * (block * size + 8 * task.collapsed.size + 16 * leaves)
-                                                  + 2 * block * margins * size)
-    return int(kept + at_work * work + waiting)
+    answer = rows * (block * size + 8 * task.collapsed.size + 16 * leaves) + 2 * block * margins * size
+    return int(kept + at_work * work + (blocks + at_work) * answer)
 
 
 def _balanced(means: np.ndarray, total: np.ndarray) -> np.ndarray:

@@ -8,13 +8,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import count
 
 import numpy as np
 
 from riskengine.base.sampling import RunSpec
-from riskengine.base.units import BASIS_POINT
+from riskengine.base.units import BASIS_POINT, Horizon
 from riskengine.engine.feedback import simulate_feedback, with_feedback
 from riskengine.engine.paths import PreparedScenario, World, policy_draws, prepare
 from riskengine.engine.results import scenario_results
@@ -28,18 +28,38 @@ from riskengine.workflows.simulator import Simulator
 from riskengine.workflows.stages import StageClock
 
 
-def run_scenarios(
-    scenarios: Sequence[Scenario], positions: Portfolio, world: World, spec: RunSpec, executor: Executor,
-    clock: StageClock, simulator: Simulator,
-) -> tuple[ScenarioResult, ...]:
-    """All scenarios, batched by horizon so that each batch shares its paths; order of *scenarios* is kept."""
+@dataclass(frozen=True, slots=True)
+class Chains:
+    """Draws of every parameter, and the chains of all scenarios by horizon, in the order of the scenarios."""
+
+    draws: ParameterDraws
+    by_horizon: dict[Horizon, list[PreparedScenario]]
+
+
+def run_chains(
+    scenarios: Sequence[Scenario], world: World, spec: RunSpec, executor: Executor, clock: StageClock
+) -> Chains:
+    """Every chain of the night, before any path."""
     clock("chain")
     draws = policy_draws(world, spec)
-    prepared = prepare_all(scenarios, world, spec, draws, executor,
-                           lambda done: clock.report("chain", done, len(scenarios)))
+    by_horizon: dict[Horizon, list[PreparedScenario]] = {}
+    for item in prepare_all(scenarios, world, spec, draws, executor,
+                            lambda done: clock.report("chain", done, len(scenarios))):
+        by_horizon.setdefault(item.scenario.horizon, []).append(item)
+    return Chains(draws, by_horizon)
+
+
+def run_scenarios(
+    scenarios: Sequence[Scenario], positions: Portfolio, world: World, spec: RunSpec, executor: Executor,
+    clock: StageClock, simulator: Simulator, chains: Chains | None = None,
+) -> tuple[ScenarioResult, ...]:
+    """All scenarios, batched by horizon so that each batch shares its paths; order of *scenarios* is kept.
+
+    chains : of ``run_chains``, when the caller has them.
+    """
+    chains = run_chains(scenarios, world, spec, executor, clock) if chains is None else chains
     found: dict[str, ScenarioResult] = {}
-    for horizon in dict.fromkeys(p.scenario.horizon for p in prepared):
-        batch = [p for p in prepared if p.scenario.horizon == horizon]
+    for horizon, batch in chains.by_horizon.items():
         clock("simulation")
         pnl = simulator(
             batch, positions, world, horizon, spec, executor,
@@ -52,7 +72,7 @@ def run_scenarios(
     clock("chain")
     results = tuple(found[s.name] for s in scenarios)
     without = executor.here.map(
-        lambda pair: ten_year_without_flows(*pair, world, draws), list(zip(scenarios, results, strict=True)))
+        lambda pair: ten_year_without_flows(*pair, world, chains.draws), list(zip(scenarios, results, strict=True)))
     return tuple(replace(r, flow_channel_off_10y_bp=x) for r, x in zip(results, without, strict=True))
 
 

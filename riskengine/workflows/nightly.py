@@ -26,10 +26,10 @@ from riskengine.instruments.portfolio import Portfolio, compile_book
 from riskengine.measures.limits import evaluate_limits, limit_values
 from riskengine.policy.night import NightlyConfig
 from riskengine.policy.scenario import Scenario
-from riskengine.result import DataQualityItem, NightResult, PositionRisk, RiskResult
+from riskengine.result import DataQualityItem, NightResult, RiskResult
 from riskengine.workflows.build_world import build_world, check_as_of, input_quality
 from riskengine.workflows.data_version import on_one_version
-from riskengine.workflows.night_scenarios import run_scenarios
+from riskengine.workflows.night_scenarios import run_chains, run_scenarios
 from riskengine.workflows.night_tables import night_tables
 from riskengine.workflows.simulator import Simulator
 from riskengine.workflows.publish import hash_inputs, publish_run
@@ -127,12 +127,16 @@ def _compute(
 ) -> tuple[NightResult, dict[str, object]]:
     """Baseline, scenarios, exposures and limits of the night, and the tables of its report."""
     spec = config.run
-
-    clock("simulation")
+    chains = run_chains(scenarios, world, spec, executor, clock)
+    clock("preparation")
+    batches = [*(((), Horizon(days, 1), True) for days in config.horizons_days),
+               *((batch, horizon, False) for horizon, batch in chains.by_horizon.items())]
+    simulator.prepare(batches, positions, world, spec, executor,
+                      lambda done: clock.report("preparation", done, len(batches)))
     baseline = tuple(
-        _baseline(days, positions, world, config, executor, simulator) for days in config.horizons_days
+        _baseline(days, positions, world, config, executor, simulator, clock) for days in config.horizons_days
     )
-    results = run_scenarios(scenarios, positions, world, spec, executor, clock, simulator)
+    results = run_scenarios(scenarios, positions, world, spec, executor, clock, simulator, chains)
     clock("measures")
     instant = compile_book(positions, world.snapshot, FACTORS, None)
     exposure = exposures(positions, instant, world.snapshot)
@@ -174,7 +178,8 @@ def warm_up(progress: Progress | None = None) -> None:
     positions, _ = load_portfolio(config.portfolio, world.as_of)
     spec = RunSpec(paths=1024, draws=512)
     clock("kernels")
-    _baseline(10, positions, world, replace(config, run=spec, far_paths=1024), Serial(), Simulator(None))
+    _baseline(10, positions, world, replace(config, run=spec, far_paths=1024), Serial(), Simulator(None),
+              clock)
     run_scenarios([load_scenario(config.scenarios[0])], positions, world, spec, Serial(), clock,
                   Simulator(0))
     clock("")
@@ -191,14 +196,18 @@ def _collect(problems: list[Problem], call: Callable, otherwise):
 
 def _baseline(
     days: int, positions: Portfolio, world: World, config: NightlyConfig, executor: Executor, simulator: Simulator,
+    clock: StageClock,
 ) -> RiskResult:
     spec = config.run
+    clock("simulation")
     pnl = simulator((), positions, world, Horizon(days, 1), spec, executor)
+    clock("measures")
     risk = baseline_result(pnl, positions, world, spec, config.position_level, spec.noise, executor)
     if not config.far_levels:
         return risk
     from riskengine.engine.far_tail import measure_far_tail
 
+    clock("far tail")
     far = measure_far_tail(pnl.book, world, spec, config.far_levels, config.far_paths, executor)
     return replace(risk, far_tail=far)
 
@@ -236,14 +245,13 @@ def _with_sensitivities(
     baseline: tuple[RiskResult, ...], table: np.ndarray, units: np.ndarray
 ) -> tuple[RiskResult, ...]:
     """Attach USD per +1% (log factors) or per +1 bp (absolute factors) to every position."""
-
-    def attach(position: PositionRisk, row: np.ndarray) -> PositionRisk:
-        return replace(position, sensitivities={
-            label: float(v * u) for label, v, u in zip(FACTORS.labels, row, units, strict=True) if v
-        })
-
+    found: list[dict[str, float]] = [{} for _ in table]
+    rows, columns = np.nonzero(table)
+    for i, k, usd in zip(rows.tolist(), columns.tolist(), (table * units)[rows, columns].tolist(), strict=True):
+        found[i][FACTORS.labels[k]] = usd
     return tuple(
-        replace(r, positions=tuple(attach(p, table[i]) for i, p in enumerate(r.positions))) for r in baseline
+        replace(r, positions=tuple(replace(p, sensitivities=own) for p, own in zip(r.positions, found, strict=True)))
+        for r in baseline
     )
 
 

@@ -1,37 +1,56 @@
 """Which simulation the night uses: every position on every path, or the collapsed book of a night at size.
 
-One rule decides for the whole night (``engine.at_size.budget_for``), and a night at size says so: its plan with time
-and memory on stderr before each long run, in the manifest, and its errors among the remarks on data quality.
+One rule decides for the whole night (``engine.at_size.budget_for``), and a night at size says so: before its first
+path its time and memory on stderr, run by run in the manifest, and its errors among the remarks on data quality.
+
+    time = Σ_runs blocks · (seconds of a block, measured) / workers  +  what follows, by size (MEASURED_*)
 """
 
 from __future__ import annotations
 
 import resource
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from riskengine.base.errors import InputError, Problem
-from riskengine.engine.at_size import SizePlan, SizePnl, budget_for, simulate_at_size
+from riskengine.base.sampling import RunSpec
+from riskengine.base.units import Horizon
+from riskengine.engine.at_size import (
+    SizePnl, SizeRun, budget_for, prepare_at_size, run_at_size,
+)
 from riskengine.engine.correction import CorrectionError
-from riskengine.engine.paths import PathPnl, simulate
+from riskengine.engine.paths import PathPnl, PreparedScenario, World, simulate
+from riskengine.engine.results import STANDALONE_PATHS
+from riskengine.execution import Executor
+from riskengine.instruments.portfolio import Portfolio
 from riskengine.result import DataQualityItem
 
 LONG_SECONDS = 5.0
-"""Runs estimated to take longer are announced."""
+"""Nights estimated to take longer are announced."""
+MEASURED_PATH_ROW = 5e-7
+"""Seconds of one core by path and row: corrections, tails, channels.  Measured as the next two (README, 'Speed')."""
+MEASURED_POSITION_PATH = 2.5e-8
+"""Seconds of one core by position and path of its tables (the tail and STANDALONE_PATHS), one baseline."""
+MEASURED_POSITION = 4e-4
+"""Seconds by position of what runs in one thread: exposures, tables, report."""
+Batch = tuple[Sequence[PreparedScenario], Horizon, bool]
+"""Scenarios of one horizon, and whether groups are kept (a baseline)."""
 
 
 @dataclass(slots=True)
 class Simulator:
     """Called as ``paths.simulate``.
 
-    budget : distinct curved instruments revalued on every path, None: everything.  memory_gb : a run whose bound
-    would take the process beyond it is refused before its bulk.
+    budget : distinct curved instruments revalued on every path, None: everything.  memory_gb : a night whose bound
+    would take the process beyond it is refused before its paths.
     """
 
     budget: int | None
     memory_gb: float | None = None
     remarks: list[DataQualityItem] = field(default_factory=list)
     plans: list[str] = field(default_factory=list)
+    _ready: dict[tuple, SizeRun] = field(default_factory=dict)
 
     @classmethod
     def build(
@@ -40,27 +59,64 @@ class Simulator:
         """rows : scenarios and baselines of the night."""
         return cls(budget_for(full_reval, positions, paths, rows), memory_gb)
 
+    def prepare(
+        self, batches: Sequence[Batch], portfolio: Portfolio, world: World, spec: RunSpec, executor: Executor,
+        progress: Callable[[int], None] = lambda done: None,
+    ) -> None:
+        """Make every run of a night at size ready and announce what the night will cost; InputError when it needs
+        more memory than allowed.  Nothing to do in a night that revalues everything."""
+        if self.budget is None:
+            return
+        for done, (prepared, horizon, keep_groups) in enumerate(batches, start=1):
+            self._ready[_key(prepared, horizon, keep_groups)] = prepare_at_size(
+                prepared, portfolio, world, horizon, spec, self.budget, executor, keep_groups)
+            progress(done)
+        self._announce(list(self._ready.values()), spec, executor)
+
     def __call__(
         self, prepared, portfolio, world, horizon, spec, executor=None, progress=None, keep_groups=True
     ) -> PathPnl:
         if self.budget is None:
             return simulate(prepared, portfolio, world, horizon, spec, executor, progress, keep_groups)
-        found = simulate_at_size(
-            prepared, portfolio, world, horizon, spec, self.budget, executor, progress, self._announce, keep_groups
-        )
+        ready = self._ready.pop(_key(prepared, horizon, keep_groups), None)
+        if ready is None:
+            ready = prepare_at_size(prepared, portfolio, world, horizon, spec, self.budget, executor, keep_groups)
+        found = run_at_size(ready, executor, progress)
         self.plans.append(str(found.plan))
         self.remarks.append(_remark(found, [p.scenario.name for p in prepared]))
         return found.pnl
 
-    def _announce(self, plan: SizePlan) -> None:
-        need = plan.memory_bytes / 1e9 + resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    def _announce(self, runs: list[SizeRun], spec: RunSpec, executor: Executor) -> None:
+        plans = [run.plan for run in runs]
+        more = max(plan.memory_bytes - plan.held_bytes for plan in plans)
+        need = more / 1e9 + resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        rows = sum(plan.rows for plan in plans)
         if self.memory_gb is not None and need > self.memory_gb:
             raise InputError(Problem(
-                f"a night at size of {plan.paths} paths × {plan.rows} rows needs up to {need:.1f} GB",
+                f"a night at size of {spec.paths} paths × {rows} rows needs up to {need:.1f} GB",
                 field="--memory", got=f"{self.memory_gb} GB", accepted="fewer paths or scenarios, or more memory",
             ))
-        if plan.seconds >= LONG_SECONDS:
-            print(f"at size, {plan}", file=sys.stderr, flush=True)
+        paths = sum(plan.seconds for plan in plans)
+        after = seconds_after(plans[0].positions, spec, rows, sum(bool(run.names) for run in runs), executor)
+        text = (
+            f"{plans[0].positions:,} positions × {spec.paths:,} paths × {rows} rows in {len(plans)} runs: about "
+            f"{paths:,.0f} s for the paths and {after:,.0f} s for measures and tables, at most {need:.1f} GB"
+        )
+        self.plans.append(text)
+        if paths + after >= LONG_SECONDS:
+            print(f"at size, {text}", file=sys.stderr, flush=True)
+
+
+def seconds_after(positions: int, spec: RunSpec, rows: int, baselines: int, executor: Executor) -> float:
+    """Wall seconds of what follows the paths, from the MEASURED_* costs and the executor's workers."""
+    tail = (1.0 - min(spec.levels)) * spec.paths
+    table = MEASURED_POSITION_PATH * baselines * positions * (tail + min(STANDALONE_PATHS, spec.paths))
+    here = MEASURED_PATH_ROW * rows * spec.paths
+    return here / executor.here.count + table / executor.count + MEASURED_POSITION * positions
+
+
+def _key(prepared: Sequence[PreparedScenario], horizon: Horizon, keep_groups: bool) -> tuple:
+    return horizon, keep_groups, *(item.scenario.name for item in prepared)
 
 
 def _remark(found: SizePnl, names: list[str]) -> DataQualityItem:
