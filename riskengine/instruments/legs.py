@@ -38,6 +38,15 @@ class Exponentials(NamedTuple):
     keys: list[tuple[tuple[int, ...], tuple[float, ...]]]
 
 
+class Schedule(NamedTuple):
+    """Payments of one unit at dates in ascending order: discount factors today (*now*), and, of those that are
+    still to come at the horizon, discount factors there (*later*) and rows and coefficients (*exponents*)."""
+
+    now: tuple[float, ...]
+    later: tuple[float, ...]
+    exponents: tuple[tuple[tuple[int, ...], tuple[float, ...]], ...]
+
+
 @dataclass(slots=True)
 class Legs:
     """Legs of all positions, gathered while ``position`` is the current one."""
@@ -62,6 +71,27 @@ class Legs:
         else:
             self.exponential.append((self.position, *shape, amount))
 
+    def add_payments(self, schedule: Schedule, amount: float, last: float) -> float:
+        """*amount* at every date of *schedule* and *last* at its last one, USD; their value today.
+
+        Payments inside the horizon are held as cash.
+        """
+        value = 0.0
+        for discount in schedule.now[:-1]:
+            value += amount * discount
+        value += last * schedule.now[-1]
+        left = len(schedule.later)
+        for i in range(len(schedule.now) - left):
+            self.add_constant(last if i == len(schedule.now) - 1 else amount)
+        if left:
+            position, one, end = self.position, schedule.exponents[:-1], schedule.exponents[-1]
+            self.exponential += [
+                (position, rows, coefficients, amount * discount)
+                for (rows, coefficients), discount in zip(one, schedule.later)
+            ]
+            self.exponential.append((position, *end, last * schedule.later[-1]))
+        return value
+
     def add_option(self, sign: float, quantity: float, asset: float, cash: float, sigma_root_t: float,
                    row: int, curve: tuple[int, int, float, float], volatility_row: int) -> None:
         """asset, cash : S e^{−qT} and K e^{−zT} per unit; curve : rows and −T times the weights."""
@@ -80,14 +110,14 @@ class Legs:
     def columns(self) -> Exponentials:
         """The exponential legs by column, for as many layouts as are wanted."""
         place: dict[tuple, int] = {}
-        position, rows, coefficients, amount = zip(*self.exponential) if self.exponential else ((),) * 4
-        found = [place.setdefault(shape, len(place)) for shape in zip(rows, coefficients)]
+        found = [place.setdefault(leg[1:3], len(place)) for leg in self.exponential]
         order = sorted(range(len(place)), key=list(place).__getitem__)
         rank = np.empty(len(place), dtype=np.int64)
         rank[order] = np.arange(len(place))
         return Exponentials(
-            np.array(position, dtype=np.int64), rank[np.array(found, dtype=np.int64)],
-            np.array(amount, dtype=np.float64), sorted(place),
+            np.array([leg[0] for leg in self.exponential], dtype=np.int64),
+            rank[np.array(found, dtype=np.int64)],
+            np.array([leg[3] for leg in self.exponential], dtype=np.float64), sorted(place),
         )
 
     def arrays(
@@ -143,7 +173,8 @@ def share_pairs(legs: Exponentials) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     rows, coefficients = _shapes(legs)
     two = coefficients[:, 2] == 0.0
     place = np.cumsum(two) - 1
-    key = np.unique(legs.position * len(legs.keys) + legs.key) % max(len(legs.keys), 1)
+    code = np.sort(legs.position * len(legs.keys) + legs.key, kind="stable")
+    key = code[np.diff(code, prepend=-1) > 0] % max(len(legs.keys), 1)
     return (np.ascontiguousarray(rows[two, :2]), np.ascontiguousarray(coefficients[two, :2]),
             place[key[two[key]]])
 
@@ -160,7 +191,10 @@ def _merge(legs: Exponentials, group_of: np.ndarray) -> tuple[tuple[np.ndarray, 
     Amounts of one group and key are added in the order of the legs.
     """
     code = group_of[legs.position] * len(legs.keys) + legs.key
-    distinct, place = np.unique(code, return_inverse=True)
+    order = np.argsort(code, kind="stable")
+    first = np.diff(code[order], prepend=-1) > 0
+    distinct, place = code[order[first]], np.empty(len(code), dtype=np.int64)
+    place[order] = np.cumsum(first) - 1
     amount = np.bincount(place, legs.amount, len(distinct))
     rows, coefficients = _shapes(legs)
     group, key = np.divmod(distinct, max(len(legs.keys), 1))

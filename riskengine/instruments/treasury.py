@@ -45,12 +45,17 @@ def par_coupon(maturity: date, frequency: int, market: Valuation) -> float:
     return frequency * (1.0 - discounts[-1]) / (sum(discounts) - accrued)
 
 
+def coupon_amount(deal: TreasuryCouponBond, market: Valuation) -> float:
+    """USD of one coupon."""
+    coupon = par_coupon(deal.maturity, deal.frequency, market) if deal.coupon == PAR else float(deal.coupon)
+    return deal.face * coupon / deal.frequency
+
+
 def cash_flows(deal: TreasuryBill | TreasuryCouponBond, market: Valuation) -> list[tuple[float, float]]:
     """(years, USD) of every payment after the as-of date."""
     if isinstance(deal, TreasuryBill):
         return [(market.years_to(deal.maturity), deal.face)]
-    coupon = par_coupon(deal.maturity, deal.frequency, market) if deal.coupon == PAR else float(deal.coupon)
-    amount = deal.face * coupon / deal.frequency
+    amount = coupon_amount(deal, market)
     flows = [(t, amount) for t in market.coupon_times(deal.maturity, deal.frequency)]
     flows[-1] = (flows[-1][0], flows[-1][1] + deal.face)
     return flows
@@ -59,13 +64,10 @@ def cash_flows(deal: TreasuryBill | TreasuryCouponBond, market: Valuation) -> li
 def lower_treasury(deal: TreasuryBill | TreasuryCouponBond, market: Valuation,
                    legs: Legs) -> tuple[float, float]:
     """Payments inside the horizon are held as cash; the others are discounted at their remaining life."""
-    value = 0.0
-    for t, amount in cash_flows(deal, market):
-        payment = market.payment(t)
-        value += amount * payment.now
-        if payment.exponent is None:
-            legs.add_constant(amount)
-        else:
-            legs.exponential.append((legs.position, *payment.exponent, amount * payment.later))
+    if isinstance(deal, TreasuryBill):
+        value = legs.add_payments(market.schedule(deal.maturity, 0), deal.face, deal.face)
+    else:
+        amount = coupon_amount(deal, market)
+        value = legs.add_payments(market.schedule(deal.maturity, deal.frequency), amount, amount + deal.face)
     legs.add_constant(-value)
     return value, deal.face

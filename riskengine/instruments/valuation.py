@@ -24,7 +24,6 @@ import math
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from datetime import date
-from typing import NamedTuple
 
 import numpy as np
 
@@ -32,20 +31,11 @@ from riskengine.base.axes import KEY_RATES, Axis
 from riskengine.base.dates import coupon_dates, parse_date, year_fraction
 from riskengine.base.errors import InputError, Problem, suggest
 from riskengine.base.units import BUSINESS_DAYS_PER_YEAR, Horizon
-from riskengine.instruments.legs import exponent
+from riskengine.instruments.legs import Schedule, exponent
 from riskengine.market import MarketSnapshot
 
 _KEY_TENORS = tuple(float(t) for t in KEY_RATES.values())
 _KEY_LABELS = tuple(f"UST_{name}" for name in KEY_RATES)
-
-
-class Payment(NamedTuple):
-    """One unit of money at a date: discount factors today (now) and at the horizon (later), and the rows and
-    coefficients of its exponential leg; exponent None: paid inside the horizon."""
-
-    now: float
-    later: float
-    exponent: tuple[tuple[int, ...], tuple[float, ...]] | None
 
 
 @dataclass(slots=True)
@@ -64,8 +54,7 @@ class Valuation:
     """Horizon in years, 0 for an instantaneous move."""
     _rates: dict[float, float] = field(default_factory=dict)
     _loadings: dict[float, tuple[int, int, float, float]] = field(default_factory=dict)
-    _times: dict[tuple[date, int], tuple[float, ...]] = field(default_factory=dict)
-    _payments: dict[float, Payment] = field(default_factory=dict)
+    _schedules: dict[tuple[date, int], Schedule] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.as_of = parse_date(self.snapshot.as_of)
@@ -100,23 +89,24 @@ class Valuation:
         return found
 
     def coupon_times(self, maturity: date, frequency: int) -> tuple[float, ...]:
-        """Years to every coupon after the as-of date; thousands of securities share a few hundred of them."""
-        found = self._times.get((maturity, frequency))
-        if found is None:
-            dates = coupon_dates(self.as_of, maturity, frequency)[1:]
-            found = self._times[maturity, frequency] = tuple(self.years_to(d) for d in dates)
-        return found
+        """Years to every coupon after the as-of date."""
+        return tuple(self.years_to(d) for d in coupon_dates(self.as_of, maturity, frequency)[1:])
 
-    def payment(self, t: float) -> Payment:
-        """A payment due in *t* years, off the curve."""
-        found = self._payments.get(t)
+    def schedule(self, maturity: date, frequency: int) -> Schedule:
+        """Coupon dates up to *maturity*, or *maturity* alone (frequency 0), off the curve; thousands of securities
+        share a few hundred of them."""
+        found = self._schedules.get((maturity, frequency))
         if found is None:
-            shape, later = None, 0.0
-            if not self.has_passed(t):
-                left = t - self.h
-                one, two, w1, w2 = self.curve_loading(left)
-                shape, later = exponent((one, -left * w1), (two, -left * w2)), self.discount(left)
-            found = self._payments[t] = Payment(self.discount(t), later, shape)
+            times = self.coupon_times(maturity, frequency) if frequency else (self.years_to(maturity),)
+            later, exponents = [], []
+            for t in times:
+                if not self.has_passed(t):
+                    left = t - self.h
+                    one, two, w1, w2 = self.curve_loading(left)
+                    later.append(self.discount(left))
+                    exponents.append(exponent((one, -left * w1), (two, -left * w2)))
+            found = Schedule(tuple(self.discount(t) for t in times), tuple(later), tuple(exponents))
+            self._schedules[maturity, frequency] = found
         return found
 
     def short_rate(self, currency: str) -> float:
