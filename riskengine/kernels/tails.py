@@ -24,6 +24,8 @@ from riskengine.kernels import kernel
 QUANTUM = 1024
 """Paths per leaf of the reduction tree (equal to base.sampling.REDUCTION_QUANTUM)."""
 _PILOT = 8192
+_FEWEST = 512
+"""Paths of the pilot: at most, and at least of every sixteenth path of a small sample."""
 
 
 def smallest(x: np.ndarray, ks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -124,7 +126,7 @@ def select_smallest(x, ks, kth, sums):
     """Body of smallest(); returns True when *x* holds a NaN (then the outputs mean nothing)."""
     paths = x.shape[0]
     largest = ks[-1]
-    stride = max(1, paths // _PILOT)
+    stride = max(1, paths // _PILOT, min(16, paths // _FEWEST))
     pilot = np.empty(paths // stride)
     for i in range(pilot.shape[0]):
         pilot[i] = x[i * stride]

@@ -117,7 +117,11 @@ def component_es(tail_pnl: np.ndarray, tail: TailPaths) -> np.ndarray:
     -------
     (N,) : sums over rows that make up the total to ``tail.loss``.
     """
-    return -(_checked_rows(tail_pnl, tail) * tail.weights).sum(axis=1)
+    tail_pnl = _checked_rows(tail_pnl, tail)
+    out = np.empty(len(tail_pnl))
+    for lo in range(0, len(tail_pnl), _ROWS_AT_ONCE):
+        out[lo : lo + _ROWS_AT_ONCE] = -(tail_pnl[lo : lo + _ROWS_AT_ONCE] * tail.weights).sum(axis=1)
+    return out
 
 
 def component_es_error(
@@ -241,7 +245,8 @@ def _checked_rows(tail_pnl: np.ndarray, tail: TailPaths) -> np.ndarray:
     tail_pnl = np.ascontiguousarray(tail_pnl, dtype=np.float64)
     if tail_pnl.ndim != 2 or tail_pnl.shape[1] != tail.indices.size:
         raise ModelError(f"tail P&L must be (rows, {tail.indices.size} tail paths), got {tail_pnl.shape}")
-    if not np.isfinite(tail_pnl).all():
+    # a finite sum has finite terms: the rows are looked at one by one only when it is not
+    if not np.isfinite(tail_pnl.sum()) and not np.isfinite(tail_pnl).all():
         row = int(np.flatnonzero(~np.isfinite(tail_pnl).all(axis=1))[0])
         raise ModelError(f"tail P&L is not finite, first in row {row}")
     return tail_pnl
