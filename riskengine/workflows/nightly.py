@@ -114,7 +114,7 @@ def run_night(
         )
     night = replace(night, tables=tables)
     clock("report")
-    folder = publish_run(store, night, clock.finish, hashes, spec, world, book_file, which, started,
+    folder = publish_run(store, night, clock, hashes, spec, world, book_file, which, started,
                          simulator.plans)
     if (keep or config.keep) is not None:
         store.prune(keep or config.keep)

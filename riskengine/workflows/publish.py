@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import resource
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,6 +22,7 @@ from riskengine.reports.summary import summarize
 from riskengine.reports.tables import TABLES
 from riskengine.result import SCHEMA_VERSION, NightResult
 from riskengine.workflows.data_version import data_hashes, describe_data
+from riskengine.workflows.stages import StageClock
 
 
 def hash_inputs(config: NightlyConfig, book_file: Path, world: World) -> dict[str, str]:
@@ -53,13 +54,13 @@ def _versions() -> dict[str, str]:
 
 
 def publish_run(
-    store: RunStore, night: NightResult, stages: Callable[[], dict[str, float]], hashes: dict[str, str],
+    store: RunStore, night: NightResult, stages: StageClock, hashes: dict[str, str],
     spec: RunSpec, world: World, book_file: Path, accounts: str, started: datetime,
     plans: Sequence[str] = (),
 ) -> Path:
     """Write the run folder and return its final path.
 
-    stages : seconds per stage, asked for when everything but the manifest has been written.
+    stages : read when everything but the manifest has been written.
     plans : of a night at size, one per horizon; empty when every position was revalued on every path.
     """
     with store.begin(night.as_of, night.run_id) as folder:
@@ -84,7 +85,8 @@ def publish_run(
             "portfolio_name": book_file.name,
             **describe_data(),
             "at_size": list(plans),
-            "stage_seconds": {k: round(v, 3) for k, v in stages().items()},
+            "stage_seconds": {k: round(v, 3) for k, v in stages.finish().items()},
+            "stage_cpu_seconds": {k: round(v, 3) for k, v in stages.cpu_seconds.items()},
             "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         })
     return store.path(night.as_of, night.run_id)

@@ -28,11 +28,13 @@ from riskengine.result import DataQualityItem
 
 LONG_SECONDS = 5.0
 """Nights estimated to take longer are announced."""
-MEASURED_PATH_ROW = 5e-7
-"""Seconds of one core by path and row: corrections, tails, channels.  Measured as the next two (README, 'Speed')."""
-MEASURED_POSITION_PATH = 2.5e-8
-"""Seconds of one core by position and path of its tables (the tail and STANDALONE_PATHS), one baseline."""
-MEASURED_POSITION = 4e-4
+MEASURED_PATH_ROW = 7e-7
+"""Seconds of one core by path and row: corrections and tails.  Measured on the machine of the README, as the others."""
+MEASURED_SCENARIO_POSITION = 2.2e-5
+"""Seconds of one core by scenario and position: channels, means by position."""
+MEASURED_POSITION_PATH = 2.6e-8
+"""Seconds of one core by baseline, position and path of its tables (the tail, and STANDALONE_PATHS)."""
+MEASURED_POSITION = 2.7e-4
 """Seconds by position of what runs in one thread: exposures, tables, report."""
 Batch = tuple[Sequence[PreparedScenario], Horizon, bool]
 """Scenarios of one horizon, and whether groups are kept (a baseline)."""
@@ -97,7 +99,7 @@ class Simulator:
                 field="--memory", got=f"{self.memory_gb} GB", accepted="fewer paths or scenarios, or more memory",
             ))
         paths = sum(plan.seconds for plan in plans)
-        after = seconds_after(plans[0].positions, spec, rows, sum(bool(run.names) for run in runs), executor)
+        after = seconds_after(plans[0].positions, spec, rows, len(runs), sum(bool(run.names) for run in runs), executor)
         text = (
             f"{plans[0].positions:,} positions × {spec.paths:,} paths × {rows} rows in {len(plans)} runs: about "
             f"{paths:,.0f} s for the paths and {after:,.0f} s for measures and tables, at most {need:.1f} GB"
@@ -107,11 +109,16 @@ class Simulator:
             print(f"at size, {text}", file=sys.stderr, flush=True)
 
 
-def seconds_after(positions: int, spec: RunSpec, rows: int, baselines: int, executor: Executor) -> float:
-    """Wall seconds of what follows the paths, from the MEASURED_* costs and the executor's workers."""
+def seconds_after(
+    positions: int, spec: RunSpec, rows: int, runs: int, baselines: int, executor: Executor
+) -> float:
+    """Wall seconds of what follows the paths, from the MEASURED_* costs and the executor's workers.
+
+    rows : of all *runs* (each has a baseline row).  baselines : runs with tables by position.
+    """
     tail = (1.0 - min(spec.levels)) * spec.paths
+    here = MEASURED_PATH_ROW * rows * spec.paths + MEASURED_SCENARIO_POSITION * (rows - runs) * positions
     table = MEASURED_POSITION_PATH * baselines * positions * (tail + min(STANDALONE_PATHS, spec.paths))
-    here = MEASURED_PATH_ROW * rows * spec.paths
     return here / executor.here.count + table / executor.count + MEASURED_POSITION * positions
 
 

@@ -271,8 +271,8 @@ def test_interrupt_leaves_no_run_folder(tmp_path):
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )
     announced = night.stderr.readline()
-    assert announced.startswith("at size, 1 days: 400 positions"), announced + night.stderr.read()
-    assert " s, at most " in announced and "MB" in announced
+    assert announced.startswith("at size, 400 positions × 200,192 paths × 30 rows in 9 runs"), announced + night.stderr.read()
+    assert " s for the paths and " in announced and " GB" in announced
     time.sleep(0.2)
     night.send_signal(signal.SIGINT)
     _, said = night.communicate(timeout=60)
