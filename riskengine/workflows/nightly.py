@@ -97,7 +97,7 @@ def run_night(
     rows = len(applicable) + len(config.horizons_days)
     simulator = Simulator.build(
         config.full_reval if full_reval is None else full_reval, len(positions.positions), spec.paths, rows,
-        memory_gb)
+        memory_gb, config.position_level)
     with _executor(threads if threads is not None else config.threads, dask) as executor:
         night, tables = _compute(
             config, positions, applicable, limits, (*quality, *_skipped_rows(skipped)), world, run_id, executor, clock,

@@ -17,7 +17,7 @@ from riskengine.base.errors import InputError, Problem
 from riskengine.base.sampling import RunSpec
 from riskengine.base.units import Horizon
 from riskengine.engine.at_size import (
-    SizePnl, SizeRun, budget_for, prepare_at_size, run_at_size,
+    SizePlan, SizePnl, SizeRun, budget_for, prepare_at_size, run_at_size,
 )
 from riskengine.engine.correction import CorrectionError
 from riskengine.engine.paths import PathPnl, PreparedScenario, World, simulate
@@ -50,16 +50,19 @@ class Simulator:
 
     budget: int | None
     memory_gb: float | None = None
+    position_level: float = 0.975
+    """Of the tables by position."""
     remarks: list[DataQualityItem] = field(default_factory=list)
     plans: list[str] = field(default_factory=list)
     _ready: dict[tuple, SizeRun] = field(default_factory=dict)
 
     @classmethod
     def build(
-        cls, full_reval: int | None, positions: int, paths: int, rows: int, memory_gb: float | None = None
+        cls, full_reval: int | None, positions: int, paths: int, rows: int, memory_gb: float | None = None,
+        position_level: float = 0.975,
     ) -> Simulator:
         """rows : scenarios and baselines of the night."""
-        return cls(budget_for(full_reval, positions, paths, rows), memory_gb)
+        return cls(budget_for(full_reval, positions, paths, rows), memory_gb, position_level)
 
     def prepare(
         self, batches: Sequence[Batch], portfolio: Portfolio, world: World, spec: RunSpec, executor: Executor,
@@ -99,7 +102,7 @@ class Simulator:
                 field="--memory", got=f"{self.memory_gb} GB", accepted="fewer paths or scenarios, or more memory",
             ))
         paths = sum(plan.seconds for plan in plans)
-        after = seconds_after(plans[0].positions, spec, rows, len(runs), sum(bool(run.names) for run in runs), executor)
+        after = seconds_after(plans, sum(bool(run.names) for run in runs), self.position_level, executor)
         text = (
             f"{plans[0].positions:,} positions × {spec.paths:,} paths × {rows} rows in {len(plans)} runs: about "
             f"{paths:,.0f} s for the paths and {after:,.0f} s for measures and tables, at most {need:.1f} GB"
@@ -109,16 +112,15 @@ class Simulator:
             print(f"at size, {text}", file=sys.stderr, flush=True)
 
 
-def seconds_after(
-    positions: int, spec: RunSpec, rows: int, runs: int, baselines: int, executor: Executor
-) -> float:
+def seconds_after(plans: Sequence[SizePlan], baselines: int, level: float, executor: Executor) -> float:
     """Wall seconds of what follows the paths, from the MEASURED_* costs and the executor's workers.
 
-    rows : of all *runs* (each has a baseline row).  baselines : runs with tables by position.
+    baselines : runs with tables by position, whose tail is that of *level*.
     """
-    tail = (1.0 - min(spec.levels)) * spec.paths
-    here = MEASURED_PATH_ROW * rows * spec.paths + MEASURED_SCENARIO_POSITION * (rows - runs) * positions
-    table = MEASURED_POSITION_PATH * baselines * positions * (tail + min(STANDALONE_PATHS, spec.paths))
+    positions, paths, rows = plans[0].positions, plans[0].paths, sum(plan.rows for plan in plans)
+    here = MEASURED_PATH_ROW * rows * paths + MEASURED_SCENARIO_POSITION * (rows - len(plans)) * positions
+    replayed = (1.0 - level) * paths + min(STANDALONE_PATHS, paths)
+    table = MEASURED_POSITION_PATH * baselines * positions * replayed
     return here / executor.here.count + table / executor.count + MEASURED_POSITION * positions
 
 
