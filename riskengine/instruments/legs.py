@@ -129,7 +129,8 @@ class Legs:
         """
         owners = np.array(list(self.constant), dtype=np.int64)
         order = np.argsort(owners, kind="stable")
-        constant = np.bincount(group_of[owners[order]], np.array(list(self.constant.values()))[order], groups)
+        cash = np.array(list(self.constant.values()), dtype=np.float64)
+        constant = np.bincount(group_of[owners[order]], cash[order], groups).astype(np.float64)
         pairs, triples = _merge(self.columns() if exponentials is None else exponentials, group_of)
         option = sorted(self.option, key=lambda leg: int(group_of[leg[0]]))
         payoff = sorted(self.payoff, key=lambda leg: int(group_of[leg[0]]))
@@ -195,7 +196,7 @@ def _merge(legs: Exponentials, group_of: np.ndarray) -> tuple[tuple[np.ndarray, 
     first = np.diff(code[order], prepend=-1) > 0
     distinct, place = code[order[first]], np.empty(len(code), dtype=np.int64)
     place[order] = np.cumsum(first) - 1
-    amount = np.bincount(place, legs.amount, len(distinct))
+    amount = np.bincount(place, legs.amount, len(distinct)).astype(np.float64)
     rows, coefficients = _shapes(legs)
     group, key = np.divmod(distinct, max(len(legs.keys), 1))
     index = np.column_stack([group, rows[key]])

@@ -8,15 +8,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from riskengine.base.axes import FACTORS
 from riskengine.base.estimate import Distribution
 from riskengine.base.sampling import RunSpec
 from riskengine.base.units import Horizon
 from riskengine.data.configs import load_scenario
 from riskengine.engine import run, run_all
 from riskengine.engine import paths as engine_paths
-from riskengine.engine.paths import draw_pnl, prepare, simulate
-from riskengine.engine.results import baseline_result
+from riskengine.engine.paths import draw_pnl, mean_by_position, prepare, simulate
+from riskengine.engine.results import baseline_result, scenario_results
 from riskengine.execution import Serial, Threads
+from riskengine.instruments.portfolio import compile_book
 from riskengine.policy.scenario import Scenario
 from riskengine.policy.shocks import ForeignSelling, Schedule
 
@@ -97,6 +99,27 @@ def test_channels_sum_to_the_response_pnl_in_every_draw(world, book):
     np.testing.assert_allclose(sum(channels.values()), total, rtol=0, atol=1e-3)
     np.testing.assert_allclose(positions.sum(axis=0), total, rtol=0, atol=1.0)
     assert len([c for c, v in channels.items() if np.abs(v).max() > 0]) >= 4
+    assert mean_by_position(item, pnl.book).tobytes() == positions.mean(axis=1).tobytes()
+
+
+def test_means_by_position_do_not_hang_on_the_blocks(world, book, monkeypatch):
+    item = prepare(load_scenario("exodus_10pct"), world, SPEC)
+    compiled = compile_book(book, world.snapshot, FACTORS, item.scenario.horizon)
+    want = mean_by_position(item, compiled)
+    monkeypatch.setattr(engine_paths, "POSITIONS_AT_ONCE", 7)
+    assert mean_by_position(item, compiled).tobytes() == want.tobytes()
+
+
+def test_results_are_the_same_on_threads(world, book):
+    items = [prepare(load_scenario(n), world, SPEC) for n in ("exodus_10pct", "china_sells_treasuries")]
+    pnl = simulate(items, book, world, items[0].scenario.horizon, SPEC)
+    alone, risk = scenario_results(items, pnl, world, SPEC), baseline_result(pnl, book, world, SPEC, 0.975, "x")
+    with Threads(3) as threads:
+        for found, want in zip(scenario_results(items, pnl, world, SPEC, threads), alone, strict=True):
+            assert found.expected_pnl_usd == want.expected_pnl_usd and found.by_position == want.by_position
+            assert found.tail == want.tail and found.channels == want.channels
+        found = baseline_result(pnl, book, world, SPEC, 0.975, "x", threads)
+        assert found.groups == risk.groups and found.positions == risk.positions
 
 
 def test_no_channel_is_larger_than_the_moves_it_carries(world, book):

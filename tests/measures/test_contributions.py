@@ -114,6 +114,17 @@ def test_errors_of_components_are_clustered_by_parameter_draw():
     assert np.sqrt(np.mean(np.square(errors), axis=0)) == pytest.approx(truth, rel=0.15)
 
 
+def test_a_component_does_not_hang_on_the_rows_beside_it():
+    rng = np.random.default_rng(8)
+    parts = rng.standard_normal((21, 4096))
+    tail = tail_paths(parts.sum(axis=0), 0.95)
+    rows, draw_of_path = parts[:, tail.indices], np.tile(np.arange(64), 64)
+    component, error = component_es(rows, tail), component_es_error(rows, tail, draw_of_path, 64)
+    for lo, hi in ((0, 1), (7, 9), (3, 21)):
+        assert component_es(rows[lo:hi], tail).tobytes() == component[lo:hi].tobytes()
+        assert component_es_error(rows[lo:hi], tail, draw_of_path, 64).tobytes() == error[lo:hi].tobytes()
+
+
 def test_the_error_of_the_total_is_that_of_its_es():
     rng = np.random.default_rng(1)
     total = rng.standard_t(4, 4096)

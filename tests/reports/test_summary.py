@@ -132,6 +132,17 @@ def test_archives_of_other_kinds_and_versions_are_refused(night):
         dump_night(dataclasses.replace(night, tables={"bad": object()}))
 
 
+def test_a_position_without_sensitivities_has_an_empty_list(night):
+    first, *others = night.baseline[0].positions
+    bare = dataclasses.replace(first, sensitivities={}, assumed_inputs=())
+    risk = dataclasses.replace(night.baseline[0], positions=(bare, *others))
+    frame = TABLES["risk"](dataclasses.replace(night, baseline=(risk, *night.baseline[1:])))
+    of = frame.filter((pl.col("node") == first.position_id) & (pl.col("horizon_days") == risk.horizon_days))
+    assert of["sensitivities"].to_list() == [[]] and of["assumed_inputs"].to_list() == [[]]
+    groups = frame.filter(pl.col("node_type") != "position")
+    assert groups["sensitivities"].null_count() == groups.height > 0
+
+
 def test_tables_carry_schema_run_and_the_numbers_of_the_result(night, tmp_path):
     frames = {name: build(night) for name, build in TABLES.items()}
     for name, frame in frames.items():
