@@ -23,8 +23,8 @@ Result = TypeVar("Result")
 class Executor(Protocol):
     """Anything that maps a function over items, results in order; an exception of a task is raised here.
 
-    count : tasks at once.  remote : functions and results travel to another process.  here : the executor of the
-    calling machine, for small tasks on data that is already here.
+    count : tasks at once.  remote : functions and results travel to another process.
+    here : the executor of the calling machine, for small tasks on data that is already here.
     """
 
     count: int

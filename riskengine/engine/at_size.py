@@ -58,7 +58,8 @@ class SizePlan:
     full, approximated : distinct curved instruments revalued on every path, and on delta-gamma.
     tail_share, sample_share : shares of paths on which the latter are revalued.
     largest_error_usd : largest error of the quadratic among them at ± 3 sd of one factor (0: none).
-    memory_bytes : bound of what the run adds to the process, *held_bytes* of it before its paths are simulated.
+    memory_bytes : bound of what the run adds to the process, *held_bytes* of it before its paths are
+    simulated.
     seconds : of the paths, from the pilot.
     """
 
@@ -148,7 +149,8 @@ def prepare_at_size(
     prepared: Sequence[PreparedScenario], portfolio: Portfolio, world: World, horizon: Horizon, spec: RunSpec,
     budget: int, executor: Executor | None = None, keep_groups: bool = True,
 ) -> SizeRun:
-    """Lower and collapse the book, expand it around every row, run the pilot; arguments of ``simulate_at_size``."""
+    """Lower and collapse the book, expand it around every row, run the pilot; arguments of
+    ``simulate_at_size``."""
     for item in prepared:
         if item.scenario.horizon != horizon:
             raise ModelError(f"scenario {item.scenario.name} has another horizon than {horizon}")
@@ -178,7 +180,9 @@ def prepare_at_size(
     return SizeRun(book, horizon, names, task, thresholds, tuple(blocks), seconds, plan)
 
 
-def run_at_size(ready: SizeRun, executor: Executor | None = None, progress: Progress | None = None) -> SizePnl:
+def run_at_size(
+    ready: SizeRun, executor: Executor | None = None, progress: Progress | None = None
+) -> SizePnl:
     """All paths of a run made ready."""
     run, task, spec, names = executor or Serial(), ready.task, ready.task.spec, ready.names
     rows, collapsed, real = task.rows, task.collapsed, np.dtype(spec.precision)
@@ -210,7 +214,8 @@ def run_at_size(ready: SizeRun, executor: Executor | None = None, progress: Prog
 
     errors, means = zip(*run.here.map(finish, range(len(rows))), strict=True)
     gains = _balanced(np.array(means), total)
-    pnl = PathPnl(ready.book, ready.horizon, total, groups, gains, draw_of_path(spec, 0, spec.paths), names or None)
+    draw = draw_of_path(spec, 0, spec.paths)
+    pnl = PathPnl(ready.book, ready.horizon, total, groups, gains, draw, names or None)
     return SizePnl(pnl, ready.plan, tuple(errors))
 
 
@@ -238,15 +243,15 @@ def _pilot(task: BlockTask, blocks: list[Chunk], run: Executor) -> tuple[np.ndar
         smallest(np.concatenate([answers[i].total for answers in parts]).astype(np.float64), np.array([count]))[0][0]
         for i in range(len(task.rows))
     ])
-    task(Work((Chunk(0, spec.draws),), thresholds))  # kernels are loaded, or compiled, outside the measurement
+    task(Work((Chunk(0, spec.draws),), thresholds))  # kernels are loaded, or compiled, before the clock runs
     began = time.perf_counter()
     task(Work((blocks[0],), thresholds))
     return thresholds, time.perf_counter() - began
 
 
 def _round(blocks: int, block_seconds: float, run: Executor) -> tuple[int, int]:
-    """Blocks of one task (on a cluster TASK_SECONDS of work, as long as every worker has some tasks), and tasks of
-    one round."""
+    """Blocks of one task (on a cluster TASK_SECONDS of work, as long as every worker has some tasks),
+    and tasks of one round."""
     size = 1
     if run.remote:
         size = max(1, min(blocks // (TASKS_PER_WORKER * run.count), round(TASK_SECONDS / block_seconds)))

@@ -91,7 +91,8 @@ class BlockRow:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Blocks of one task, and the thresholds (rows,) of the candidates; None: delta-gamma only (the pilot)."""
+    """Blocks of one task, and the thresholds (rows,) of the candidates; None: delta-gamma only (the
+    pilot)."""
 
     blocks: tuple[Chunk, ...]
     thresholds: np.ndarray | None
@@ -99,7 +100,8 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class BlockTask:
-    """Blocks of paths under all rows.  It travels to a worker once; what differs from task to task is ``Work``."""
+    """Blocks of paths under all rows.  It travels to a worker once; what differs from task to task is
+    ``Work``."""
 
     model: FactorModel
     horizon: Horizon

@@ -40,7 +40,8 @@ SMALLEST_BUMP = 1e-4
 class CollapsedBook:
     """What every path needs of a book of any size.
 
-    fixings : (factor, step) of the book.  constant (G,) USD.  features : in the run's precision.  amounts (G, f_exact) weights of ladder, fixings and fully
+    fixings : (factor, step) of the book.
+    constant (G,) USD.  features : in the run's precision.  amounts (G, f_exact) weights of ladder, fixings and fully
     revalued instruments.  rest, holdings : instruments on delta-gamma, their quantities by leaf group.
     spread (K,) standard deviation of the noise.  ranking (I,) USD, largest first: error of the quadratic by
     instrument; the first *full* are revalued on every path.
@@ -92,7 +93,8 @@ def collapse_book(
     holdings = Holdings(row[place], group[place], quantity[:, rest][group[place], row[place]].astype(real))
     constant = legs.constant + ladder.amounts.sum(axis=1) + fixing_amounts.sum(axis=1)
     return CollapsedBook(
-        book.fixings, constant, features, np.concatenate([ladder.amounts, at_fixings, quantity[:, full]], axis=1),
+        book.fixings, constant, features,
+        np.concatenate([ladder.amounts, at_fixings, quantity[:, full]], axis=1),
         _cast(others, real), holdings, spread, ranking[order], len(full),
     )
 

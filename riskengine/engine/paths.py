@@ -158,7 +158,8 @@ def simulate(
 
 
 def replay_moves(
-    paths: np.ndarray, world: World, horizon: Horizon, spec: RunSpec, book: Book, executor: Executor | None = None
+    paths: np.ndarray, world: World, horizon: Horizon, spec: RunSpec, book: Book,
+    executor: Executor | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Baseline moves on chosen paths, by drawing the same streams again: (K, n) factors and (F, n) fixings."""
     moves, fixing_moves = np.empty((len(FACTORS), len(paths))), np.empty((len(book.fixings), len(paths)))
@@ -233,11 +234,14 @@ def draw_pnl(
 
 
 def mean_by_position(item: PreparedScenario, book: Book) -> np.ndarray:
-    """(N,) USD: mean over draws of the P&L of the response alone, by position; a block of positions at a time."""
+    """(N,) USD: mean over draws of the P&L of the response alone, by position; a block of positions at a
+    time."""
     response, count = _response(item.shocks, book), len(book.position_ids)
-    blocks = range(0, count, POSITIONS_AT_ONCE)
-    return np.concatenate([np.zeros(0), *(
-        _gains_by_position(book, *response, lo, min(lo + POSITIONS_AT_ONCE, count)).mean(axis=1) for lo in blocks)])
+    out = np.empty(count)
+    for lo in range(0, count, POSITIONS_AT_ONCE):
+        hi = min(lo + POSITIONS_AT_ONCE, count)
+        out[lo:hi] = _gains_by_position(book, *response, lo, hi).mean(axis=1)
+    return out
 
 
 def _response(shocks: ShockDistribution, book: Book) -> tuple[np.ndarray, np.ndarray]:

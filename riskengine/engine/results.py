@@ -86,11 +86,10 @@ def _positions(
     """Standalone ES on the first paths and Euler component on the tail paths, by replaying both."""
     book = pnl.book
     tail = tail_paths(pnl.total[0], level)
-    task = _PositionTask(
-        book, level, tail, pnl.draw, spec.draws,
-        replay_moves(tail.indices, world, pnl.horizon, spec, book, executor.here),
-        replay_moves(np.arange(min(spec.paths, STANDALONE_PATHS)), world, pnl.horizon, spec, book, executor.here),
-    )
+    first = np.arange(min(spec.paths, STANDALONE_PATHS))
+    at_tail, at_first = (replay_moves(paths, world, pnl.horizon, spec, book, executor.here)
+                         for paths in (tail.indices, first))
+    task = _PositionTask(book, level, tail, pnl.draw, spec.draws, at_tail, at_first)
     size = max(1, VALUES_AT_ONCE // max(tail.indices.size, STANDALONE_PATHS))
     blocks = [(lo, min(lo + size, len(book.position_ids))) for lo in range(0, len(book.position_ids), size)]
     batches = in_batches(blocks, TASKS_PER_WORKER * executor.count)
@@ -171,7 +170,7 @@ def _scenario(item: PreparedScenario, row: int, pnl: PathPnl, world: World, spec
         by_desk=_means(pnl, row, "desk"),
         by_book=_means(pnl, row, "book"),
         channels=by_channel,
-        by_position={p: float(v) for p, v in zip(book.position_ids, mean_by_position(item, book), strict=True)},
+        by_position=dict(zip(book.position_ids, mean_by_position(item, book).tolist(), strict=True)),
         moves={label: float(m) for label, m in zip(FACTORS.labels, mean_move, strict=True)},
         chain=summarize_chain(chain),
         ledger=tabulate_ledger(item.policy.ledger),

@@ -37,7 +37,8 @@ class Book:
     group_of : (N,) int64.  base_value, notional : (N,) USD (notional signed: + = long).
     fixings : (factor index, step) whose accumulated moves ``pnl`` needs as fixing_moves.
     horizon : None for an instantaneous book (no ageing, no carry).
-    legs_by_group, legs_by_position : every leg; shared_by_position : the distinct exponentials of the latter.  rest_by_group, nodes_by_group : the legs by group as ``pnl``
+    legs_by_group, legs_by_position : every leg; shared_by_position : the distinct exponentials of the
+    latter.  rest_by_group, nodes_by_group : the legs by group as ``pnl``
     runs them, payments between two key rates on shared nodes (``ladder``), each within 1e-12 of its value.
     """
 

@@ -39,8 +39,9 @@ class Exponentials(NamedTuple):
 
 
 class Schedule(NamedTuple):
-    """Payments of one unit at dates in ascending order: discount factors today (*now*), and, of those that are
-    still to come at the horizon, discount factors there (*later*) and rows and coefficients (*exponents*)."""
+    """Payments of one unit at dates in ascending order: discount factors today (*now*), and, of those that
+    are still to come at the horizon, discount factors there (*later*) and rows and
+    coefficients (*exponents*)."""
 
     now: tuple[float, ...]
     later: tuple[float, ...]
@@ -158,7 +159,8 @@ class Legs:
 
 
 def exponent(*terms: tuple[int, float]) -> tuple[tuple[int, ...], tuple[float, ...]] | None:
-    """Three rows and three coefficients of at most three (row, coefficient) terms; None when nothing moves."""
+    """Three rows and three coefficients of at most three (row, coefficient) terms; None when nothing
+    moves."""
     terms = tuple((r, c) for r, c in terms if c != 0.0)
     if not terms:
         return None
@@ -187,7 +189,8 @@ def _shapes(legs: Exponentials) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _merge(legs: Exponentials, group_of: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
-    """Index (L, 4) and terms (L, 4) of the legs with two moving rows and of those with three, by group, then key.
+    """Index (L, 4) and terms (L, 4) of the legs with two moving rows and of those with three, by group,
+    then key.
 
     Amounts of one group and key are added in the order of the legs.
     """

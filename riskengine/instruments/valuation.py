@@ -93,8 +93,8 @@ class Valuation:
         return tuple(self.years_to(d) for d in coupon_dates(self.as_of, maturity, frequency)[1:])
 
     def schedule(self, maturity: date, frequency: int) -> Schedule:
-        """Coupon dates up to *maturity*, or *maturity* alone (frequency 0), off the curve; thousands of securities
-        share a few hundred of them."""
+        """Coupon dates up to *maturity*, or *maturity* alone (frequency 0), off the curve; thousands of
+        securities share a few hundred of them."""
         found = self._schedules.get((maturity, frequency))
         if found is None:
             times = self.coupon_times(maturity, frequency) if frequency else (self.years_to(maturity),)

@@ -1,4 +1,4 @@
-"""P&L by position on a few thousand paths: the legs of ``reprice``, each distinct exponential once for all positions.
+"""P&L by position on a few thousand paths: ``reprice`` with each distinct exponential once for all.
 
     y_i(x) = constant_i + Σ_{l in i} a_l e_{s(l)}(x) + …,     e_s(x) = exp(c₁ x₁ + c₂ x₂)
 
@@ -22,8 +22,8 @@ from riskengine.kernels.reprice import (
 
 
 class SharedPairs(NamedTuple):
-    """Distinct exponentials of the pairs of a LegArrays: rows (S, 2) int64, terms (S, 2) c₁, c₂; place (L,) int64
-    of each pair among them."""
+    """Distinct exponentials of the pairs of a LegArrays: rows (S, 2) int64, terms (S, 2) c₁, c₂; place
+    (L,) int64 of each pair among them."""
 
     rows: np.ndarray
     terms: np.ndarray
@@ -81,7 +81,8 @@ def reprice_positions(legs, shared, moves, fixing_moves, out):
         _raise_rows(legs.option_index, 1, 1.0, x, scratch.grown)
         _raise_rows(legs.option_index, 4, 1.0, x, scratch.wider)
         _raise_rows(legs.option_index, 4, -1.0, x, scratch.narrower)
-        _add_options(legs.option_index, legs.option_terms, x, scratch.grown, scratch.wider, scratch.narrower, y)
+        _add_options(legs.option_index, legs.option_terms, x, scratch.grown, scratch.wider,
+                     scratch.narrower, y)
         _add_payoffs(legs.payoff_index, legs.payoff_terms, x, y)
         _add_properties(legs.property_index, legs.property_terms, x, y)
         for g in range(positions):

@@ -254,9 +254,11 @@ def _checked_rows(tail_pnl: np.ndarray, tail: TailPaths) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """E[x_i | X = q]: the end of the least-squares line in X over the half of the tail nearest to the quantile.
+    """E[x_i | X = q]: the end of the least-squares line in X over the half of the tail nearest to the
+    quantile.
 
-    near (m,) places in the tail.  centred (m,) their distances to the quantile less the *mean*.  spread : Σ centred².
+    near (m,) places in the tail.  centred (m,) their distances to the quantile less the *mean*.
+    spread : Σ centred².
     """
 
     near: np.ndarray
@@ -272,7 +274,8 @@ class _Line:
         return cls(near, centred, distance.mean(), float((centred**2).sum()))
 
     def end(self, tail_pnl: np.ndarray) -> np.ndarray:
-        """(N,) USD for rows (N, n); sums run in the order of the paths, so that no bit hangs on the other rows."""
+        """(N,) USD for rows (N, n); sums run in the order of the paths, so that no bit hangs on the
+        other rows."""
         rows = np.take(tail_pnl, self.near, axis=1)
         mean = np.cumsum(rows, axis=1)[:, -1] / rows.shape[1]
         if self.spread == 0.0:

@@ -42,15 +42,16 @@ EXPOSURE_SCHEMA = {
 }
 
 POSITION_FIELDS = (
-    ("node", "position_id"), ("type", "type"), ("desk", "desk"), ("book", "book"), ("asset_class", "asset_class"),
-    ("description", "description"), ("value_usd", "value_usd"), ("notional_usd", "notional_usd"),
+    ("node", "position_id"), ("type", "type"), ("desk", "desk"), ("book", "book"),
+    ("asset_class", "asset_class"), ("description", "description"),
+    ("value_usd", "value_usd"), ("notional_usd", "notional_usd"),
     ("standalone_es_usd", "standalone_es"), ("component_es_usd", "component_es"),
     ("se_component_es_usd", "se_component_es"),
 )
 """Column of the risk table, field of PositionRisk."""
 Part = dict[str, object]
-"""Rows with some columns in common: a column is a value for all of them, or a list or Series with one for each;
-without any list it is one row."""
+"""Rows with some columns in common: a column is a value for all of them, or a list or Series with one
+for each; without any list it is one row."""
 
 
 def risk_frame(night: NightResult) -> pl.DataFrame:
@@ -197,7 +198,8 @@ def _sensitivities(positions: Sequence[PositionRisk]) -> pl.Series:
     lists = flat.group_by("row", maintain_order=True).agg(pl.struct("factor", "usd").alias("list"))
     rows = pl.DataFrame({"row": range(len(positions))}, schema={"row": pl.Int64})
     empty = pl.lit([], dtype=SENSITIVITY)
-    return rows.join(lists, on="row", how="left", maintain_order="left").select(pl.col("list").fill_null(empty))["list"]
+    joined = rows.join(lists, on="row", how="left", maintain_order="left")
+    return joined.select(pl.col("list").fill_null(empty))["list"]
 
 
 def _frame(parts: Iterable[Part], schema: dict) -> pl.DataFrame:

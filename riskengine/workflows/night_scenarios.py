@@ -72,7 +72,8 @@ def run_scenarios(
     clock("chain")
     results = tuple(found[s.name] for s in scenarios)
     without = executor.here.map(
-        lambda pair: ten_year_without_flows(*pair, world, chains.draws), list(zip(scenarios, results, strict=True)))
+        lambda pair: ten_year_without_flows(*pair, world, chains.draws),
+        list(zip(scenarios, results, strict=True)))
     return tuple(replace(r, flow_channel_off_10y_bp=x) for r, x in zip(results, without, strict=True))
 
 

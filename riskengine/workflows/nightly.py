@@ -247,10 +247,12 @@ def _with_sensitivities(
     """Attach USD per +1% (log factors) or per +1 bp (absolute factors) to every position."""
     found: list[dict[str, float]] = [{} for _ in table]
     rows, columns = np.nonzero(table)
-    for i, k, usd in zip(rows.tolist(), columns.tolist(), (table * units)[rows, columns].tolist(), strict=True):
+    values = (table * units)[rows, columns]
+    for i, k, usd in zip(rows.tolist(), columns.tolist(), values.tolist(), strict=True):
         found[i][FACTORS.labels[k]] = usd
     return tuple(
-        replace(r, positions=tuple(replace(p, sensitivities=own) for p, own in zip(r.positions, found, strict=True)))
+        replace(r, positions=tuple(
+            replace(p, sensitivities=own) for p, own in zip(r.positions, found, strict=True)))
         for r in baseline
     )
 

@@ -1,7 +1,8 @@
 """Which simulation the night uses: every position on every path, or the collapsed book of a night at size.
 
-One rule decides for the whole night (``engine.at_size.budget_for``), and a night at size says so: before its first
-path its time and memory on stderr, run by run in the manifest, and its errors among the remarks on data quality.
+One rule decides for the whole night (``engine.at_size.budget_for``), and a night at size says so: before
+its first path its time and memory on stderr, run by run in the manifest, and its errors among the remarks on
+data quality.
 
     time = Σ_runs blocks · (seconds of a block, measured) / workers  +  what follows, by size (MEASURED_*)
 """
@@ -29,7 +30,8 @@ from riskengine.result import DataQualityItem
 LONG_SECONDS = 5.0
 """Nights estimated to take longer are announced."""
 MEASURED_PATH_ROW = 7e-7
-"""Seconds of one core by path and row: corrections and tails.  Measured on the machine of the README, as the others."""
+"""Seconds of one core by path and row: corrections and tails.  Measured on the machine of the README, as
+the others."""
 MEASURED_SCENARIO_POSITION = 2.2e-5
 """Seconds of one core by scenario and position: channels, means by position."""
 MEASURED_POSITION_PATH = 2.6e-8
@@ -44,8 +46,9 @@ Batch = tuple[Sequence[PreparedScenario], Horizon, bool]
 class Simulator:
     """Called as ``paths.simulate``.
 
-    budget : distinct curved instruments revalued on every path, None: everything.  memory_gb : a night whose bound
-    would take the process beyond it is refused before its paths.
+    budget : distinct curved instruments revalued on every path, None: everything.  memory_gb : a night
+    whose bound would take
+    the process beyond it is refused before its paths.
     """
 
     budget: int | None
@@ -68,7 +71,8 @@ class Simulator:
         self, batches: Sequence[Batch], portfolio: Portfolio, world: World, spec: RunSpec, executor: Executor,
         progress: Callable[[int], None] = lambda done: None,
     ) -> None:
-        """Make every run of a night at size ready and announce what the night will cost; InputError when it needs
+        """Make every run of a night at size ready and announce what the night will cost; InputError when
+        it needs
         more memory than allowed.  Nothing to do in a night that revalues everything."""
         if self.budget is None:
             return
@@ -85,7 +89,8 @@ class Simulator:
             return simulate(prepared, portfolio, world, horizon, spec, executor, progress, keep_groups)
         ready = self._ready.pop(_key(prepared, horizon, keep_groups), None)
         if ready is None:
-            ready = prepare_at_size(prepared, portfolio, world, horizon, spec, self.budget, executor, keep_groups)
+            ready = prepare_at_size(prepared, portfolio, world, horizon, spec, self.budget, executor,
+                                    keep_groups)
         found = run_at_size(ready, executor, progress)
         self.plans.append(str(found.plan))
         self.remarks.append(_remark(found, [p.scenario.name for p in prepared]))
@@ -104,8 +109,9 @@ class Simulator:
         paths = sum(plan.seconds for plan in plans)
         after = seconds_after(plans, sum(bool(run.names) for run in runs), self.position_level, executor)
         text = (
-            f"{plans[0].positions:,} positions × {spec.paths:,} paths × {rows} rows in {len(plans)} runs: about "
-            f"{paths:,.0f} s for the paths and {after:,.0f} s for measures and tables, at most {need:.1f} GB"
+            f"{plans[0].positions:,} positions × {spec.paths:,} paths × {rows} rows in {len(plans)} runs: "
+            f"about {paths:,.0f} s for the paths and {after:,.0f} s for measures and tables, "
+            f"at most {need:.1f} GB"
         )
         self.plans.append(text)
         if paths + after >= LONG_SECONDS:

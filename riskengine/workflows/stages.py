@@ -14,7 +14,8 @@ Progress = Callable[[str, int, int], None]
 class StageClock:
     """Seconds per stage for the manifest; a stage may be entered more than once.
 
-    seconds : by the clock.  cpu_seconds : of all threads of this process (workers of a cluster are not in it).
+    seconds : by the clock.  cpu_seconds : of all threads of this process (workers of a cluster are not
+    in it).
     """
 
     progress: Progress | None = None

@@ -271,7 +271,8 @@ def test_interrupt_leaves_no_run_folder(tmp_path):
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )
     announced = night.stderr.readline()
-    assert announced.startswith("at size, 400 positions × 200,192 paths × 30 rows in 9 runs"), announced + night.stderr.read()
+    size = "at size, 400 positions × 200,192 paths × 30 rows in 9 runs"
+    assert announced.startswith(size), announced + night.stderr.read()
     assert " s for the paths and " in announced and " GB" in announced
     time.sleep(0.2)
     night.send_signal(signal.SIGINT)

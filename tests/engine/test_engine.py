@@ -113,7 +113,8 @@ def test_means_by_position_do_not_hang_on_the_blocks(world, book, monkeypatch):
 def test_results_are_the_same_on_threads(world, book):
     items = [prepare(load_scenario(n), world, SPEC) for n in ("exodus_10pct", "china_sells_treasuries")]
     pnl = simulate(items, book, world, items[0].scenario.horizon, SPEC)
-    alone, risk = scenario_results(items, pnl, world, SPEC), baseline_result(pnl, book, world, SPEC, 0.975, "x")
+    alone = scenario_results(items, pnl, world, SPEC)
+    risk = baseline_result(pnl, book, world, SPEC, 0.975, "x")
     with Threads(3) as threads:
         for found, want in zip(scenario_results(items, pnl, world, SPEC, threads), alone, strict=True):
             assert found.expected_pnl_usd == want.expected_pnl_usd and found.by_position == want.by_position

@@ -1,4 +1,5 @@
-"""Legs by column: merged as one by one, whatever the groups; payments of a security at once or one after the other."""
+"""Legs by column: merged as one by one, whatever the groups; payments of a security at once or one after
+the other."""
 
 from __future__ import annotations
 
@@ -49,7 +50,8 @@ def test_columns_merge_as_legs_one_by_one(given_legs, groups):
     constant = [sum((a for i, a in sorted(legs.constant.items()) if group_of[i] == g), 0.0) for g in range(3)]
     np.testing.assert_allclose(found["constant"], constant, rtol=1e-15)
     for name, array in found.items():
-        assert array.flags.c_contiguous and array.dtype == (np.int64 if name.endswith("index") else np.float64)
+        assert array.flags.c_contiguous
+        assert array.dtype == (np.int64 if name.endswith("index") else np.float64)
 
 
 @settings(max_examples=60, deadline=None)
@@ -64,7 +66,8 @@ def test_shared_exponentials_are_those_of_the_pairs(given_legs):
 
 
 def test_every_position_has_the_bits_of_its_own_legs(portfolio, snapshot, draw_moves):
-    """P&L by position with shared exponentials against the kernel that takes leg after leg; whole and in parts."""
+    """P&L by position with shared exponentials against the kernel that takes leg after leg; whole and in
+    parts."""
     book = compile_book(portfolio, snapshot, FACTORS, Horizon(26, 5))
     moves, fixing_moves = draw_moves(500, 1), draw_moves(500, 2, rows=len(book.fixings))
     assert 0 < len(book.shared_by_position.rows) < len(book.legs_by_position.pair_index)
@@ -91,8 +94,11 @@ def test_payments_at_once_are_payments_one_after_the_other(snapshot):
     from datetime import date, timedelta
 
     today = date.fromisoformat(snapshot.as_of)
-    for deal in (TreasuryCouponBond(1e7, date(today.year + 6, 2, 15), 0.0375), TreasuryBill(5e6, today + timedelta(100)),
-                 TreasuryCouponBond(-3e6, today + timedelta(300), "par"), TreasuryBill(5e6, today + timedelta(900))):
+    for deal in (
+        TreasuryCouponBond(1e7, date(today.year + 6, 2, 15), 0.0375),
+        TreasuryBill(5e6, today + timedelta(100)),
+        TreasuryCouponBond(-3e6, today + timedelta(300), "par"), TreasuryBill(5e6, today + timedelta(900)),
+    ):
         for horizon in (None, Horizon(52, 5)):
             market, found, want = Valuation(snapshot, FACTORS, horizon), Legs(FACTORS), Legs(FACTORS)
             value, face = lower_treasury(deal, market, found)

@@ -33,7 +33,9 @@ def batches(world):
     return [((), TEN, True), (items, items[0].scenario.horizon, False)]
 
 
-def test_a_night_is_announced_before_its_paths_and_has_the_same_bits(world, mixed, batches, capsys, monkeypatch):
+def test_a_night_is_announced_before_its_paths_and_keeps_its_bits(
+    world, mixed, batches, capsys, monkeypatch
+):
     monkeypatch.setattr(simulator, "LONG_SECONDS", 0.0)
     made_ready, alone, seen = Simulator(5), Simulator(5), []
     made_ready.prepare(batches, mixed, world, SPEC, Serial(), seen.append)
@@ -42,8 +44,10 @@ def test_a_night_is_announced_before_its_paths_and_has_the_same_bits(world, mixe
     assert said.startswith("at size, 80 positions × 10,240 paths × 3 rows in 2 runs: about ") and "GB" in said
     assert said.count("\n") == 1
     for items, horizon, keep_groups in batches:
-        found, want = (s(items, mixed, world, horizon, SPEC, keep_groups=keep_groups) for s in (made_ready, alone))
-        assert found.total.tobytes() == want.total.tobytes() and found.groups.tobytes() == want.groups.tobytes()
+        found, want = (s(items, mixed, world, horizon, SPEC, keep_groups=keep_groups)
+                       for s in (made_ready, alone))
+        assert found.total.tobytes() == want.total.tobytes()
+        assert found.groups.tobytes() == want.groups.tobytes()
     assert not made_ready._ready, "what is done is let go"
     assert len(made_ready.plans) == 3 and len(alone.plans) == 2
     assert len(made_ready.remarks) == len(alone.remarks) == 2
