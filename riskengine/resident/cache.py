@@ -22,10 +22,10 @@ from riskengine.base.sampling import Chunk, RunSpec
 from riskengine.base.units import Horizon
 from riskengine.execution import Executor, Serial
 from riskengine.factor_model import FactorModel
-from riskengine.kernels.aligned import empty_rows
 from riskengine.kernels.paths import TILE as NOISE_TILE
 from riskengine.kernels.resident import TILE, CachedMoves, Quadratic, Totals, add_rows, revalue_quadratic
 from riskengine.kernels.resident_full import FullBook, FullMoves, WrittenRows, revalue_full as revalue_tiles
+from riskengine.resident.memory import STORE
 from riskengine.resident.positions import Fixing, PartialBook
 from riskengine.simulation import draw_of_path, simulate_noise
 
@@ -80,7 +80,7 @@ def draw_cache(
     the parameter draw of each path, when the caller has it."""
     lossless = horizon.steps == 1 and spec.precision == "float32"
     real = np.float64 if exact and not lossless else np.float32
-    noise = _aligned(len(FACTORS), spec.paths, real)
+    noise = STORE.empty(len(FACTORS), spec.paths, real)
     rows = {f: np.empty(spec.paths, dtype=real) for f in fixings}
 
     def simulate(chunk: Chunk) -> None:
@@ -118,7 +118,7 @@ def add_fixings(
 
 
 def chunks_of(paths: int, tile: int = TILE, most: int = CHUNK_PATHS) -> list[Chunk]:
-    """0 … P cut into an even number of nearly equal tasks of about *most* paths or fewer, whole tiles each."""
+    """0 … P cut into an even number of nearly equal tasks of about *most* paths, whole tiles each."""
     tasks = -(-paths // most)
     tasks += tasks % 2
     size = -(-paths // (tasks * tile)) * tile
@@ -144,7 +144,8 @@ class Sum(NamedTuple):
     """Where a total goes, (P,) float64, and what it is the sum of: the rows revalued, and
 
     around : addresses of the rows revalued → addresses of all rows of the book, in their order; or
-    base, gone : the total of another book, less the rows at the addresses *gone* (exact sums only); or nothing.
+    base, gone : the total of another book, less the rows at the addresses *gone* (exact sums only); or
+    nothing.
     """
 
     total: np.ndarray
@@ -191,9 +192,8 @@ def revalue_by_expansion(
 
 
 def _new_block(groups: int, paths: int) -> RowBlock:
-    """Rows still to be written, of one block of memory: large pages, which cost a fault each, instead of small
-    ones."""
-    block = _aligned(groups, paths + ROW_GAP, np.float32)
+    """Rows still to be written, of one block of memory."""
+    block = STORE.empty(groups, paths + ROW_GAP, np.float32)
     where = _address(block) + block.strides[0] * np.arange(groups, dtype=np.uint64)
     rows = tuple(row[:paths] for row in block)
     for row in rows:
@@ -253,8 +253,3 @@ def _cached_moves(used: np.ndarray, cache: DrawCache, response: Response | None)
             first, source, weight = _entries([*response.noise_map[used]])
             weight = weight.astype(np.float32)
     return CachedMoves(cache.noise, cache.scale, cache.draw, used, shift, first, source, weight)
-
-
-def _aligned(rows: int, columns: int, real: type) -> np.ndarray:
-    """(rows, columns), not filled, that begins on a cache line."""
-    return empty_rows(rows, columns, np.empty(0, dtype=real))

@@ -104,8 +104,9 @@ def collect(groups: Sequence[Sequence[Expansion]]) -> tuple[np.ndarray, Quadrati
         pairs.append(place[factors[np.column_stack([one, two])]])
         cross.append(gamma[one, two])
     return np.flatnonzero(touched), Quadratic(
-        np.array([constant for constant, *_ in sums], dtype=np.float32), _starts(rows), _joined(rows, np.int64),
-        _joined(diagonal, np.float32), _starts(cross), _joined(pairs, np.int64), _joined(cross, np.float32),
+        np.array([constant for constant, *_ in sums], dtype=np.float32),
+        _starts(rows), _joined(rows, np.int64), _joined(diagonal, np.float32),
+        _starts(cross), _joined(pairs, np.int64), _joined(cross, np.float32),
     )
 
 

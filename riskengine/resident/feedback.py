@@ -90,7 +90,8 @@ def _rows(
                        dict(zip(labels, means, strict=True)), where=where)
     tail, = measure_rows((total,), spec.levels, Serial())
     return PnlRows(tuple(labels), rows, total,
-                   combine(spec.levels, tail, risks, None if reference is None else reference.measures), where)
+                   combine(spec.levels, tail, risks, None if reference is None else reference.measures),
+                   where)
 
 
 def _band(values: np.ndarray) -> tuple[float, float, float]:

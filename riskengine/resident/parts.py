@@ -34,8 +34,8 @@ Leaves = tuple[int, ...]
 class Slice:
     """Expected P&L (difference to the baseline under a policy) and tail of the book or of a part of it.
 
-    levels : L.  values (2 + 2 L,): expected P&L, VaR by level, ES by level, mean.  sums (2 + 2 L, D): influence of
-    each by draw (``measures.tail_change.Estimate``).  counts (D,): paths.
+    levels : L.  values (2 + 2 L,): expected P&L, VaR by level, ES by level, mean.  sums (2 + 2 L, D):
+    influence of each by draw (``measures.tail_change.Estimate``).  counts (D,): paths.
     """
 
     levels: tuple[float, ...]

@@ -66,8 +66,8 @@ def test_ranks_of_a_sample(name, real, buckets):
 def test_the_peak_of_rows_tells_of_what_is_not_finite(bad):
     noise = np.random.default_rng(2).standard_normal((1, 1_000)).astype(np.float32)
     none, index = np.empty(0, dtype=np.float32), np.empty(0, dtype=np.int64)
-    book = Quadratic(np.ones(1, np.float32), np.array([0, 1]), np.array([0]), np.array([[1e3, 0.0]], np.float32),
-                     np.array([0, 0]), index.reshape(0, 2), none)
+    book = Quadratic(np.ones(1, np.float32), np.array([0, 1]), np.array([0]),
+                     np.array([[1e3, 0.0]], np.float32), np.array([0, 0]), index.reshape(0, 2), none)
     row, out = np.empty((1, 1_000), np.float32), np.empty(1_000)
     for value in (noise[0, 777], bad):
         noise[0, 777] = value
