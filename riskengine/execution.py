@@ -8,6 +8,7 @@ again on another.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -138,7 +139,8 @@ class Dask(_Closing):
         self._held: tuple[Any, Any] | None = None
         if address is None:
             self._cluster = LocalCluster(
-                n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None
+                n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None,
+                silence_logs=logging.ERROR,
             )
         try:
             self._client = Client(address or self._cluster, timeout=timeout, set_as_default=False)
@@ -169,7 +171,9 @@ class Dask(_Closing):
         futures = [self._client.submit(_apply, shared, item, pure=False) for item in items]
         try:
             return list(self._client.gather(futures))
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # tracebacks of what was waited for
             self._client.cancel(futures)
             raise
 
