@@ -140,7 +140,7 @@ class Dask(_Closing):
         if address is None:
             self._cluster = LocalCluster(
                 n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None,
-                silence_logs=logging.ERROR,
+                silence_logs=logging.CRITICAL,  # errors of tasks are raised here
             )
         try:
             self._client = Client(address or self._cluster, timeout=timeout, set_as_default=False)

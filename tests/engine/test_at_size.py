@@ -260,14 +260,17 @@ sys.exit(run(sys.argv[1:]))
 """
 
 
-def test_interrupt_leaves_no_run_folder(tmp_path):
+@pytest.mark.parametrize("where", [("--threads", "2"), ("--dask", "local")])
+def test_interrupt_leaves_no_run_folder(tmp_path, where):
     """Ctrl-C in the bulk of the run, right after its cost was announced."""
+    if "--dask" in where:
+        pytest.importorskip("distributed", reason="dask is not installed")
     book = tmp_path / "book.csv"
     book.write_text(synthetic_csv(400, AS_OF), encoding="utf-8")
     out = tmp_path / "runs"
     night = subprocess.Popen(
         [sys.executable, "-c", INTERRUPTED, "nightly", "--portfolio", str(book), "--paths", "200192",
-         "--full-reval", "20", "--out", str(out)],
+         "--full-reval", "20", "--out", str(out), *where],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )
     announced = night.stderr.readline()
