@@ -98,19 +98,20 @@ def run_night(
     simulator = Simulator.build(
         config.full_reval if full_reval is None else full_reval, len(positions.positions), spec.paths, rows,
         memory_gb, config.position_level)
+    from riskengine.workflows.attribution import compare_with_previous, count_rebuilds
+
+    previous = store.previous_run(run_id)
+    simulator.rebuilds = 0 if previous is None else count_rebuilds(previous, world, hashes, which)
     with _executor(threads if threads is not None else config.threads, dask) as executor:
         night, tables = _compute(
             config, positions, applicable, limits, (*quality, *_skipped_rows(skipped)), world, run_id, executor, clock,
             simulator
         )
         clock("comparison")
-        from riskengine.workflows.attribution import compare_with_previous
-
-        previous = store.previous_run(run_id)
         tables["comparison"] = (
             None if previous is None
             else compare_with_previous(previous, night, world, positions, applicable, spec, hashes, which, executor,
-                                       book_file)
+                                       book_file, simulator.budget)
         )
     night = replace(night, tables=tables)
     clock("report")

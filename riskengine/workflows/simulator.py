@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import resource
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -55,6 +56,8 @@ class Simulator:
     memory_gb: float | None = None
     position_level: float = 0.975
     """Of the tables by position."""
+    rebuilds: int = 0
+    """How often the comparison with the previous run will value a book: each costs as much as the preparation."""
     remarks: list[DataQualityItem] = field(default_factory=list)
     plans: list[str] = field(default_factory=list)
     _ready: dict[tuple, SizeRun] = field(default_factory=dict)
@@ -76,11 +79,13 @@ class Simulator:
         more memory than allowed.  Nothing to do in a night that revalues everything."""
         if self.budget is None:
             return
+        began = time.perf_counter()
         for done, (prepared, horizon, keep_groups) in enumerate(batches, start=1):
             self._ready[_key(prepared, horizon, keep_groups)] = prepare_at_size(
                 prepared, portfolio, world, horizon, spec, self.budget, executor, keep_groups)
             progress(done)
-        self._announce(list(self._ready.values()), spec, executor)
+        again = self.rebuilds * (time.perf_counter() - began)
+        self._announce(list(self._ready.values()), spec, executor, again)
 
     def __call__(
         self, prepared, portfolio, world, horizon, spec, executor=None, progress=None, keep_groups=True
@@ -96,7 +101,8 @@ class Simulator:
         self.remarks.append(_remark(found, [p.scenario.name for p in prepared]))
         return found.pnl
 
-    def _announce(self, runs: list[SizeRun], spec: RunSpec, executor: Executor) -> None:
+    def _announce(self, runs: list[SizeRun], spec: RunSpec, executor: Executor, again: float) -> None:
+        """again : seconds of the comparison with the previous run."""
         plans = [run.plan for run in runs]
         more = max(plan.memory_bytes - plan.held_bytes for plan in plans)
         need = more / 1e9 + resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
@@ -111,10 +117,11 @@ class Simulator:
         text = (
             f"{plans[0].positions:,} positions × {spec.paths:,} paths × {rows} rows in {len(plans)} runs: "
             f"about {paths:,.0f} s for the paths and {after:,.0f} s for measures and tables, "
+            f"{f'{again:,.0f} s for the comparison with the previous run, ' if again else ''}"
             f"at most {need:.1f} GB"
         )
         self.plans.append(text)
-        if paths + after >= LONG_SECONDS:
+        if paths + after + again >= LONG_SECONDS:
             print(f"at size, {text}", file=sys.stderr, flush=True)
 
 
