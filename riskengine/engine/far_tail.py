@@ -29,15 +29,16 @@ BUMPS_AT_ONCE = 1_024
 def measure_far_tail(
     book: Book, world: World, spec: RunSpec, levels: tuple[float, ...], paths: int,
     executor: Executor | None = None,
-) -> FarTail:
-    """VaR and ES of the book's total far out, by *paths* twisted paths, beside as many plain ones.
+) -> FarTail | None:
+    """VaR and ES of the book's total far out, by *paths* twisted paths, beside as many plain ones; None for a book
+    that no factor moves.
 
     book : compiled for a horizon.  spec : seed, noise, precision and draws (*paths* must be a multiple of them).
     levels : e.g. (0.99, 0.999).
 
     Raises
     ------
-    InputError : a book without a horizon or without risk; levels or paths out of range.
+    InputError : a book without a horizon; levels or paths out of range.
     """
     horizon = book.horizon
     if horizon is None:
@@ -45,6 +46,8 @@ def measure_far_tail(
     model = world.model(horizon)
     spread = np.sqrt(np.diag(model.horizon_covariance(horizon.steps)))
     delta, gamma = quadratic_of_total(book, spread)
+    if not (delta.any() or gamma.any()):
+        return None
     found = importance_tail(model, horizon, replace(spec, paths=paths), delta, gamma, levels, _Total(book), executor,
                             book.fixings)
     twisted, plain = found.twisted, found.plain

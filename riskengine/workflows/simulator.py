@@ -47,9 +47,8 @@ Batch = tuple[Sequence[PreparedScenario], Horizon, bool]
 class Simulator:
     """Called as ``paths.simulate``.
 
-    budget : distinct curved instruments revalued on every path, None: everything.  memory_gb : a night
-    whose bound would take
-    the process beyond it is refused before its paths.
+    budget : distinct curved instruments revalued on every path, None: everything.  memory_gb : a night whose
+    bound would take the process beyond it is refused before its paths.
     """
 
     budget: int | None
@@ -74,9 +73,10 @@ class Simulator:
         self, batches: Sequence[Batch], portfolio: Portfolio, world: World, spec: RunSpec, executor: Executor,
         progress: Callable[[int], None] = lambda done: None,
     ) -> None:
-        """Make every run of a night at size ready and announce what the night will cost; InputError when
-        it needs
-        more memory than allowed.  Nothing to do in a night that revalues everything."""
+        """Make every run of a night at size ready and announce what the night will cost.
+
+        InputError when it needs more memory than allowed.  Nothing to do in a night that revalues everything.
+        """
         if self.budget is None:
             return
         began = time.perf_counter()

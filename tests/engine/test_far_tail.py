@@ -9,7 +9,8 @@ from riskengine.base.sampling import RunSpec
 from riskengine.base.units import Horizon
 from riskengine.engine.far_tail import measure_far_tail, quadratic_of_total
 from riskengine.execution import Threads
-from riskengine.instruments.portfolio import Portfolio, compile_book
+from riskengine.instruments.portfolio import compile_book
+from riskengine.workflows.door import load_portfolio
 
 LEVELS = (0.99, 0.999)
 PATHS = 16_384
@@ -75,6 +76,34 @@ def test_what_cannot_have_a_far_tail_is_refused(world, book):
     compiled = compile_book(book, world.snapshot, FACTORS, Horizon(1, 1))
     with pytest.raises(InputError, match="multiple of the 512"):
         measure_far_tail(compiled, world, RunSpec(), LEVELS, 1000)
-    with pytest.raises(InputError, match="no tail"):
-        cash = Portfolio(book.as_of, tuple(p for p in book.positions if p.type == "cash"))
-        measure_far_tail(compile_book(cash, world.snapshot, FACTORS, Horizon(1, 1)), world, RunSpec(), LEVELS, PATHS)
+
+
+HEADER = "position_id,type,quantity,notional,currency,desk,book,strategy,maturity,expiry,strike,put_call,underlying,multiplier\n"
+SINGLE = {
+    "spot": "fx_spot,,1000000,EUR,d,b,s,,,,,,",
+    "far option sold": "fx_option,,-50000000,JPY,d,b,s,,3M,80%F,put,,",
+    "option fixed inside the horizon": "fx_option,,50000000,KRW,d,b,s,,1W,ATMF,call,,",
+    "short straddle": "equity_option,-100,,USD,d,b,s,,1M,100%F,call,SP500,100\nq,equity_option,-100,,USD,d,b,s,,1M,100%F,put,SP500,100",
+}
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_odd_books_of_one_position_have_a_far_tail(world, tmp_path, name):
+    """Linear, hardly moving, fixed on the way, losing both ways: finite, consistent, weights right."""
+    file = tmp_path / "one.csv"
+    file.write_text(HEADER + "p," + SINGLE[name] + "\n", encoding="utf-8")
+    compiled = compile_book(load_portfolio(file, world.as_of), world.snapshot, FACTORS, Horizon(10, 1))
+    far = measure_far_tail(compiled, world, RunSpec(), LEVELS, PATHS)
+    assert np.isfinite([*far.var, *far.es, *far.se_var, *far.se_es]).all()
+    assert np.all(np.array(far.es) >= far.var) and far.var[1] >= far.var[0]
+    assert abs(far.mean_weight - 1) < 5 * far.se_mean_weight
+    error = np.hypot(far.se_es, far.plain_se_es)
+    assert np.all(np.abs(np.array(far.es) - far.plain_es) <= 5 * error + 1e-6)
+
+
+def test_a_book_that_nothing_moves_has_none(world, tmp_path):
+    """A Treasury bill that pays inside the horizon is cash."""
+    file = tmp_path / "bill.csv"
+    file.write_text(HEADER + "p,treasury_bill,,1000000,USD,d,b,s,2024-09-27,,,,,\n", encoding="utf-8")
+    compiled = compile_book(load_portfolio(file, world.as_of), world.snapshot, FACTORS, Horizon(10, 1))
+    assert measure_far_tail(compiled, world, RunSpec(), LEVELS, PATHS) is None
